@@ -1,0 +1,83 @@
+"""PyTorch-style automatic differentiation on NumPy and CuPy.
+
+`import engine as torch` runs PyTorch snippets: tensors, recorded graphs, `backward`, `torch.autograd.grad`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import apply as _apply  # the ops' door opens here
+from engine import autograd, fast, linalg, nn, special
+from engine.backward import grad as _grad
+from engine.construct import as_tensor, from_numpy, tensor
+from engine.devices import Device as device
+from engine.dtypes import (
+    DType as dtype,
+)
+from engine.dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    uint8,
+)
+from engine.dtypes import bool_ as bool
+from engine.dtypes import complex64 as cfloat
+from engine.dtypes import complex128 as cdouble
+from engine.dtypes import float16 as half
+from engine.dtypes import float32 as float
+from engine.dtypes import float64 as double
+from engine.dtypes import int16 as short
+from engine.dtypes import int32 as int
+from engine.dtypes import int64 as long
+from engine.modes import (
+    enable_grad,
+    get_default_dtype,
+    initial_seed,
+    is_grad_enabled,
+    manual_seed,
+    no_grad,
+    set_default_dtype,
+    set_grad_enabled,
+)
+from engine.namespaces import function_named
+from engine.op import registry
+from engine.ops import (
+    arithmetic,
+    compare,
+    creation,
+    gathering,
+    indexing,
+    joining,
+    properties,
+    reduction,
+    unary,
+    views,
+)
+from engine.ops import linalg as _linalg
+from engine.ops import nn as _nn
+from engine.printing import set_printoptions
+from engine.random import Generator
+from engine.tensor import Size, Tensor, install
+
+inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
+
+install(registry, fast.door)
+
+
+def is_tensor(value: Any) -> Any:
+    """Whether a value is a tensor."""
+    return isinstance(value, Tensor)
+
+
+def __getattr__(name: str) -> Any:
+    return function_named(name, __name__)

@@ -1,0 +1,269 @@
+"""The one door of every op: infer, ask the guard, cast, compute, wrap, record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.binding import kernel_of
+from engine.graph import FROZEN, Edge, Node, Saved, next_sequence, plan_of
+from engine.infer import Estimate
+from engine.modes import Context, state
+from engine.op import Op
+from engine.tensor import Tensor, wrap
+from engine.views import check_inplace, edge_of, rebase, view_of
+
+
+def apply(op: Op, values: list[Any]) -> Any:
+    """Run an op on bound arguments: tensors, Python numbers in their place, and attributes.
+
+    Returns the result tensor, a tuple or list of them, or whatever a composed op returns. Raises what the op's rule
+    raises; nothing is computed or allocated before the rule has passed.
+    """
+    if op.composite:
+        return op.call(op.kernel, values)
+    ctx = state.ctx
+    raw = [_unwrapped(value) for value in values]
+    estimate: Estimate = op.rule(op, raw)
+    if ctx.guard is not None:
+        ctx.guard.check(op, estimate)
+    if op.inplace_only:
+        return _apply_inplace(op, values, raw, estimate, ctx)
+    result = _compute(op, raw, estimate)
+    return _finish(op, values, raw, result, estimate, ctx)
+
+
+Op.door = staticmethod(apply)
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value._array
+    if type(value) is list and value and isinstance(value[0], Tensor):
+        return [each._array for each in value]
+    return value
+
+
+def _backend(op: Op, raw: list[Any]) -> arrays.Backend:
+    """The backend of the op's arrays.
+
+    Raises RuntimeError if they lie on more than one device; 0-d host tensors go along with any.
+    """
+    devices: dict[Any, arrays.Backend] = {}
+    for at in op.tensor_at:
+        value = raw[at]
+        for array in value if type(value) is list else (value,):
+            if hasattr(array, "shape") and (array.shape or arrays.backend_of(array) is not arrays.NUMPY):
+                devices[arrays.device_of(array)] = arrays.backend_of(array)
+    if len(devices) > 1:
+        names = " and ".join(str(device) for device in sorted(devices, key=str, reverse=True))
+        raise errors.bad_argument(
+            f"Expected all tensors to be on the same device, but found at least two devices, {names}!"
+        )
+    return next(iter(devices.values()), arrays.NUMPY)
+
+
+def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
+    """The kernel on operands cast to the dtype the rule says."""
+    backend = arrays.NUMPY if not arrays.gpu_loaded() else _backend(op, raw)
+    compute = estimate.compute
+    operands = list(estimate.values)
+    for at in op.tensor_at:
+        value = operands[at]
+        target = compute if at in op.cast_at else None
+        if type(value) is list:
+            operands[at] = [_operand(each, target, backend) for each in value]
+        elif value is not None:
+            operands[at] = _operand(value, target, backend)
+    kernel = op.kernel if backend is arrays.NUMPY else kernel_of(op, backend.name, backend.xp)
+    try:
+        return op.call(kernel, operands)
+    except MemoryError:
+        raise errors.too_large("DefaultCPUAllocator: can't allocate memory") from None
+
+
+def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
+    if isinstance(value, (bool, int, float, complex)):
+        dtype = compute or dtypes.number_dtype(value, state.ctx.default_dtype).numpy
+        return backend.scalar(value, dtype)
+    if backend is not arrays.NUMPY and arrays.backend_of(value) is arrays.NUMPY:
+        value = value[()]  # a 0-d host tensor goes along by value
+    return value if compute is None or value.dtype == compute else value.astype(compute)
+
+
+def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Estimate, ctx: Context) -> Any:
+    """Wrap a kernel's results as tensors, link views, record."""
+    made = result if op.multiple else (result,)
+    tensors = []
+    for nr, each in enumerate(made):
+        array = arrays.as_array(each)
+        wanted = estimate.outputs[nr][1]
+        tensor = wrap(array if array.dtype == wanted else array.astype(wanted))
+        if op.view or op.multi_view:
+            source = values[0]
+            tensor._version = source._version
+            tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
+        tensors.append(tensor)
+    if op.leaf:
+        return _leaf(op, values, tensors[0])
+    if ctx.grad_enabled and op.diff_at:
+        _record(op, values, raw, tensors, estimate)
+    if not op.multiple:
+        return tensors[0]
+    return tensors if op.returns_list else op.pack(tensors)
+
+
+def _leaf(op: Op, values: list[Any], tensor: Tensor) -> Tensor:
+    """A factory's result on the device asked for, requiring grad if asked."""
+    device = values[op.index["device"]]
+    if device is None:
+        like = values[0]
+        device = like.device if isinstance(like, Tensor) else state.ctx.default_device
+    if device.type != "cpu" or arrays.gpu_loaded():
+        tensor._array = arrays.put(tensor._array, device)
+    tensor._requires_grad = values[op.index["requires_grad"]]
+    return tensor
+
+
+def edges_of(op: Op, values: list[Any]) -> tuple[list[Edge | None], tuple[bool, ...], tuple[int, ...] | None]:
+    """The edges of the differentiable arguments, which of them need gradients, and the lengths of lists."""
+    edges: list[Edge | None] = []
+    needs: list[bool] = []
+    sizes: list[int] = []
+    lists = False
+    for at in op.diff_at:
+        value = values[at]
+        if isinstance(value, Tensor):
+            edge = edge_of(value)
+            edges.append(edge)
+            needs.append(edge is not None)
+            sizes.append(-1)
+        elif type(value) is list:
+            group = [edge_of(each) for each in value]
+            edges.extend(group)
+            needs.append(any(edge is not None for edge in group))
+            sizes.append(len(group))
+            lists = True
+        else:
+            edges.append(None)
+            needs.append(False)
+            sizes.append(-1)
+    return edges, tuple(needs), tuple(sizes) if lists else None
+
+
+def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], estimate: Estimate) -> None:
+    edges, needs, sizes = edges_of(op, values)
+    if True not in needs:
+        return
+    linked = [
+        nr
+        for nr, tensor in enumerate(tensors)
+        if tensor._array.dtype.kind in "fcV" and (op.returns_list or op.outputs[nr] in op.differentiable)
+    ]
+    if not linked:
+        return
+    node = new_node(op, tuple(edges), needs, sizes, estimate)
+    for nr in linked:
+        array = tensors[nr]._array
+        tensors[nr]._edge = (node, nr, array.shape, array.dtype)
+    if op.multiple:
+        node.outputs = tuple((each._array.shape, each._array.dtype) for each in tensors)
+    save(node, values, raw, tensors, estimate)
+
+
+def new_node(
+    op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None, estimate: Estimate
+) -> Node:
+    """A node without its saved values."""
+    node = Node()
+    node.plan = plan_of(op, needs)
+    node.edges = edges
+    node.inputs = sizes
+    node.compute = estimate.compute
+    node.outputs = node.hooks = node._metadata = None
+    node.sequence = next_sequence()
+    return node
+
+
+def save(node: Node, values: list[Any], raw: list[Any], tensors: list[Tensor], estimate: Estimate) -> None:
+    """Put into the node what its plan asks for."""
+    plan, op = node.plan, node.plan.op
+    saved: list[Saved] = []
+    for name in plan.tensors:
+        source = tensors[op.outputs.index(name)] if name in op.outputs else values[op.index[name]]
+        if isinstance(source, Tensor):
+            saved.append((source._array, source._version, source._version[0]))
+        elif source is None:
+            saved.append((None, FROZEN, 0))
+        else:
+            saved.append((arrays.scalar(source, estimate.compute), FROZEN, 0))
+    node.saved = tuple(saved)
+    node.attributes = tuple(attribute(op, name, raw, estimate) for name in plan.attributes)
+    if node.compute is not None and all(_is_uncast(raw[at], node.compute) for at in op.cast_at):
+        node.compute = None  # backward takes the saved values as they are
+
+
+def _is_uncast(value: Any, compute: Any) -> bool:
+    if type(value) is list:
+        return all(each.dtype == compute for each in value)
+    return bool(getattr(value, "dtype", compute) == compute)
+
+
+def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
+    """A value a formula asks for that is not a tensor: an argument, a shape, strides."""
+    if name in op.index:
+        return estimate.values[op.index[name]]
+    owner, _, what = name.rpartition("_")
+    value = raw[op.index[owner]]
+    if what == "strides":
+        return arrays.element_strides(value)
+    if type(value) is list:
+        return tuple(each.shape for each in value)
+    return getattr(value, "shape", ())
+
+
+def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate, ctx: Context) -> Tensor:
+    tensor: Tensor = values[0]
+    edges, needs, sizes = edges_of(op, values) if ctx.grad_enabled else ([], (), None)
+    recording = True in needs
+    if ctx.grad_enabled and (recording or any(_needs_grad(values[at]) for at in op.tensor_at)):
+        check_inplace(tensor, op.name)
+    check_written(tensor, op, estimate)
+    if ctx.log is not None:
+        ctx.log.storage(tensor)
+    array = tensor._array
+    if recording and "input" in plan_of(op, needs).tensors:
+        values = [wrap(array.copy()), *values[1:]]
+    result = _compute(op, raw, estimate)
+    if not op.writes:
+        array[...] = result
+    tensor._version[0] += 1
+    if recording:
+        node = new_node(op, tuple(edges), needs, sizes, estimate)
+        save(node, values, raw, [tensor], estimate)
+        rebase(tensor, node)
+    return tensor
+
+
+def _needs_grad(value: Any) -> bool:
+    return isinstance(value, Tensor) and edge_of(value) is not None
+
+
+def check_written(tensor: Tensor, op: Op, estimate: Estimate) -> None:
+    """Whether a result of this shape and dtype may be written into the tensor.
+
+    Raises RuntimeError with torch's texts.
+    """
+    array = tensor._array
+    shape, dtype = estimate.outputs[0]
+    if shape != array.shape:
+        raise errors.shape_mismatch(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
+    target, source = tensor.dtype, dtypes.BY_NUMPY[dtype]
+    if source.category > target.category and op.checks_cast:
+        raise errors.dtype_mismatch(
+            f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
+        )
+    if arrays.overlaps_itself(array):
+        raise errors.overlapping_write()

@@ -1,0 +1,263 @@
+"""The array layer: the one place that knows which library holds an array.
+
+Kernels are written against the name `xp`, which stands for NumPy or CuPy (see `engine.op.bind`). What differs between
+the two libraries beyond their functions' names is here: finding CuPy, moving arrays, scatter, memory, geometry.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from engine import errors
+from engine.devices import CPU, Device
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+NO_CUDA = (
+    "Torch not compiled with CUDA enabled: no CuPy with a usable GPU was found (install the extra `cuda13` or "
+    "`cuda12` on a machine with an NVIDIA GPU and driver)"
+)
+
+
+class Backend:
+    """An array library under one face."""
+
+    __slots__ = ("name", "xp")
+
+    def __init__(self, name: str, xp: Any) -> None:
+        self.name = name
+        self.xp = xp
+
+    def scalar(self, value: complex, dtype: np.dtype[Any]) -> Any:
+        """A Python number as an operand of this dtype; ints wrap around as in torch (300 as uint8 is 44)."""
+        return scalar(value, dtype)
+
+    def add_at(self, target: Array, index: Any, values: Array) -> None:
+        """`target[index] += values`, summing where an index repeats."""
+        np.add.at(target, index, values)
+
+
+class CupyBackend(Backend):
+    """CuPy: scalars stay NumPy scalars (CuPy refuses host arrays), scatter is CuPy's own."""
+
+    def scalar(self, value: complex, dtype: np.dtype[Any]) -> Any:
+        """A NumPy scalar, which CuPy passes to its kernels by value."""
+        return scalar(value, dtype)[()]
+
+    def add_at(self, target: Array, index: Any, values: Array) -> None:
+        """Atomic scatter-add on the device."""
+        self.xp.add.at(target, index, values)
+
+
+NUMPY = Backend("numpy", np)
+_scalars: dict[tuple[complex, Any, type], Array] = {}
+
+
+def scalar(value: complex, dtype: np.dtype[Any]) -> Array:
+    """A read-only 0-d array of this value and dtype, cached: NumPy takes one faster than a Python number."""
+    key = (value, dtype, type(value))
+    cached = _scalars.get(key)
+    if cached is not None:
+        return cached
+    made = _new_scalar(value, dtype)
+    made.flags.writeable = False
+    if value and len(_scalars) < 1024:  # zeros stay out: 0.0 and -0.0 are one key
+        _scalars[key] = made
+    return made
+
+
+def _new_scalar(value: complex, dtype: np.dtype[Any]) -> Array:
+    if isinstance(value, int) and dtype.kind in "iu":
+        bits = 8 * dtype.itemsize
+        wrapped = value & ((1 << bits) - 1)
+        if dtype.kind == "i" and wrapped >> (bits - 1):
+            wrapped -= 1 << bits
+        return np.array(wrapped, dtype=dtype)
+    try:
+        number = complex(value) if dtype.kind == "c" else float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise errors.bad_argument("value cannot be converted to type double without overflow") from None
+    return np.array(number).astype(dtype)
+
+
+@functools.cache
+def cupy() -> CupyBackend | None:
+    """CuPy's backend where CuPy imports and sees a GPU, else None."""
+    try:
+        module = importlib.import_module("cupy")
+        if module.cuda.runtime.getDeviceCount() < 1:
+            return None
+    except Exception:  # an absent driver shows as one of several errors of CuPy's own
+        return None
+    return CupyBackend("cupy", module)
+
+
+def gpu_loaded() -> bool:
+    """Whether any array can be on a GPU: CuPy has been imported."""
+    return "cupy" in sys.modules
+
+
+def backend_of(array: Array) -> Backend:
+    """The backend that holds an array (host scalars count as NumPy's)."""
+    if type(array) is np.ndarray or "cupy" not in sys.modules:
+        return NUMPY
+    gpu = cupy()
+    return gpu if gpu is not None and isinstance(array, gpu.xp.ndarray) else NUMPY
+
+
+def is_array(value: object) -> bool:
+    """True for an ndarray of any backend."""
+    return isinstance(value, np.ndarray) or backend_of(value) is not NUMPY
+
+
+def device_of(array: Array) -> Device:
+    """Where an array lives."""
+    if type(array) is np.ndarray or backend_of(array) is NUMPY:
+        return CPU
+    return Device("cuda", array.device.id)
+
+
+def backend_for(device: Device) -> Backend:
+    """The backend of a device.
+
+    Raises RuntimeError (`device_unavailable`) if this machine has no such device.
+    """
+    if device.type == "cpu":
+        return NUMPY
+    gpu = cupy()
+    if gpu is None:
+        raise errors.device_unavailable(NO_CUDA)
+    if device.index is not None and device.index >= gpu.xp.cuda.runtime.getDeviceCount():
+        raise errors.device_unavailable("CUDA error: invalid device ordinal")
+    return gpu
+
+
+def resolve(device: Device) -> Device:
+    """The device with its index filled in (`cuda` is the current GPU)."""
+    backend = backend_for(device)
+    if device.type == "cuda" and device.index is None:
+        return Device("cuda", backend.xp.cuda.runtime.getDevice())
+    return CPU if device.type == "cpu" else device
+
+
+def put(array: Array, device: Device) -> Array:
+    """The array on `device`: itself if it is there already, else a copy."""
+    device = resolve(device)
+    if device_of(array) == device:
+        return array
+    if device.type == "cpu":
+        return backend_of(array).xp.asnumpy(array)
+    gpu = backend_for(device).xp
+    with gpu.cuda.Device(device.index):
+        return gpu.asarray(array)
+
+
+def to_host(array: Array) -> np.ndarray[Any, Any]:
+    """The array as a NumPy array: itself, or a copy from a GPU."""
+    host: np.ndarray[Any, Any] = put(array, CPU)
+    return host
+
+
+def as_array(value: Any) -> Array:
+    """A kernel's result as an array (NumPy returns scalars for 0-d results)."""
+    return np.asarray(value) if isinstance(value, (np.generic, bool, int, float, complex)) else value
+
+
+def owner(array: Array) -> Array:
+    """The array that owns the memory a view looks at."""
+    while isinstance(array.base, type(array)):
+        array = array.base
+    return array
+
+
+def address(array: Array) -> int:
+    """The address of the first element."""
+    pointer: int = array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr
+    return pointer
+
+
+def element_strides(array: Array) -> tuple[int, ...]:
+    """Strides in elements, as torch counts them; dimensions of size 1 get the stride of a contiguous tensor."""
+    itemsize = array.dtype.itemsize
+    strides = [stride // itemsize for stride in array.strides]
+    return tuple(strides)
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of a row-major tensor of this shape."""
+    strides = [1] * len(shape)
+    for dim in range(len(shape) - 2, -1, -1):
+        strides[dim] = strides[dim + 1] * max(shape[dim + 1], 1)
+    return tuple(strides)
+
+
+def overlaps_itself(array: Array) -> bool:
+    """True if two indices of the array are surely one memory cell: an expanded dimension."""
+    return any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+
+
+def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
+    """A view of the memory from `array`'s first element on: `strides` and `offset` in elements."""
+    xp = backend_of(array).xp
+    itemsize = array.dtype.itemsize
+    steps = tuple(stride * itemsize for stride in strides)
+    if 0 in shape:
+        return xp.empty(shape, array.dtype)
+    if xp is not np:
+        return xp.ndarray(shape, array.dtype, memptr=array.data + offset * itemsize, strides=steps)
+    root = owner(array)
+    start = (address(array) - address(root)) // itemsize + offset
+    memory = root.view(array.dtype).ravel("K") if root.dtype != array.dtype else root.ravel("K")
+    return np.lib.stride_tricks.as_strided(memory[start:], shape, steps)
+
+
+
+
+def laid_out(array: Array, strides: tuple[int, ...]) -> Array:
+    """A copy of the array whose memory has the given strides (in elements)."""
+    xp = backend_of(array).xp
+    if strides == contiguous_strides(array.shape) or array.size == 0:
+        return xp.array(array, order="C")
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(array.shape, strides, strict=True))
+    memory = xp.zeros(extent, array.dtype)
+    copy = as_strided(memory, array.shape, strides, 0)
+    copy[...] = array
+    return copy
+
+
+def _references(array: Array) -> int:
+    return sys.getrefcount(array)
+
+
+def _base_references(array: Array) -> int:
+    return sys.getrefcount(array.base)
+
+
+def _through_one_call(array: Array) -> int:
+    return _references(array)
+
+
+# Interpreters count a caller's own references differently: measure what "nobody else" looks like.
+_box = {0: np.empty(2)}
+_ALONE = _through_one_call(_box.pop(0))
+_box = {0: np.empty((2, 2)).T}
+_BASE_ALONE = _base_references(_box.pop(0))
+
+
+def is_sole_owner(array: Array) -> bool:
+    """True if the caller's argument is the only holder of a dense array, so that it may be adopted without a copy.
+
+    To be called with a parameter that the caller got from an expression, never from a name it keeps.
+    """
+    if not is_array(array) or sys.getrefcount(array) > _ALONE:
+        return False
+    base = array.base
+    if base is None:
+        return bool(array.flags.owndata)
+    dense = base.base is None and base.size == array.size and not overlaps_itself(array)
+    del base
+    return dense and sys.getrefcount(array.base) <= _BASE_ALONE

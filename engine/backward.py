@@ -1,0 +1,450 @@
+"""Backward: one walk over the graph in the order torch runs it, without recursion.
+
+Nodes run by falling sequence number: a node's inputs were made before it, so every gradient is complete when its node
+runs. An AccumulateGrad runs as soon as its last use has. Gradients are bare arrays unless a graph is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from engine import arrays, dtypes, errors
+from engine.graph import AccumulateGrad, Edge, Node
+from engine.modes import state
+from engine.tensor import Tensor, wrap
+from engine.views import edge_of
+
+_by_sequence = attrgetter("sequence")
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradients of `tensors` into the leaves, or into `inputs` (`torch.autograd.backward`)."""
+    roots = _tensors(tensors)
+    grads = _gradients(grad_tensors if grad_tensors is not None else grad_variables, len(roots))
+    if inputs is not None:
+        inputs = _tensors(inputs)
+        if not inputs:
+            raise errors.bad_argument("`inputs` argument to `backward()` cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
+    start = _roots(roots, grads, create_graph)
+    targets = None if inputs is None else _targets(inputs)
+    walk = Walk(create_graph, keep, targets)
+    walk.run(start)
+    if inputs is not None:
+        _store(inputs, walk, create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs` (`torch.autograd.grad`)."""
+    if materialize_grads and allow_unused is False:
+        raise errors.bad_value(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    roots, wanted = _tensors(outputs), _tensors(inputs)
+    grads = _gradients(grad_outputs, len(roots))
+    keep = create_graph if retain_graph is None else retain_graph
+    unused = bool(allow_unused) or materialize_grads
+    if is_grads_batched:
+        return _batched(roots, wanted, grads, keep, create_graph, unused, materialize_grads)
+    walk = Walk(create_graph, keep, _targets(wanted))
+    walk.run(_roots(roots, grads, create_graph))
+    results = [walk.captured_tensor(edge_of(each)) for each in wanted]
+    for at, result in enumerate(results):
+        if result is None and not unused:
+            raise errors.unused_input(at)
+        if result is None and materialize_grads:
+            results[at] = wrap(arrays.backend_of(wanted[at]._array).xp.zeros_like(wanted[at]._array))
+    return tuple(results)
+
+
+def _batched(
+    roots: list[Tensor], wanted: list[Tensor], grads: list[Any], keep: bool, create: bool, unused: bool, zeros: bool
+) -> tuple[Tensor | None, ...]:
+    """One pass for each entry of the leading dimension of the gradients."""
+    from engine.ops.joining import stack
+
+    for at, (root, gradient) in enumerate(zip(roots, grads, strict=True)):
+        if gradient is None or gradient.shape[1:] != root.shape:
+            shape = "torch.Size([])" if gradient is None else repr(type(root.shape)(gradient.shape[1:]))
+            raise errors.shape_mismatch(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{at}] has a shape of {shape} and output[{at}] has "
+                f"a shape of {root.shape!r}. If you only want some tensors in `grad_output` to be considered batched, "
+                "consider using vmap."
+            )
+    count = grads[0].shape[0]
+    rows = [
+        grad(
+            roots,
+            wanted,
+            [each[row] for each in grads],
+            retain_graph=keep or row < count - 1,
+            create_graph=create,
+            allow_unused=unused,
+            materialize_grads=zeros,
+        )
+        for row in range(count)
+    ]
+    columns = zip(*rows, strict=True)
+    return tuple(None if None in column else stack(list(column)) for column in columns)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    tensors = list(value)
+    for each in tensors:
+        if not isinstance(each, Tensor):
+            raise errors.bad_type(f"expected Tensor or a sequence of them, but got {type(each).__name__}")
+    return tensors
+
+
+def _gradients(value: Any, count: int) -> list[Any]:
+    if value is None:
+        return [None] * count
+    grads = [value] if isinstance(value, Tensor) else list(value)
+    if len(grads) < count:
+        raise errors.bad_argument(f"got {count} tensors and {len(grads)} gradients")
+    return grads[:count]
+
+
+def _roots(tensors: list[Tensor], grads: list[Any], record: bool) -> list[tuple[Edge, Any]]:
+    """The edges backward starts from, each with its gradient."""
+    checked = [_root_gradient(tensor, gradient, at) for at, (tensor, gradient) in enumerate(zip(tensors, grads, strict=True))]
+    start = []
+    for at, (tensor, gradient) in enumerate(zip(tensors, checked, strict=True)):
+        edge = edge_of(tensor)
+        if edge is None:
+            raise errors.no_grad_fn(at)
+        start.append((edge, gradient if record else gradient._array))
+    return start
+
+
+def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
+    array = tensor._array
+    if gradient is None:
+        if not tensor.requires_grad:
+            raise errors.no_grad_fn(at)
+        if array.size != 1:
+            raise errors.bad_argument("grad can be implicitly created only for scalar outputs")
+        if array.dtype.kind == "c":
+            raise errors.bad_argument(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{tensor.dtype!r}"
+            )
+        return wrap(arrays.backend_of(array).xp.ones(array.shape, array.dtype))
+    if not isinstance(gradient, Tensor):
+        kind = type(gradient)
+        raise errors.bad_type(f"gradients can be either Tensors or None, but got {kind.__name__}")
+    if gradient.shape != tensor.shape:
+        raise errors.shape_mismatch(
+            f"Mismatch in shape: grad_output[{at}] has a shape of {gradient.shape!r} and output[{at}] has a shape of "
+            f"{tensor.shape!r}."
+        )
+    if gradient.is_complex() != tensor.is_complex():
+        raise errors.dtype_mismatch(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{at}] has a dtype of {gradient.dtype!r} and output[{at}] has a dtype of {tensor.dtype!r}."
+        )
+    return gradient if gradient.dtype is tensor.dtype else gradient.to(tensor.dtype)
+
+
+def _targets(inputs: Sequence[Tensor]) -> set[tuple[Node, int]]:
+    """The places in the graph whose gradients are asked for."""
+    targets = set()
+    for tensor in inputs:
+        edge = edge_of(tensor)
+        if edge is None:
+            raise errors.bad_argument("One of the differentiated Tensors does not require grad")
+        targets.add(edge[:2])
+    return targets
+
+
+def _store(inputs: Sequence[Tensor], walk: Walk, record: bool) -> None:
+    """`backward(inputs=...)`: accumulate what was captured into each input's `.grad`."""
+    for tensor in inputs:
+        edge = edge_of(tensor)
+        gradient = None if edge is None else walk.captured.pop(edge[:2], None)
+        if gradient is not None:
+            accumulate(tensor, gradient if record else arrays.as_array(gradient), record)
+
+
+class Walk:
+    """One backward pass."""
+
+    def __init__(self, record: bool, keep: bool, targets: set[tuple[Node, int]] | None) -> None:
+        self.record = record
+        self.keep = keep
+        self.targets = targets
+        self.captured: dict[tuple[Node, int], Any] = {}
+        self.grads: dict[Node, Any] = {}
+        self.pending: dict[Node, int] = {}
+
+    def captured_tensor(self, edge: Edge | None) -> Tensor | None:
+        """The gradient that arrived at an edge, as a tensor."""
+        gradient = self.captured.get(edge[:2]) if edge is not None else None
+        if gradient is None or self.record:
+            return gradient
+        return wrap(arrays.as_array(gradient))
+
+    def run(self, roots: list[tuple[Edge, Any]]) -> None:
+        """Send the roots' gradients through the graph."""
+        ctx = state.ctx
+        previous, ctx.grad_enabled = ctx.grad_enabled, self.record
+        try:
+            order = self._order(roots)
+            for edge, gradient in roots:
+                self._send(edge, gradient)
+            if ctx.guard is not None:
+                self._ask(ctx.guard, order)
+            self._loop(order)
+        finally:
+            ctx.grad_enabled = previous
+
+    def _order(self, roots: list[tuple[Edge, Any]]) -> list[Node]:
+        """The nodes to run, latest first; counts the uses of each leaf."""
+        seen: set[Node] = set()
+        stack: list[Node] = []
+        pending = self.pending
+        nodes: list[Node] = []
+        for edge, _ in roots:
+            node = edge[0]
+            if type(node) is AccumulateGrad:
+                pending[node] = pending.get(node, 0) + 1
+            elif node not in seen:
+                seen.add(node)
+                stack.append(node)
+        while stack:
+            node = stack.pop()
+            nodes.append(node)
+            for edge in node.edges:
+                if edge is not None:
+                    target = edge[0]
+                    if type(target) is AccumulateGrad:
+                        pending[target] = pending.get(target, 0) + 1
+                    elif target not in seen:
+                        seen.add(target)
+                        stack.append(target)
+        nodes.sort(key=_by_sequence, reverse=True)
+        return nodes if self.targets is None else self._needed(nodes)
+
+    def _needed(self, nodes: list[Node]) -> list[Node]:
+        """Only the nodes through which gradients reach a target; edges elsewhere are not computed."""
+        assert self.targets is not None
+        wanted = {node for node, _ in self.targets}
+        passing: set[Node] = set()
+        for node in reversed(nodes):
+            if any(edge is not None and (edge[0] in wanted or edge[0] in passing) for edge in node.edges):
+                passing.add(node)
+        self.reachable = wanted | passing
+        return [node for node in nodes if node in passing or node in wanted]
+
+    def _ask(self, guard: Any, order: list[Node]) -> None:
+        """The bill before any gradient is made: every gradient that could be alive at once."""
+        bill = sum(
+            edge[3].itemsize * int(np.prod(edge[2], dtype=object))
+            for node in order
+            for edge in node.edges
+            if edge is not None
+        )
+        guard.allocate("backward", bill)
+
+    def _loop(self, order: list[Node]) -> None:
+        grads = self.grads
+        targets = self.targets
+        fast = not self.record and targets is None and not arrays.gpu_loaded() and state.ctx.plain
+        for node in order:
+            g = grads.pop(node, None)
+            if g is None:
+                self._skip(node)
+            elif fast and type(node) is Node and node.hooks is None and node.plan.simple and node.compute is None:
+                self._run_simple(node, g)
+            else:
+                self._run(node, g)
+
+    def _skip(self, node: Node) -> None:
+        """No gradient reached this node: its inputs have one user less."""
+        for edge in node.edges:
+            if edge is not None and type(edge[0]) is AccumulateGrad:
+                self._settle(edge[0])
+
+    def _run_simple(self, node: Node, g: Any) -> None:
+        """The quick way for one output, no lists, no hooks, NumPy (see docs/performance.md)."""
+        saved = node.saved
+        if saved is None:
+            raise errors.graph_freed()
+        values: list[Any] = []
+        for array, version, stamp in saved:
+            if version[0] != stamp:
+                node.check_saved()
+            values.append(array)
+        values += node.attributes
+        plan = node.plan
+        steps = plan.numpy_steps or plan.steps_for(arrays.NUMPY)
+        send = self._send
+        for edge, step in zip(node.edges, steps, strict=True):
+            if edge is not None:
+                formula, names = step
+                if len(names) == 1:
+                    send(edge, formula(g, values[names[0]]))
+                else:
+                    send(edge, formula(g, *[values[at] for at in names]))
+        if not self.keep:
+            node.release()
+
+    def _run(self, node: Node, g: Any) -> None:
+        guard = state.ctx.guard
+        if guard is not None:
+            guard.tick()
+        grads = g if node.outputs is not None else [g]
+        if node.hooks is not None:
+            self._retain(node, grads)
+        if self.targets is not None:
+            self._capture(node, grads)
+            if not self._passes(node):
+                return
+        wanted = [edge is not None and self._wants(edge) for edge in node.edges]
+        results = node.backward(grads, self.record, wanted)
+        for at, (edge, want) in enumerate(zip(node.edges, wanted, strict=True)):
+            if edge is None:
+                continue
+            if want and results[at] is not None:
+                self._send(edge, _take(results, at))
+            elif type(edge[0]) is AccumulateGrad:
+                self._settle(edge[0])
+        if not self.keep:
+            node.release()
+
+    def _passes(self, node: Node) -> bool:
+        return any(edge is not None and edge[0] in self.reachable for edge in node.edges)
+
+    def _wants(self, edge: Edge) -> bool:
+        return self.targets is None or edge[0] in self.reachable
+
+    def _capture(self, node: Node, grads: list[Any]) -> None:
+        assert self.targets is not None
+        for nr, gradient in enumerate(grads):
+            if (node, nr) in self.targets and gradient is not None:
+                self.captured[node, nr] = gradient
+
+    def _retain(self, node: Node, grads: list[Any]) -> None:
+        for nr, reference in node.hooks.items():
+            tensor = reference()
+            if tensor is not None and grads[nr] is not None:
+                gradient = grads[nr] if self.record else wrap(arrays.as_array(grads[nr]).copy())
+                tensor._log()
+                tensor._grad = gradient if tensor._grad is None else tensor._grad + gradient
+
+    def _send(self, edge: Edge, g: Any) -> None:
+        """Bring a gradient into the form its target has, and add it to what has arrived there."""
+        node, nr, shape, dtype = edge
+        if self.record:
+            g = conform_tensor(g, shape, dtype)
+        elif g.shape != shape or g.dtype is not dtype:
+            g = conform(g, shape, dtype)
+        grads = self.grads
+        if node.outputs is None:
+            before = grads.get(node)
+            grads[node] = g if before is None else before + g
+        else:
+            slots = grads.get(node)
+            if slots is None:
+                slots = grads[node] = [None] * len(node.outputs)
+            before = slots[nr]
+            slots[nr] = g if before is None else before + g
+        if type(node) is AccumulateGrad:
+            before = g = None  # so that the leaf may adopt the array
+            self._settle(node)
+
+    def _settle(self, node: AccumulateGrad) -> None:
+        """One use of a leaf is done; after the last its gradient is complete."""
+        left = self.pending[node] - 1
+        self.pending[node] = left
+        if left == 0 and node in self.grads:
+            if self.targets is None:
+                accumulate(node.variable, self.grads.pop(node), self.record)
+            elif (node, 0) in self.targets:
+                self.captured[node, 0] = self.grads.pop(node)
+
+
+def _take(results: list[Any], at: int) -> Any:
+    """An entry that its list lets go of, so that a leaf may adopt it."""
+    taken, results[at] = results[at], None
+    return taken
+
+
+def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A gradient summed back to its input's shape, dtype and realness (arrays)."""
+    if g.shape != shape:
+        g = sum_to(g, shape)
+    if g.dtype != dtype:
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.astype(dtype)
+    return g
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the dimensions along which `shape` was broadcast to the gradient's."""
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + at for at, size in enumerate(shape) if size == 1 and g.shape[extra + at] != 1
+    )
+    wide = np.float32 if g.dtype in dtypes.HALF_TYPES else None
+    summed = g.sum(axis=axes, dtype=wide).astype(g.dtype, copy=False) if axes else g
+    return summed.reshape(shape)
+
+
+def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """`conform` for gradients that are themselves recorded."""
+    array = g._array
+    if array.shape != shape:
+        g = g.sum_to_size(shape)
+    if array.dtype != dtype:
+        if array.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.to(dtypes.BY_NUMPY[dtype])
+    return g
+
+
+def accumulate(variable: Tensor, g: Any, record: bool) -> None:
+    """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
+    log = state.ctx.log
+    before = variable._grad
+    if log is not None:
+        log.tensor(variable)
+    if record:
+        variable._grad = g if before is None else before + g
+        return
+    if before is None:
+        variable._grad = wrap(arrays.as_array(g) if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
+        return
+    if before._edge is not None or before._requires_grad:
+        variable._grad = before.detach() + wrap(arrays.as_array(g))
+        return
+    if log is not None:
+        log.storage(before)
+    before._array[...] += g
+    before._version[0] += 1

@@ -1,0 +1,200 @@
+"""Every refusal of the engine: torch's exception type, torch's text, and a stable code.
+
+The exceptions are Python's own (`RuntimeError`, `TypeError`, ...), as torch raises them, so that code written
+against torch catches the same things. Each carries an attribute `code`; a caller that has to tell refusals apart
+(a service choosing a status, say) reads that and never the text. An exception without a code is a defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+E = TypeVar("E", bound=Exception)
+
+GRAPH_FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+NOT_LEAF = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+    "that doesn't require differentiation use var_no_grad = var.detach()."
+)
+VIEW_MODES = (
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "both outside (if you want the inplace to be tracked)."
+)
+DEEPCOPY = (
+    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
+    "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+    "https://github.com/pytorch/pytorch/pull/103001"
+)
+
+CODES = (
+    "bad_argument",
+    "deadline",
+    "device_unavailable",
+    "dtype_mismatch",
+    "graph_freed",
+    "inplace_on_leaf",
+    "inplace_on_view",
+    "modified_inplace",
+    "no_grad_fn",
+    "not_differentiable",
+    "not_implemented",
+    "shape_mismatch",
+    "singular",
+    "too_large",
+)
+
+
+def coded(kind: type[E], code: str, text: str) -> E:
+    """An exception of type `kind` with this text and, as its attribute `code`, one of `CODES`."""
+    error = kind(text)
+    error.code = code  # type: ignore[attr-defined]  # builtin exceptions take attributes at run time
+    return error
+
+
+def bad_argument(text: str, kind: type[Exception] = RuntimeError) -> Exception:
+    """An argument that no overload or rule of an op accepts; `kind` is the type torch raises for it."""
+    return coded(kind, "bad_argument", text)
+
+
+def bad_type(text: str) -> TypeError:
+    """An argument of a type that the parameter does not take."""
+    return coded(TypeError, "bad_argument", text)
+
+
+def bad_value(text: str) -> ValueError:
+    """An argument of the right type with a value that is not allowed."""
+    return coded(ValueError, "bad_argument", text)
+
+
+def shape_mismatch(text: str) -> RuntimeError:
+    """Shapes that do not fit each other."""
+    return coded(RuntimeError, "shape_mismatch", text)
+
+
+def dtype_mismatch(text: str) -> RuntimeError:
+    """Dtypes that do not fit each other, or one that an op does not support."""
+    return coded(RuntimeError, "dtype_mismatch", text)
+
+
+def not_implemented_for(kernel: str, type_name: str) -> NotImplementedError:
+    """No kernel for a dtype: torch's `"exp" not implemented for 'Bool'`."""
+    return coded(NotImplementedError, "dtype_mismatch", f"\"{kernel}\" not implemented for '{type_name}'")
+
+
+def dim_out_of_range(dim: int, ndim: int) -> IndexError:
+    """A dim outside [-ndim, ndim - 1]; a 0-d tensor counts as one-dimensional."""
+    low, high = (-ndim, ndim - 1) if ndim else (-1, 0)
+    text = f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+    return coded(IndexError, "bad_argument", text)
+
+
+def bad_index(text: str) -> IndexError:
+    """An index outside its dimension, or one that cannot index this tensor."""
+    return coded(IndexError, "bad_argument", text)
+
+
+def broadcast_mismatch(a: Sequence[int], b: Sequence[int]) -> RuntimeError:
+    """Two shapes that do not broadcast: names the last dimension, from the right, where they differ."""
+    ndim = max(len(a), len(b))
+    for back in range(1, ndim + 1):
+        size_a = a[-back] if back <= len(a) else 1
+        size_b = b[-back] if back <= len(b) else 1
+        if size_a != size_b and size_a != 1 and size_b != 1:
+            return shape_mismatch(
+                f"The size of tensor a ({size_a}) must match the size of tensor b ({size_b}) "
+                f"at non-singleton dimension {ndim - back}"
+            )
+    return shape_mismatch(f"shapes {list(a)} and {list(b)} do not broadcast")
+
+
+def graph_freed() -> RuntimeError:
+    """Saved values of the graph were freed by an earlier backward."""
+    return coded(RuntimeError, "graph_freed", GRAPH_FREED)
+
+
+def no_grad_fn(index: int) -> RuntimeError:
+    """A root of backward that neither requires grad nor has a graph."""
+    text = f"element {index} of tensors does not require grad and does not have a grad_fn"
+    return coded(RuntimeError, "no_grad_fn", text)
+
+
+def unused_input(index: int) -> RuntimeError:
+    """An input of `grad` that the outputs do not depend on."""
+    return coded(
+        RuntimeError,
+        "no_grad_fn",
+        f"The differentiated Tensor at index {index} appears to not have been used in the graph. "
+        "Set allow_unused=True if this is the desired behavior.",
+    )
+
+
+def inplace_on_leaf(view: bool = False) -> RuntimeError:
+    """An in-place op on a leaf that requires grad, or on a view of one."""
+    what = "a view of a leaf Variable" if view else "a leaf Variable"
+    text = f"{what} that requires grad is being used in an in-place operation."
+    return coded(RuntimeError, "inplace_on_leaf", text)
+
+
+def modified_inplace(what: str, origin: str, version: int, expected: int) -> RuntimeError:
+    """A saved tensor was changed after it was saved."""
+    return coded(
+        RuntimeError,
+        "modified_inplace",
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{what}]{origin} is at version {version}; expected version {expected} instead. Hint: enable anomaly "
+        "detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+    )
+
+
+def inplace_on_multi_view(output_nr: int, name: str) -> RuntimeError:
+    """In-place on one of several views that one function returned."""
+    text = (
+        f"Output {output_nr} of {name} is a view and is being modified inplace. This view is the output of a function "
+        "that returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
+        "replace the inplace operation by an out-of-place one."
+    )
+    return coded(RuntimeError, "inplace_on_view", text)
+
+
+def inplace_on_no_grad_view(through_base: bool) -> RuntimeError:
+    """A view made under no_grad and an in-place change under grad mode."""
+    what = "its base or another view of its base has been" if through_base else "is being"
+    text = f"A view was created in no_grad mode and {what} modified inplace with grad mode enabled. {VIEW_MODES}"
+    return coded(RuntimeError, "inplace_on_view", text)
+
+
+def overlapping_write() -> RuntimeError:
+    """A write to a tensor several of whose elements are one memory cell."""
+    text = (
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+        "Please clone() the tensor before performing the operation."
+    )
+    return coded(RuntimeError, "inplace_on_view", text)
+
+
+def not_differentiable(text: str) -> NotImplementedError:
+    """A derivative that does not exist in torch either."""
+    return coded(NotImplementedError, "not_differentiable", text)
+
+
+def too_large(text: str) -> MemoryError:
+    """A result or a graph over a limit, told from its shapes before anything was allocated."""
+    return coded(MemoryError, "too_large", text)
+
+
+def deadline() -> TimeoutError:
+    """The caller's time limit passed between two ops."""
+    return coded(TimeoutError, "deadline", "the time limit of this request has passed")
+
+
+def device_unavailable(text: str) -> RuntimeError:
+    """A device that this machine does not have."""
+    return coded(RuntimeError, "device_unavailable", text)

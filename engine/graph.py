@@ -1,0 +1,330 @@
+"""The graph: nodes, edges, saved values.
+
+A node is data: its plan (which op, which formulas, what was saved), its edges, the saved values with the versions they
+had, attributes. It holds no closure and never its own output tensor, so memory goes when names go. An edge is
+`(node, output number, shape, dtype)`: where a gradient goes and the form it must have there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import arrays, dtypes, errors
+from engine.binding import bind
+from engine.modes import state
+from engine.op import Op, formula_names
+
+if TYPE_CHECKING:
+    from engine.tensor import Tensor
+
+Edge = tuple["Node", int, tuple[int, ...], Any]
+Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
+
+FROZEN: list[Any] = [0]  # the version counter of values nobody can change
+sequence = itertools.count()
+next_sequence = sequence.__next__
+
+
+class Plan:
+    """For an op and the inputs that need gradients: what to save and which formulas to run."""
+
+    __slots__ = ("attributes", "entries", "needs", "numpy_steps", "op", "simple", "tensors")
+
+    def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
+        self.op = op
+        self.needs = needs
+        names = dict.fromkeys(
+            name
+            for at, need in zip(op.diff_at, needs, strict=True)
+            if need
+            for name in formula_names(op.formulas[op.params[at].name])
+        )
+        self.tensors = tuple(name for name in names if self._is_tensor(name))
+        self.attributes = tuple(name for name in names if name not in self.tensors and name != "needs")
+        order = {name: at for at, name in enumerate((*self.tensors, *self.attributes))}
+        self.entries: tuple[tuple[Callable[..., Any], tuple[int, ...]] | None, ...] = tuple(
+            self._entry(op.formulas[op.params[at].name], order) if need else None
+            for at, need in zip(op.diff_at, needs, strict=True)
+        )
+        lists = any(op.params[at].kind.name == "TENSORS" for at in op.diff_at)
+        self.simple = not (lists or op.joint or op.multiple)
+        self.numpy_steps: Any = None  # bound at the first backward, when all ops are declared
+
+    def _is_tensor(self, name: str) -> bool:
+        op = self.op
+        return name in op.outputs or (name in op.index and op.index[name] in op.tensor_at)
+
+    @staticmethod
+    def _entry(formula: Callable[..., Any], order: dict[str, int]) -> tuple[Callable[..., Any], tuple[int, ...]]:
+        return formula, tuple(order[name] for name in formula_names(formula) if name != "needs")
+
+    def steps_for(self, backend: arrays.Backend) -> tuple[tuple[Callable[..., Any], tuple[int, ...]] | None, ...]:
+        """The entries with their formulas on the bare kernels of a backend."""
+        if backend is arrays.NUMPY and self.numpy_steps is not None:
+            return self.numpy_steps  # type: ignore[no-any-return]
+        steps = tuple(
+            entry and (bind(entry[0], backend.name, backend.xp), entry[1]) for entry in self.entries
+        )
+        if backend is arrays.NUMPY:
+            self.numpy_steps = steps
+        return steps
+
+
+def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:
+    """The plan of an op for the inputs that need gradients, made once."""
+    plan = op.plans.get(needs)
+    if plan is None:
+        plan = op.plans[needs] = Plan(op, needs)
+    return plan  # type: ignore[no-any-return]
+
+
+class Node:
+    """A recorded op: what `grad_fn` shows and backward runs."""
+
+    __slots__ = (
+        "__weakref__",
+        "_metadata",
+        "attributes",
+        "compute",
+        "edges",
+        "hooks",
+        "inputs",
+        "outputs",
+        "plan",
+        "saved",
+        "sequence",
+    )
+
+    plan: Plan
+    edges: tuple[Edge | None, ...]
+    saved: tuple[Saved, ...] | None  # None once freed
+    attributes: tuple[Any, ...]
+    compute: Any  # the NumPy dtype operands were cast to, or None
+    outputs: tuple[tuple[tuple[int, ...], Any], ...] | None  # shape and dtype of each, where there are several
+    inputs: tuple[int, ...] | None  # the length of each list input, where there are lists
+    hooks: Any
+    sequence: int
+    _metadata: dict[str, Any] | None
+
+    def name(self) -> str:
+        """The name torch gives the node: `MulBackward0`."""
+        return self.plan.op.node_name
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes this one sends gradients to, each with the number of its output meant."""
+        return tuple((None, 0) if edge is None else edge[:2] for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dict for the user's notes."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    def _sequence_nr(self) -> int:
+        return self.sequence
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            return self._saved_value(name[7:])
+        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+
+    def __dir__(self) -> list[str]:
+        names = (*self.plan.tensors, *self.plan.attributes)
+        return [*super().__dir__(), *(f"_saved_{_torch_name(name)}" for name in names)]
+
+    def _saved_value(self, torch_name: str) -> Any:
+        plan = self.plan
+        for at, name in enumerate(plan.tensors):
+            if _torch_name(name) == torch_name:
+                return self.unpack()[at]
+        for at, name in enumerate(plan.attributes):
+            if _torch_name(name) == torch_name:
+                return self.attributes[at]
+        op_names = [_torch_name(name) for name in (*plan.op.index, *plan.op.outputs)]
+        if torch_name in op_names:
+            return None  # torch has the slot, but this call needed nothing in it
+        raise AttributeError(f"'{self.name()}' object has no attribute '_saved_{torch_name}'")
+
+    def check_saved(self) -> tuple[Saved, ...]:
+        """The saved values.
+
+        Raises RuntimeError if they were freed (`graph_freed`) or changed since (`modified_inplace`).
+        """
+        saved = self.saved
+        if saved is None:
+            raise errors.graph_freed()
+        for at, (array, version, stamp) in enumerate(saved):
+            if version[0] != stamp:
+                raise self._modified(at, array, version, stamp)
+        return saved
+
+    def _modified(self, at: int, array: Any, version: list[Any], stamp: int) -> RuntimeError:
+        dtype = dtypes.of(array)
+        origin = ""
+        name = self.plan.tensors[at]
+        if len(version) > 1:
+            origin = f", which is output {version[2]} of {version[1]},"
+        elif name in self.plan.op.outputs:
+            origin = f", which is output {self.plan.op.outputs.index(name)} of {short_name(self)},"
+        else:
+            edge = self._edge_of(name)
+            if edge is not None and not isinstance(edge[0], AccumulateGrad):
+                origin = f", which is output {edge[1]} of {short_name(edge[0])},"
+        what = f"{dtype.tensor_type} {list(array.shape)}"
+        if arrays.device_of(array).type == "cuda":
+            what = what.replace("torch.", "torch.cuda.")
+        return errors.modified_inplace(what, origin, version[0], stamp)
+
+    def _edge_of(self, name: str) -> Edge | None:
+        op = self.plan.op
+        at = op.index[name]
+        if at not in op.diff_at or not self.plan.simple:
+            return None
+        return self.edges[op.diff_at.index(at)]
+
+    def release(self) -> None:
+        """Free the saved values, as torch does right after running a node; one that saved none can run again."""
+        if self.saved:
+            log = state.ctx.log
+            if log is not None:
+                log.freed(self, self.saved)
+            self.saved = None
+
+    def unpack(self) -> list[Any]:
+        """The saved values as tensors that hang in the graph as they did when saved."""
+        from engine.tensor import wrap_saved
+
+        tensors = []
+        for name, (array, version, _) in zip(self.plan.tensors, self.check_saved(), strict=True):
+            outputs = self.plan.op.outputs
+            if name in outputs:
+                floating = name in self.plan.op.differentiable
+                edge = (self, outputs.index(name), array.shape, array.dtype) if floating else None
+            else:
+                edge = self._edge_of(name)
+            tensors.append(wrap_saved(array, version, edge))
+        return tensors
+
+    def values(self) -> list[Any]:
+        """The saved arrays and attributes, operands cast to the dtype the op computed in."""
+        compute = self.compute
+        saved = self.check_saved()
+        if compute is None:
+            return [*[each[0] for each in saved], *self.attributes]
+        cast = self.plan.op.cast_names
+        out: list[Any] = []
+        for name, (array, _, _) in zip(self.plan.tensors, saved, strict=True):
+            out.append(array.astype(compute) if name in cast and array is not None else array)
+        out.extend(self.attributes)
+        return out
+
+    def backward(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
+        """The gradients for each edge (None where unwanted or zero), from those of each output.
+
+        With `record`, gradients are tensors and the formulas are recorded; else they are arrays.
+        """
+        plan = self.plan
+        op = plan.op
+        g = grads if op.multiple else grads[0]
+        if record:
+            values: list[Any] = [*self._cast_tensors(self.unpack()), *self.attributes]
+            steps = plan.entries
+        else:
+            values = self.values()
+            first = next(each for each in grads if each is not None)
+            steps = plan.steps_for(arrays.backend_of(first))
+        if op.joint is not None:
+            entry = next(step for step in steps if step is not None)
+            return list(entry[0](g, wanted, *[values[at] for at in entry[1]]))
+        return self._each(g, steps, values, wanted)
+
+    def _each(self, g: Any, steps: Any, values: list[Any], wanted: list[bool]) -> list[Any]:
+        results: list[Any] = []
+        for group, step in enumerate(steps):
+            size = self.inputs[group] if self.inputs is not None else -1
+            span = wanted[len(results) : len(results) + abs(size)]
+            if step is None or not any(span):
+                results.extend([None] * abs(size))
+            else:
+                made = step[0](g, *[values[at] for at in step[1]])
+                results.extend([made] if size == -1 else made)
+        return results
+
+    def _cast_tensors(self, tensors: list[Any]) -> list[Any]:
+        if self.compute is None:
+            return tensors
+        cast = self.plan.op.cast_names
+        target = dtypes.BY_NUMPY[np.dtype(self.compute)]
+        return [
+            t.to(target) if name in cast and t is not None else t
+            for name, t in zip(self.plan.tensors, tensors, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at 0x{self.sequence:08x}>"
+
+
+class AccumulateGrad(Node):
+    """The end of the graph at a leaf: adds what arrives to the leaf's `.grad`."""
+
+    __slots__ = ("variable",)
+
+    variable: Tensor
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+        self.edges = ()
+        self.saved = ()
+        self.hooks = None
+        self.outputs = None
+        self._metadata = None
+        self.sequence = 2**64 - 1
+
+    def name(self) -> str:
+        """torch's name of it."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'AccumulateGrad' object has no attribute '{name}'")
+
+    def __dir__(self) -> list[str]:
+        return list(object.__dir__(self))
+
+
+def leaf_edge(tensor: Tensor) -> Edge:
+    """The edge to a leaf that requires grad; its AccumulateGrad lives as long as a graph uses it."""
+    reference = tensor._accumulator
+    node = reference() if reference is not None else None
+    if node is None:
+        node = AccumulateGrad(tensor)
+        tensor._accumulator = weakref.ref(node)
+    array = tensor._array
+    return (node, 0, array.shape, array.dtype)
+
+
+def short_name(node: Node) -> str:
+    """A node's name as messages give it: `Mul` for `MulBackward0`."""
+    return node.name().partition("Backward")[0]
+
+
+def _torch_name(name: str) -> str:
+    return {"input": "self", "out": "result"}.get(name, name)
+
+
+def nodes_behind(roots: Iterator[Node | None]) -> list[Node]:
+    """Every node reachable from the roots, in no order."""
+    seen: set[Node] = {root for root in roots if root is not None}
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return list(seen)

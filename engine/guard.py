@@ -1,0 +1,62 @@
+"""The guard: who is asked before an op allocates, so that a caller can bound memory and time."""
+
+from __future__ import annotations
+
+import time
+
+from engine import errors
+from engine.infer import Estimate
+from engine.op import Op
+
+
+class Guard:
+    """Limits for the ops of one flow.
+
+    `tensor_bytes` bounds one result, views counted in full; `total_bytes` what may be alive (kept by the owner in
+    `used`, to which every op adds what it allocates); `deadline` is a `time.monotonic()` value, checked between ops.
+    """
+
+    __slots__ = ("deadline", "tensor_bytes", "total_bytes", "used")
+
+    def __init__(
+        self, tensor_bytes: int | None = None, total_bytes: int | None = None, deadline: float | None = None
+    ) -> None:
+        self.tensor_bytes = tensor_bytes
+        self.total_bytes = total_bytes
+        self.deadline = deadline
+        self.used = 0
+
+    def check(self, op: Op, estimate: Estimate) -> None:
+        """Whether the op may run.
+
+        Raises MemoryError (`too_large`) or TimeoutError (`deadline`).
+        """
+        self.tick()
+        self.result(op.wire_name, estimate.output_bytes)
+        if estimate.allocated:
+            self.allocate(op.wire_name, estimate.allocated)
+
+    def tick(self) -> None:
+        """Whether there is time left."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise errors.deadline()
+
+    def result(self, name: str, size: int) -> None:
+        """Whether one result may have this many bytes."""
+        if self.tensor_bytes is not None and size > self.tensor_bytes:
+            raise errors.too_large(
+                f"{name}(): the result would have {size} bytes, over the limit of {self.tensor_bytes} for one tensor"
+            )
+
+    def allocate(self, name: str, size: int) -> None:
+        """Count bytes about to be allocated."""
+        if self.total_bytes is not None and self.used + size > self.total_bytes and not self.make_room(size):
+            raise errors.too_large(
+                f"{name}(): {size} more bytes would pass the limit of {self.total_bytes} for this session, "
+                f"of which {self.used} are in use"
+            )
+        self.used += size
+
+    def make_room(self, size: int) -> bool:
+        """Called when the count passes the limit: an owner that can count exactly corrects `used` here."""
+        return False

@@ -1,0 +1,207 @@
+"""`x[...]` and `x[...] = v`: an index is first views (ints, slices, None, ...), then one advanced index.
+
+torch applies the view part before the tensors; NumPy would broadcast an int among them, so the parts are kept apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import arrays, errors
+from engine.ops.indexing import index, index_put_
+from engine.ops.views import alias_, copy_, fill_tensor, reshape, select, slice_, unsqueeze
+from engine.tensor import Tensor, wrap
+
+BAD_TYPE = (
+    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
+)
+ZERO_DIM = (
+    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+    "tensor to a number"
+)
+
+
+def getitem(tensor: Tensor, key: Any) -> Tensor:
+    """`tensor[key]`: a view where the key allows one, else a copy.
+
+    Raises IndexError for indices that do not fit, ValueError for a step that is not positive.
+    """
+    viewed, advanced = apply_views(tensor, key)
+    if advanced is not None:
+        result: Tensor = index(viewed, checked(viewed._array, advanced))
+        return result
+    return alias_(viewed) if viewed is tensor else viewed
+
+
+def setitem(tensor: Tensor, key: Any, value: Any) -> None:
+    """`tensor[key] = value`: writes in place, through a view or by an advanced index.
+
+    Raises what `getitem` raises, and RuntimeError for a value that does not broadcast.
+    """
+    viewed, advanced = apply_views(tensor, key)
+    source = as_value(tensor, value)
+    if advanced is not None:
+        index_put_(viewed, checked(viewed._array, advanced), cast(source, tensor), False)
+    elif source.ndim == 0 and source.device.type == "cpu":
+        fill_tensor(viewed, source)
+    else:
+        extra = source.ndim - viewed.ndim
+        if extra > 0 and tuple(source.shape[:extra]) == (1,) * extra:
+            source = reshape(source, tuple(source.shape[extra:]))  # torch drops leading ones
+        copy_(viewed, source)
+
+
+def as_value(tensor: Tensor, value: Any) -> Tensor:
+    """The right-hand side as a tensor; a number in the tensor's own dtype."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float, complex)):
+        if isinstance(value, complex) and not tensor.is_complex():
+            raise errors.bad_argument(
+                f"value cannot be converted to type {tensor.dtype.cpp_name} without overflow"
+            )
+        return wrap(arrays.scalar(value, tensor._array.dtype))
+    if isinstance(value, np.ndarray):
+        return wrap(value)
+    raise errors.bad_type(f"can't assign a {type(value).__name__} to a torch.{tensor.dtype.type_name}Tensor")
+
+
+def cast(source: Tensor, target: Tensor) -> Tensor:
+    """The value in the target's dtype (a number's; torch refuses to cast a tensor here)."""
+    if source.dtype is not target.dtype and source.ndim == 0 and source.is_leaf:
+        return source.to(target.dtype)
+    return source
+
+
+def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
+    """The view part of a key, applied; and what is left for an advanced index, or None."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [as_index(each) for each in keys]
+    counted = sum(consumed(each) for each in keys)
+    if counted > tensor.ndim:
+        if tensor.ndim == 0 and type(keys[0]) is int:
+            raise errors.bad_index(ZERO_DIM)
+        raise errors.bad_index(f"too many indices for tensor of dimension {tensor.ndim}")
+    dim = 0
+    advanced: list[Any] = []
+    result = tensor
+    for each in keys:
+        if each is None:
+            result = unsqueeze(result, dim)
+            dim += 1
+        elif each is Ellipsis:
+            dim += tensor.ndim - counted
+        elif type(each) is int:
+            check_index(each, result._array.shape[dim], dim)
+            result = select(result, dim, each)
+        elif isinstance(each, slice):
+            result = sliced(result, dim, each)
+            dim += 1
+        else:
+            if each.dtype == np.bool_ and each.ndim == 0:
+                result = unsqueeze(result, dim)
+            advanced.extend([None] * (dim - len(advanced)))
+            advanced.append(each)
+            dim += max(each.ndim, 1) if each.dtype == np.bool_ else 1
+    return result, advanced or None
+
+
+def sliced(tensor: Tensor, dim: int, key: slice) -> Tensor:
+    """One slice; a full one is left out."""
+    step = 1 if key.step is None else key.step
+    for each in (key.start, key.stop, step):
+        if each is not None and not hasattr(each, "__index__"):
+            raise errors.bad_type("slice indices must be integers or None or have an __index__ method")
+    start, stop = (None if each is None else int(each) for each in (key.start, key.stop))
+    if int(step) <= 0:
+        raise errors.bad_value("step must be greater than zero")
+    if (start, stop, step) == (None, None, 1):
+        return tensor
+    made: Tensor = slice_(tensor, dim, start, stop, int(step))
+    return made
+
+
+def check_index(index: int, size: int, dim: int) -> None:
+    """Raise IndexError for an int outside its dimension."""
+    if not -size <= index < size:
+        raise errors.bad_index(f"index {index} is out of bounds for dimension {dim} with size {size}")
+
+
+def as_index(key: Any) -> Any:
+    """One entry of a key as None, Ellipsis, int, slice or an index array."""
+    if key is None or key is Ellipsis or isinstance(key, slice) or type(key) is int:
+        return key
+    if isinstance(key, (bool, np.bool_)):
+        return np.array(bool(key))
+    if isinstance(key, Tensor):
+        array = key._array
+        if array.ndim == 0 and array.dtype.kind in "iu":
+            return int(array)
+    elif isinstance(key, (list, tuple, range)):
+        array = np.array([each.item() if isinstance(each, Tensor) else each for each in key], dtype=None)
+        array = array.astype(np.int64) if array.size == 0 else array
+    elif isinstance(key, np.ndarray):
+        array = key
+    elif hasattr(key, "__index__"):
+        return int(key)
+    else:
+        raise errors.bad_index(BAD_TYPE.format(type(key).__name__))
+    if array.dtype.kind not in "iub":
+        raise errors.bad_index("tensors used as indices must be long, int, byte or bool tensors")
+    return array.astype(np.bool_) if array.dtype == np.uint8 else array
+
+
+def consumed(key: Any) -> int:
+    """How many dimensions of the tensor an entry indexes."""
+    if key is None or key is Ellipsis:
+        return 0
+    return key.ndim if isinstance(key, np.ndarray) and key.dtype == np.bool_ else 1
+
+
+def checked(array: Any, keys: list[Any]) -> tuple[Any, ...]:
+    """The advanced index as int64 arrays (masks as positions), all in range and not negative; None for whole dims."""
+    result: list[Any] = []
+    for key in keys:
+        dim = len(result)
+        if key is None:
+            result.append(None)
+        elif key.dtype == np.bool_:
+            _check_mask(array, key, dim)
+            result.extend(key.reshape(1).nonzero() if key.ndim == 0 else key.nonzero())
+        else:
+            result.append(_wrapped(key, array.shape[dim], dim))
+    shapes = [each.shape for each in result if each is not None]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(str(list(each)) for each in shapes)
+        raise errors.coded(
+            IndexError, "shape_mismatch",
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+        ) from None
+    return tuple(result)
+
+
+def _check_mask(array: Any, mask: Any, dim: int) -> None:
+    for at, size in enumerate(mask.shape):
+        if array.shape[dim + at] != size:
+            raise errors.bad_index(
+                f"The shape of the mask {list(mask.shape)} at index {at} does not match the shape of the indexed "
+                f"tensor {list(array.shape)} at index {dim + at}"
+            )
+
+
+def _wrapped(key: Any, size: int, dim: int) -> Any:
+    wide = key.astype(np.int64)
+    if wide.size:
+        low, high = int(wide.min()), int(wide.max())
+        if low < -size or high >= size:
+            wrong = high if high >= size else low
+            raise errors.bad_index(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
+        if low < 0:
+            wide = np.where(wide < 0, wide + size, wide)
+    return wide
+
+

@@ -1,0 +1,99 @@
+"""What an op would give, told from shapes alone: the estimate every op's rule answers with."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.binding import META, bind
+from engine.op import Op
+
+
+class Meta:
+    """A shape and a dtype standing for an array that was never made."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements, an exact Python integer."""
+        return math.prod(self.shape)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The strides, in bytes, of a row-major array."""
+        steps = [self.dtype.itemsize] * len(self.shape)
+        for dim in range(len(self.shape) - 2, -1, -1):
+            steps[dim] = steps[dim + 1] * max(self.shape[dim + 1], 1)
+        return tuple(steps)
+
+    def __repr__(self) -> str:
+        return f"Meta({list(self.shape)}, {self.dtype.name})"
+
+
+class Estimate:
+    """A rule's answer.
+
+    `values` are the arguments with dims and sizes normalised; `outputs` a (shape, NumPy dtype) for each result, exact;
+    `compute` the dtype operands are cast to, or None; `temporaries` bytes the kernel holds beside operands and
+    outputs; `flops` the arithmetic, to a factor of a few; `shared` whether outputs are views of the input.
+    """
+
+    __slots__ = ("compute", "flops", "outputs", "shared", "temporaries", "values")
+
+    def __init__(
+        self,
+        values: list[Any],
+        outputs: list[tuple[tuple[int, ...], Any]],
+        compute: Any = None,
+        temporaries: int = 0,
+        flops: int = 0,
+        shared: bool = False,
+    ) -> None:
+        self.values = values
+        self.outputs = outputs
+        self.compute = compute
+        self.temporaries = temporaries
+        self.flops = flops
+        self.shared = shared
+
+    @property
+    def output_bytes(self) -> int:
+        """The bytes of the results, counted as if none were a view."""
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self.outputs)
+
+    @property
+    def allocated(self) -> int:
+        """The bytes the kernel allocates at most: results that are not views, and temporaries."""
+        return self.temporaries + (0 if self.shared else self.output_bytes)
+
+
+def infer(op: Op, values: list[Any]) -> list[Meta]:
+    """The shapes and dtypes of an op's results for arrays or Metas in the place of tensors.
+
+    Raises what the op raises for arguments that do not fit; computes and allocates nothing.
+    """
+    if op.composite:
+        made = op.call(bind(op.kernel, META), values)
+        return list(made) if isinstance(made, (list, tuple)) else [made]
+    return [Meta(shape, dtype) for shape, dtype in op.rule(op, values).outputs]
+
+
+def infer_outputs(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`infer` with Python's arguments, giving what the op would return."""
+    values = list(args)
+    for param in op.params[len(args) :]:
+        values.append(kwargs.get(param.name, param.default))
+    results = infer(op, values)
+    return results if op.multiple else results[0]

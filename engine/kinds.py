@@ -1,0 +1,178 @@
+"""Kinds of op parameters: what each accepts from a caller, and how it is named in torch's messages.
+
+A declaration annotates its parameters with the aliases below; the annotation drives Python calls, the wire and the
+documents alike. For a type checker they are `Any`, since a kernel gets arrays where a caller gives tensors.
+"""
+
+from __future__ import annotations
+
+import enum
+import operator
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+
+from engine import dtypes
+from engine.devices import Device
+from engine.random import Generator
+
+
+class Kind(enum.Enum):
+    """The kinds; the value is the type's name in torch's messages."""
+
+    TENSOR = "Tensor"
+    OPERAND = "Tensor or Number"
+    TENSORS = "tuple of Tensors"
+    NUMBER = "Number"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    STR = "str"
+    DIMS = "tuple of ints"
+    SIZE = "tuple of ints "
+    DTYPE = "torch.dtype"
+    DEVICE = "torch.device"
+    GENERATOR = "torch.Generator"
+    INDEX = "index"
+    DATA = "data"
+
+
+Array = Annotated[Any, Kind.TENSOR]
+Operand = Annotated[Any, Kind.OPERAND]
+Arrays = Annotated[Any, Kind.TENSORS]
+Number = Annotated[Any, Kind.NUMBER]
+Dims = Annotated[Any, Kind.DIMS]
+Size = Annotated[Any, Kind.SIZE]
+Dtype = Annotated[Any, Kind.DTYPE]
+DeviceLike = Annotated[Any, Kind.DEVICE]
+Random = Annotated[Any, Kind.GENERATOR]
+Index = Annotated[Any, Kind.INDEX]
+Data = Annotated[Any, Kind.DATA]
+
+PLAIN = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, str: Kind.STR}
+TENSOR_KINDS = (Kind.TENSOR, Kind.OPERAND, Kind.TENSORS)
+
+
+class Mismatch(Exception):
+    """A value that its parameter's kind does not accept."""
+
+
+def _tensor(value: Any) -> Any:
+    if not hasattr(value, "_array"):
+        raise Mismatch
+    return value
+
+
+def _operand(value: Any) -> Any:
+    return value if hasattr(value, "_array") else _number(value)
+
+
+def _tensors(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise Mismatch
+    return [_tensor(each) for each in value]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, (bool, int, float, complex)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "_array") and value._array.size == 1 and not value.requires_grad:
+        return value.item()
+    raise Mismatch
+
+
+def _int(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, (bool, np.bool_, float)):
+        raise Mismatch
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise Mismatch from None
+
+
+def _float(value: Any) -> float:
+    number = _number(value)
+    if isinstance(number, (bool, complex)):
+        raise Mismatch
+    return float(number)
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise Mismatch
+
+
+def _str(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Mismatch
+
+
+def _dims(value: Any) -> tuple[int, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple(_int(each) for each in value)
+    return (_int(value),)
+
+
+def _size(value: Any) -> tuple[int, ...]:
+    return _dims(value)
+
+
+def _dtype(value: Any) -> dtypes.DType:
+    if isinstance(value, dtypes.DType):
+        return value
+    by_type = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+    if isinstance(value, type) and value in by_type:
+        return by_type[value]
+    raise Mismatch
+
+
+def _device(value: Any) -> Device:
+    if isinstance(value, (str, Device)):
+        return Device(value)
+    if type(value) is int:
+        return Device("cuda", value)
+    raise Mismatch
+
+
+def _generator(value: Any) -> Generator:
+    if isinstance(value, Generator):
+        return value
+    raise Mismatch
+
+
+def _any(value: Any) -> Any:
+    return value
+
+
+_ACCEPT: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TENSOR: _tensor,
+    Kind.OPERAND: _operand,
+    Kind.TENSORS: _tensors,
+    Kind.NUMBER: _number,
+    Kind.INT: _int,
+    Kind.FLOAT: _float,
+    Kind.BOOL: _bool,
+    Kind.STR: _str,
+    Kind.DIMS: _dims,
+    Kind.SIZE: _size,
+    Kind.DTYPE: _dtype,
+    Kind.DEVICE: _device,
+    Kind.GENERATOR: _generator,
+    Kind.INDEX: _any,
+    Kind.DATA: _any,
+}
+
+
+def accept(kind: Kind, value: Any) -> Any:
+    """The value in the form kernels take it.
+
+    Raises Mismatch if a parameter of this kind does not take it.
+    """
+    return _ACCEPT[kind](value)

@@ -1,0 +1,156 @@
+"""What an op does besides computing: grad mode, defaults, random state, and what watches the engine.
+
+All of it stands in one `Context`; each thread has a current one. A session activates its own for the time of a
+request, so that sessions cannot see each other's modes and threads need no locks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.devices import CPU, Device
+from engine.random import Generator
+
+if TYPE_CHECKING:
+    from engine.guard import Guard
+    from engine.undo import UndoLog
+
+
+class Context:
+    """The modes of one flow of ops.
+
+    `plain` is True while nothing has to be told about an op beyond recording it; the fast paths ask only for that.
+    """
+
+    __slots__ = ("_guard", "default_device", "default_dtype", "generator", "grad_enabled", "log", "plain")
+
+    def __init__(self, dtype: dtypes.DType = dtypes.float32, device: Device = CPU, seed: int | None = None) -> None:
+        self.grad_enabled = True
+        self.default_dtype = dtype
+        self.default_device = device
+        self.generator = Generator(seed)
+        self.log: UndoLog | None = None
+        self._guard: Guard | None = None
+        self.plain = True
+
+    @property
+    def guard(self) -> Guard | None:
+        """Who is asked before an op allocates, or None."""
+        return self._guard
+
+    @guard.setter
+    def guard(self, guard: Guard | None) -> None:
+        self._guard = guard
+        self.plain = guard is None
+
+
+class _State(threading.local):
+    """The current context of each thread."""
+
+    def __init__(self) -> None:
+        # torch computes inf and nan silently; NumPy's error state is per thread, and np.errstate an op costs 1 us.
+        np.seterr(all="ignore")
+        self.ctx = Context()
+
+
+state = _State()
+
+
+@contextmanager
+def activate(ctx: Context) -> Iterator[Context]:
+    """Make `ctx` this thread's context for the block."""
+    previous = state.ctx
+    state.ctx = ctx
+    try:
+        yield ctx
+    finally:
+        state.ctx = previous
+
+
+class _GradMode(ContextDecorator):
+    """A context manager and decorator that sets grad mode and puts the old one back."""
+
+    mode: bool
+
+    def __init__(self) -> None:
+        self._previous: list[bool] = []
+
+    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[override]
+        return super().__call__(func)
+
+    def __enter__(self) -> Self:
+        self._previous.append(state.ctx.grad_enabled)
+        state.ctx.grad_enabled = self.mode
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        state.ctx.grad_enabled = self._previous.pop()
+
+
+class no_grad(_GradMode):  # noqa: N801  # torch's name
+    """Ops inside record no graph."""
+
+    mode = False
+
+
+class enable_grad(_GradMode):  # noqa: N801  # torch's name
+    """Ops inside record the graph again, within `no_grad`."""
+
+    mode = True
+
+
+class set_grad_enabled(_GradMode):  # noqa: N801  # torch's name
+    """Sets grad mode at once; as a context manager puts the old one back at the end."""
+
+    def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise errors.bad_type(f"set_grad_enabled(): argument 'enabled' must be bool, not {type(mode).__name__}")
+        super().__init__()
+        self.mode = mode
+        self._before = state.ctx.grad_enabled
+        state.ctx.grad_enabled = mode
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._previous[-1] = self._before
+        return self
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops record the graph in this thread."""
+    return state.ctx.grad_enabled
+
+
+def get_default_dtype() -> dtypes.DType:
+    """The dtype of tensors made from Python floats."""
+    return state.ctx.default_dtype
+
+
+def set_default_dtype(dtype: dtypes.DType) -> None:
+    """Set the dtype of tensors made from Python floats.
+
+    Raises TypeError unless it is a real floating dtype.
+    """
+    if not isinstance(dtype, dtypes.DType) or not dtype.is_floating_point:
+        raise errors.bad_type("only floating-point types are supported as the default type")
+    state.ctx.default_dtype = dtype
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the current generator (any int64 or uint64; negative ones wrap) and return it."""
+    ctx = state.ctx
+    if ctx.log is not None:
+        ctx.log.generator(ctx.generator)
+    return ctx.generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed the current generator started from."""
+    return state.ctx.generator.initial_seed()

@@ -1,0 +1,326 @@
+"""The declaration of an op, and the registry of all of them.
+
+    @op(elementwise(), operators=("__mul__", "__rmul__", "__imul__"), inplace=True)
+    def mul(input: Array, other: Operand):
+        '''The product.'''
+        return input * other
+    mul.vjp(input=lambda g, other: mul(g, conj(other)), other=lambda g, input: mul(g, conj(input)))
+
+The body is the kernel: it gets raw arrays. A formula's first parameter is the incoming gradient; every further one is
+a name: a parameter, `<parameter>_shape`, `<parameter>_strides`, an output. What a node saves is the union over the formulas of those inputs
+that require grad. One formula serves plain backward (on raw arrays, see `engine.binding`) and `create_graph` (on
+tensors, where the same names are the recording ops).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import errors
+from engine.kinds import PLAIN, TENSOR_KINDS, Kind, Mismatch, accept
+
+Rule = Callable[..., Any]
+REQUIRED: Any = inspect.Parameter.empty
+
+
+class Param:
+    """A parameter of an op: its name, kind, default (`REQUIRED` if none), and whether None is a value."""
+
+    __slots__ = ("default", "keyword_only", "kind", "name", "optional")
+
+    def __init__(self, parameter: inspect.Parameter, annotation: Any) -> None:
+        self.name = parameter.name
+        self.default = parameter.default
+        self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        self.kind, self.optional = _kind_of(annotation)
+        self.optional = self.optional or self.default is None
+
+    def describe(self) -> str:
+        """The parameter as torch's messages write it: `int dim = 0`."""
+        default = "" if self.default is REQUIRED else f" = {self.default}"
+        return f"{self.kind.value.strip()} {self.name}{default}"
+
+
+def _kind_of(annotation: Any) -> tuple[Kind, bool]:
+    if annotation in PLAIN:
+        return PLAIN[annotation], False
+    for extra in getattr(annotation, "__metadata__", ()):
+        if isinstance(extra, Kind):
+            return extra, False
+    members = [each for each in typing.get_args(annotation) if each is not type(None)]
+    return _kind_of(members[0])[0], True
+
+
+class Op:
+    """One declared op: one schema with its kernel, formulas and rules."""
+
+    door: Callable[[Op, list[Any]], Any]  # `engine.apply.apply`, set there: ops are declared below it
+
+    def __init__(self, kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> None:
+        self.kernel = kernel
+        self.rule = rule
+        self.name: str = options.get("name") or kernel.__name__
+        self.namespace: str = options.get("namespace", "")
+        self.doc = inspect.getdoc(kernel) or ""
+        self.params = _params(kernel)
+        self.index = {param.name: at for at, param in enumerate(self.params)}
+        self.outputs: tuple[str, ...] = options.get("outputs", ("out",))
+        self.returns_list: bool = options.get("returns_list", False)
+        self.differentiable: tuple[str, ...] = options.get("differentiable", self.outputs)
+        self.view: bool = options.get("view", False)
+        self.multi_view: bool = options.get("multi_view", False)
+        self.inplace: bool = options.get("inplace", False)
+        self.inplace_only: bool = options.get("inplace_only", False)
+        self.composite: bool = options.get("composite", False)
+        self.method: bool = options.get("method", not self.namespace)
+        self.prop: bool = options.get("prop", False)
+        self.function: bool = options.get("function", True)
+        self.operators: tuple[str, ...] = options.get("operators", ())
+        self.fast: bool = options.get("fast", False)
+        self.node_name: str = options.get("node") or node_name(self.name)
+        self.formulas: dict[str, Callable[..., Any]] = {}
+        self.joint: Callable[..., Any] | None = None
+        self.diff_at: tuple[int, ...] = ()
+        self.positional = sum(not param.keyword_only for param in self.params)
+        self.keywords = tuple(param.name for param in self.params[self.positional :])
+        cast: tuple[str, ...] | None = options.get("cast")
+        self.tensor_at = tuple(at for at, param in enumerate(self.params) if param.kind in TENSOR_KINDS)
+        self.cast_at = tuple(at for at in self.tensor_at if cast is None or self.params[at].name in cast)
+        self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
+        self.writes: bool = options.get("writes", False)
+        self.leaf: bool = options.get("leaf", False)
+        self.plans: dict[Any, Any] = {}
+        self.bound: dict[str, Callable[..., Any]] = {}
+        self.multiple = len(self.outputs) > 1 or self.returns_list
+        self.checks_cast: bool = options.get("checks_cast", True)
+        self.hidden: bool = options.get("hidden", False)
+        self.example: dict[str, Any] | None = options.get("example")
+        self.twin: Op | None = None  # the in-place form
+        self.pack = _result_type(self) if self.multiple and not self.returns_list else list
+
+    @property
+    def wire_name(self) -> str:
+        """The name over HTTP: `mul`, `linalg.eigh`."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+    def vjp(self, **formulas: Callable[..., Any]) -> None:
+        """Declare the gradient of each named input as a function of the incoming gradient and saved names.
+
+        Raises NameError at import if a formula asks for a name the op does not have.
+        """
+        for name, formula in formulas.items():
+            self._check_names(name, formula)
+        self.formulas.update(formulas)
+        self.diff_at = tuple(at for at, param in enumerate(self.params) if param.name in self.formulas)
+        if self.twin is not None:
+            self.twin.formulas, self.twin.diff_at = self.formulas, self.diff_at
+
+    def vjp_joint(self, formula: Callable[..., Any], *inputs: str) -> None:
+        """Declare one formula that returns the gradients of several inputs at once, as a tuple.
+
+        Its second parameter is `needs`, one bool for each input.
+        """
+        self.vjp(**dict.fromkeys(inputs, formula))
+        self.joint = formula
+
+    def _check_names(self, name: str, formula: Callable[..., Any]) -> None:
+        known = {"needs", *self.outputs, *self.index}
+        known |= {f"{param}_{what}" for param in self.index for what in ("shape", "strides")}
+        wanted = formula_names(formula)
+        if name not in self.index or not known.issuperset(wanted):
+            raise NameError(f"{self.wire_name}.vjp({name}=...): no such name among {sorted(known)}: {wanted}")
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+        """The arguments in the order of the parameters, each in its kind's form.
+
+        Raises TypeError with torch's text if they do not fit.
+        """
+        return bind(self, list(args), kwargs)
+
+    def call(self, kernel: Callable[..., Any], values: list[Any]) -> Any:
+        """The kernel, or another form of it, on arguments in the order of the parameters."""
+        if not self.keywords:
+            return kernel(*values)
+        at = self.positional
+        return kernel(*values[:at], **dict(zip(self.keywords, values[at:], strict=True)))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return Op.door(self, bind(self, list(args), kwargs))
+
+    def __repr__(self) -> str:
+        return f"<op {self.signature()}>"
+
+    def signature(self) -> str:
+        """The schema as torch's messages write it."""
+        return f"({', '.join(param.describe() for param in self.params)})"
+
+
+def _result_type(op: Op) -> Callable[[list[Any]], Any]:
+    """The named tuple of an op with several outputs, printed as torch prints `torch.return_types.max`."""
+    base = namedtuple(op.name, op.outputs)  # type: ignore[misc]  # the names come from the declaration
+
+    class Result(base):  # type: ignore[misc, valid-type]
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            fields = ",\n".join(f"{name}={value!r}" for name, value in zip(op.outputs, self, strict=True))
+            return f"torch.return_types.{op.wire_name.replace('.', '_')}(\n{fields})"
+
+    Result.__name__ = Result.__qualname__ = op.wire_name.replace(".", "_")
+    return Result._make  # type: ignore[no-any-return]
+
+
+def node_name(name: str) -> str:
+    """The name torch's code generator gives to an op's node: `log_softmax` is `LogSoftmaxBackward0`."""
+    words = re.sub(r"_$", "", name).split("_")
+    return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
+
+
+def formula_names(formula: Callable[..., Any]) -> tuple[str, ...]:
+    """The names a formula asks for after its incoming gradient."""
+    return tuple(inspect.signature(formula).parameters)[1:]
+
+
+def _params(kernel: Callable[..., Any]) -> tuple[Param, ...]:
+    hints = typing.get_type_hints(kernel, include_extras=True)
+    return tuple(Param(each, hints[each.name]) for each in inspect.signature(kernel).parameters.values())
+
+
+def bind(op: Op, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """Match Python arguments with an op's parameters (`Op.bind`)."""
+    params = op.params
+    if len(args) > op.positional or (len(args) > 1 and type(args[-1]) is int):
+        args = _gather_sizes(params, args)
+    if len(args) > op.positional:
+        raise errors.bad_type(f"{op.name}() takes {op.positional} positional arguments but {len(args)} were given")
+    values: list[Any] = []
+    for at, param in enumerate(params):
+        if at < len(args):
+            if param.name in kwargs:
+                raise errors.bad_type(f"{op.name}() got multiple values for argument '{param.name}'")
+            value = args[at]
+        elif param.name in kwargs:
+            value = kwargs[param.name]
+        elif param.default is REQUIRED:
+            raise errors.bad_type(f'{op.name}() missing 1 required positional arguments: "{param.name}"')
+        else:
+            values.append(param.default)
+            continue
+        values.append(_accepted(op, param, value, at))
+    if len(kwargs) > len(params) - min(len(args), len(params)) or not op.index.keys() >= kwargs.keys():
+        _refuse_keywords(op, kwargs)
+    return values
+
+
+def _accepted(op: Op, param: Param, value: Any, at: int) -> Any:
+    if value is None and param.optional:
+        return None
+    try:
+        return accept(param.kind, value)
+    except Mismatch:
+        place = f" (position {at + 1})"
+        raise errors.bad_type(
+            f"{op.name}(): argument '{param.name}'{place} must be {param.kind.value.strip()}, "
+            f"not {type(value).__name__}"
+        ) from None
+
+
+def _gather_sizes(params: tuple[Param, ...], args: list[Any]) -> list[Any]:
+    """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
+    for at, param in enumerate(params):
+        if param.kind is Kind.SIZE:
+            if len(args) > at and all(type(each) is int for each in args[at:]):
+                return [*args[:at], tuple(args[at:])]
+            break
+    return args
+
+
+def _refuse_keywords(op: Op, kwargs: dict[str, Any]) -> None:
+    for name in kwargs:
+        if name not in op.index:
+            raise errors.bad_type(f"{op.name}() got an unexpected keyword argument '{name}'")
+
+
+class Function:
+    """What a name stands for: one or more ops that are its overloads, tried in order."""
+
+    __slots__ = ("name", "ops")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ops: list[Op] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        ops = self.ops
+        if len(ops) == 1:
+            return Op.door(ops[0], bind(ops[0], list(args), kwargs))
+        for each in ops:
+            try:
+                values = bind(each, list(args), kwargs)
+            except TypeError:
+                continue
+            return Op.door(each, values)
+        raise self.refuse(args, kwargs)
+
+    def refuse(self, args: Sequence[Any], kwargs: dict[str, Any]) -> TypeError:
+        """torch's text for arguments that no overload takes."""
+        got = [type(each).__name__ for each in args] + [f"{key}={type(v).__name__}" for key, v in kwargs.items()]
+        expected = "".join(f"\n * {each.signature()}" for each in self.ops)
+        name = self.name.rpartition(".")[2]
+        return errors.bad_type(
+            f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), "
+            f"but expected one of:{expected}\n"
+        )
+
+
+registry: dict[str, Function] = {}
+
+
+def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
+    """Declare the decorated kernel as an op, an overload of its name if the name is known already.
+
+    Options: `name` (else the kernel's), `namespace` (`linalg`), `outputs` (names; several make a tuple),
+    `returns_list`, `differentiable` (outputs that have gradients), `view`, `multi_view`, `inplace` (there is a
+    `name_`), `cast` (the parameters the rule's compute dtype holds for, else all
+    tensors), `leaf` (a factory with `device` and `requires_grad`), `writes` (the kernel writes into its
+    first operand itself), `inplace_only`, `checks_cast` (in-place: the result's dtype must fit), `composite` (the body calls ops), `hidden`
+    (known to formulas alone), `method`, `prop` (a property), `function`, `operators` (Python's special
+    methods), `node` (the node's name where it is not the op's), `fast` (elementwise: may skip the general door).
+    """
+
+    def declare(kernel: Callable[..., Any]) -> Op:
+        made = Op(kernel, rule, options)
+        _register(made)
+        if made.inplace:
+            other = {"inplace_only": True, "inplace": False, "name": f"{made.name}_", "node": made.node_name}
+            made.twin = Op(kernel, rule, {**options, **other, "operators": _inplace_operators(made)})
+            made.operators = tuple(name for name in made.operators if name not in made.twin.operators)
+            _register(made.twin)
+        return made
+
+    return declare
+
+
+def _register(made: Op) -> None:
+    if not made.hidden:
+        registry.setdefault(made.wire_name, Function(made.wire_name)).ops.append(made)
+
+
+def _inplace_operators(made: Op) -> tuple[str, ...]:
+    return tuple(name for name in made.operators if name.startswith("__i") and name != "__invert__")
+
+
+def overload(name: str, made: Op) -> None:
+    """Make an op a further overload of another name's function: `max(a, b)` is `maximum`."""
+    registry[name].ops.append(made)
+
+
+def alias(target: Op, *names: str) -> None:
+    """Further names, as they stand on the wire, for the function `target` belongs to."""
+    for name in names:
+        registry[name] = registry[target.wire_name]

@@ -1,0 +1,402 @@
+"""Arithmetic: the elementwise ops that most formulas are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as xp
+
+from engine import dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, Number, Operand
+from engine.op import Op, Rule, alias, op
+from engine.ops.compare import eq, ge, gt, logical_and, lt
+from engine.ops.creation import full_like, zeros_like
+from engine.rules import broadcast, default_dtype, elementwise, is_number, operands, same_as_input, shape_of
+
+
+def is_complex(x: Any) -> bool:
+    """True for complex arrays, tensors and numbers."""
+    if is_number(x):
+        return isinstance(x, complex)
+    dtype = x.dtype
+    return bool(dtype.is_complex) if isinstance(dtype, dtypes.DType) else dtype.kind == "c"
+
+
+@op(same_as_input, inplace=True, name="conj_physical", node="ConjBackward0")
+def conj(input: Array) -> Any:
+    """The complex conjugate."""
+    return xp.conjugate(input)
+
+
+conj.vjp(input=lambda g: conj(g))
+
+
+def conj_of(x: Any) -> Any:
+    """The conjugate; a real operand itself."""
+    if is_number(x):
+        return x.conjugate()
+    return conj(x) if is_complex(x) else x
+
+
+def neg_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of neg: no bools."""
+    if values[0].dtype == bool:
+        raise errors.dtype_mismatch(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
+        )
+    return same_as_input(op, values)
+
+
+@op(neg_rule, operators=("__neg__",), inplace=True, fast=True)
+def neg(input: Array) -> Any:
+    """The negative."""
+    return -input
+
+
+neg.vjp(input=lambda g: neg(g))
+
+
+@op(elementwise("float"), inplace=True, fast=True)
+def log(input: Array) -> Any:
+    """The natural logarithm."""
+    return xp.log(input)
+
+
+log.vjp(input=lambda g, input: div(g, conj_of(input)))
+
+
+def real_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of real: the dtype of the parts."""
+    array = values[0]
+    part = dtypes.BY_NUMPY[array.dtype].to_real().numpy
+    return Estimate(values, [(array.shape, part)], None, 0, 0, shared=True)
+
+
+@op(real_rule, view=True, method=False)
+def real(input: Array) -> Any:
+    """The real part, a view; a real tensor itself."""
+    return input.real
+
+
+real.vjp(input=lambda g: g)
+
+
+def imag_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of imag: complex tensors only."""
+    if values[0].dtype.kind != "c":
+        raise errors.dtype_mismatch("imag is not implemented for tensors with non-complex dtypes.")
+    return real_rule(op, values)
+
+
+@op(imag_rule, view=True, method=False)
+def imag(input: Array) -> Any:
+    """The imaginary part, a view."""
+    return input.imag
+
+
+imag.vjp(input=lambda g: mul(g, 1j))
+
+
+def real_of(x: Any) -> Any:
+    """The real part of a complex operand, a real one itself."""
+    return real(x) if is_complex(x) else x
+
+
+def with_alpha(name: str) -> Rule:
+    """The rule of add and sub: `alpha` may not be of a higher category than the operands."""
+    base = elementwise()
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        estimate = base(op, values)
+        alpha = values[op.index["alpha"]]
+        dtype = dtypes.BY_NUMPY[estimate.compute]
+        if name == "sub" and all(_is_bool(each) for each in operands(op, values)):
+            raise errors.bad_argument(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. "
+                "Use the `^` or `logical_xor()` operator instead."
+            )
+        if isinstance(alpha, bool) and dtype is not dtypes.bool_:
+            raise errors.bad_argument("Boolean alpha only supported for Boolean results.")
+        if isinstance(alpha, float) and not dtype.differentiable:
+            raise errors.bad_argument("For integral input tensors, argument alpha must not be a floating point number.")
+        if isinstance(alpha, complex) and not dtype.is_complex:
+            raise errors.bad_argument("For non-complex input tensors, argument alpha must not be a complex number.")
+        return estimate
+
+    return rule
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) if is_number(value) else value.dtype == bool
+
+
+@op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=True)
+def add(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
+    """The sum `input + alpha * other`."""
+    return input + other if type(alpha) is int and alpha == 1 else input + input.dtype.type(alpha) * other
+
+
+add.vjp(input=lambda g: g, other=lambda g, alpha: scaled(g, alpha))
+
+
+def scaled(g: Any, alpha: Any) -> Any:
+    """`g` times the conjugate of a Python number, itself for 1."""
+    return g if alpha == 1 else mul(g, alpha.conjugate())
+
+
+@op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=True)
+def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
+    """The difference `input - alpha * other`."""
+    return input - other if type(alpha) is int and alpha == 1 else input - input.dtype.type(alpha) * other
+
+
+sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
+
+
+@op(with_alpha("sub"), operators=("__rsub__",), node="RsubBackward1")
+def rsub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
+    """The difference the other way round: `other - alpha * input`."""
+    return other - input if type(alpha) is int and alpha == 1 else other - input.dtype.type(alpha) * input
+
+
+rsub.vjp(input=lambda g, alpha: neg(scaled(g, alpha)), other=lambda g: g)
+
+
+@op(elementwise(), operators=("__mul__", "__rmul__", "__imul__"), inplace=True, fast=True)
+def mul(input: Array, other: Operand) -> Any:
+    """The product."""
+    return input * other
+
+
+mul.vjp(input=lambda g, other: mul(g, conj_of(other)), other=lambda g, input: mul(g, conj_of(input)))
+
+
+@op(elementwise("float"), operators=("__truediv__", "__itruediv__"), inplace=True, fast=True)
+def div(input: Array, other: Operand) -> Any:
+    """The true quotient; integers give the default floating dtype."""
+    return xp.true_divide(input, other)
+
+
+div.vjp(
+    input=lambda g, other: div(g, conj_of(other)),
+    other=lambda g, input, other: mul(neg(g), conj_of(div(div(input, other), other))),
+)
+
+
+def rounded_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of div with a rounding mode: integers stay integers."""
+    mode = values[op.index["rounding_mode"]]
+    if mode is None:
+        return elementwise("float")(op, values)
+    if mode not in ("trunc", "floor"):
+        raise errors.bad_argument(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode!s:.64}'"
+        )
+    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel=f"div_{mode}_cpu")(op, values)
+    refuse_zero_division(estimate, values)
+    return estimate
+
+
+def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
+    """Raise RuntimeError for an integer division by zero, as torch does on the CPU."""
+    other = values[1]
+    if estimate.compute.kind in "iu" and not isinstance(other, (float, complex)):
+        zero = other == 0 if is_number(other) else isinstance(other, xp.ndarray) and not other.all()
+        if zero:
+            raise errors.coded(RuntimeError, "bad_argument", "ZeroDivisionError")
+
+
+@op(rounded_rule, name="div", inplace=True, node="DivBackward1")
+def div_rounded(input: Array, other: Operand, *, rounding_mode: str | None) -> Any:
+    """The quotient rounded towards zero (`trunc`) or down (`floor`)."""
+    if rounding_mode is None:
+        return xp.true_divide(input, other)
+    if input.dtype.kind in "iu" and rounding_mode == "trunc":
+        return (xp.sign(input) * xp.sign(other) * (abs(input) // abs(other))).astype(input.dtype)
+    return xp.floor_divide(input, other) if rounding_mode == "floor" else xp.trunc(xp.true_divide(input, other))
+
+
+div_rounded.vjp(
+    input=lambda g, other, rounding_mode: div(g, conj_of(other)) if rounding_mode is None else zeros_like(g),
+    other=lambda g, input, other, rounding_mode: (
+        mul(neg(g), conj_of(div(div(input, other), other))) if rounding_mode is None else zeros_like(g)
+    ),
+)
+
+
+def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of floor_divide."""
+    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel="div_floor_cpu")(op, values)
+    refuse_zero_division(estimate, values)
+    return estimate
+
+
+@op(floor_divide_rule, operators=("__floordiv__", "__ifloordiv__"), inplace=True, node="NotImplemented")
+def floor_divide(input: Array, other: Operand) -> Any:
+    """The quotient rounded down."""
+    return xp.floor_divide(input, other)
+
+
+def no_derivative(g: Any) -> Any:
+    """torch has no derivative of floor_divide."""
+    raise errors.not_differentiable("derivative for aten::floor_divide is not implemented")
+
+
+floor_divide.vjp(input=no_derivative, other=no_derivative)
+
+
+@op(floor_divide_rule, operators=("__mod__", "__imod__"), inplace=True)
+def remainder(input: Array, other: Operand) -> Any:
+    """Python's modulus: the result has the sign of `other`."""
+    return xp.remainder(input, other)
+
+
+remainder.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: mul(neg(g), div_rounded(input, other, rounding_mode="floor")),
+)
+
+
+@op(elementwise(), node="PowBackward1", inplace=True)
+def pow(input: Array, exponent: Array) -> Any:
+    """`input` to the power `exponent`, element by element."""
+    return xp.power(input, exponent)
+
+
+pow.vjp(
+    input=lambda g, input, exponent: pow_input(g, input, exponent),
+    exponent=lambda g, input, exponent, out: pow_exponent(g, input, exponent, out),
+)
+
+
+def pow_input(g: Any, input: Any, exponent: Any) -> Any:
+    """The gradient to the base; zero where the exponent is zero, whatever the base."""
+    gradient = mul(g, conj_of(mul(exponent, pow(input, sub(exponent, 1)))))
+    return where(eq(exponent, 0), zeros_like(gradient), gradient)
+
+
+def pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
+    """The gradient to the exponent; zero at base 0 where the exponent is not negative (torch's convention)."""
+    gradient = mul(g, conj_of(mul(out, log(input))))
+    flat = eq(input, 0) if is_complex(exponent) else logical_and(eq(input, 0), ge(exponent, 0))
+    return where(flat, zeros_like(gradient), gradient)
+
+
+def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a tensor to a Python number's power: integers have no negative powers."""
+    array, exponent = values
+    dtype = dtypes.result_type([array, exponent], default_dtype())
+    if dtype.category == dtypes.INTEGRAL and exponent < 0:
+        raise errors.bad_argument("Integers to negative integer powers are not allowed.")
+    return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, 0, 20 * array.size)
+
+
+@op(scalar_power_rule, name="pow", operators=("__pow__", "__ipow__"), inplace=True)
+def pow_number(input: Array, exponent: Number) -> Any:
+    """`input` to the power of a number."""
+    if exponent == 2:
+        return input * input
+    if exponent == 1:
+        return +input
+    return xp.power(input, xp.asarray(exponent).astype(input.dtype))
+
+
+pow_number.vjp(input=lambda g, input, exponent: pow_number_input(g, input, exponent))
+
+
+def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
+    """The gradient: exponent times the power one lower."""
+    if exponent == 0:
+        return zeros_like(g)
+    return mul(g, conj_of(mul(pow_number(input, exponent - 1), exponent)))
+
+
+@op(elementwise(), name="pow", node="PowBackward2", method=False)
+def number_pow(self: Number, exponent: Array) -> Any:
+    """A number to the power of a tensor."""
+    return xp.power(self, exponent)
+
+
+number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, self, exponent, out))
+
+
+def number_pow_exponent(g: Any, base: Any, exponent: Any, out: Any) -> Any:
+    """The gradient to the exponent; zero at base 0 where the exponent is not negative."""
+    if base == 0:
+        gradient = mul(g, mul(out, float("-inf")))
+        return where(ge(exponent, 0), zeros_like(gradient), gradient)
+    return mul(g, conj_of(mul(out, log_number(base))))
+
+
+def log_number(base: Any) -> Any:
+    """The natural logarithm of a Python number: complex for negative bases of complex results, else nan."""
+    if isinstance(base, complex):
+        return complex(xp.log(xp.asarray(base)))
+    return float(xp.log(xp.asarray(float(base))))
+
+
+@op(elementwise(refuse=(dtypes.COMPLEX,), kernel="maximum"))
+def maximum(input: Array, other: Array) -> Any:
+    """The larger of each pair; NaN if either is."""
+    return xp.maximum(input, other)
+
+
+maximum.vjp(
+    input=lambda g, input, other: mul(g, halves(eq(input, other), gt(input, other), g)),
+    other=lambda g, input, other: mul(g, halves(eq(input, other), lt(input, other), g)),
+)
+
+
+@op(elementwise(refuse=(dtypes.COMPLEX,), kernel="minimum"))
+def minimum(input: Array, other: Array) -> Any:
+    """The smaller of each pair; NaN if either is."""
+    return xp.minimum(input, other)
+
+
+minimum.vjp(
+    input=lambda g, input, other: mul(g, halves(eq(input, other), lt(input, other), g)),
+    other=lambda g, input, other: mul(g, halves(eq(input, other), gt(input, other), g)),
+)
+
+
+def halves(tie: Any, wins: Any, g: Any) -> Any:
+    """The share of the gradient one side of an extremum gets: 1, 1/2 at a tie, 0."""
+    return where(tie, full_like(g, 0.5), where(wins, full_like(g, 1.0), zeros_like(g)))
+
+
+def where_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of where: a bool condition, and two operands that promote."""
+    condition = values[0]
+    if is_number(condition) or condition.dtype not in (bool, xp.uint8):
+        name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).name
+        raise errors.dtype_mismatch(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}")
+    pair = values[1:]
+    compute = dtypes.result_type(pair, default_dtype()).numpy
+    shape = broadcast(*[shape_of(each) for each in values])
+    return Estimate(values, [(shape, compute)], compute, 0, condition.size)
+
+
+@op(where_rule, cast=("input", "other"))
+def where(condition: Array, input: Operand, other: Operand) -> Any:
+    """`input` where the condition holds, else `other`."""
+    return xp.where(condition, input, other)
+
+
+where.vjp(
+    input=lambda g, condition: where(condition, g, zeros_like(g)),
+    other=lambda g, condition: where(condition, zeros_like(g), g),
+)
+
+
+for _op, _names in (
+    (mul, ("multiply",)),
+    (mul.twin, ("multiply_",)),
+    (sub, ("subtract",)),
+    (sub.twin, ("subtract_",)),
+    (div, ("divide", "true_divide")),
+    (div.twin, ("divide_", "true_divide_")),
+):
+    assert _op is not None
+    alias(_op, *_names)

@@ -1,0 +1,260 @@
+"""Factories: tensors from sizes and numbers.
+
+They are leaves; `requires_grad=True` makes one that gradients flow to. Kernels give host arrays, which `made` puts on
+the device asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as xp
+
+from engine import arrays, dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, DeviceLike, Dtype, Number, Random, Size
+from engine.modes import state
+from engine.op import Op, op
+from engine.rules import argument, default_dtype, with_values
+
+Shape = tuple[int, ...]
+
+
+def checked_size(size: Any) -> Shape:
+    """A size without negative entries.
+
+    Raises RuntimeError with torch's text.
+    """
+    for each in size:
+        if each < 0:
+            raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {each}: {list(size)}")
+    return tuple(size)
+
+
+def factory(op: Op, values: list[Any], shape: Shape, fallback: dtypes.DType) -> Estimate:
+    """The estimate of a factory: shape given, dtype as asked or the fallback."""
+    dtype = argument(op, values, "dtype") or fallback
+    if argument(op, values, "requires_grad") and not dtype.differentiable:
+        raise errors.dtype_mismatch("Only Tensors of floating point and complex dtype can require gradients")
+    values = with_values(op, values, dtype=dtype)
+    return Estimate(values, [(shape, dtype.numpy)], None, 0, math.prod(shape))
+
+
+def by_size(op: Op, values: list[Any]) -> Estimate:
+    """The rule of factories that take a size."""
+    size = checked_size(values[0])
+    return factory(op, [size, *values[1:]], size, default_dtype())
+
+
+def by_size_and_value(op: Op, values: list[Any]) -> Estimate:
+    """The rule of full: the value's dtype unless one is asked for."""
+    size, value = checked_size(values[0]), values[1]
+    return factory(op, [size, *values[1:]], size, dtypes.number_dtype(value, default_dtype()))
+
+
+def like(op: Op, values: list[Any]) -> Estimate:
+    """The rule of `*_like`: shape and dtype of the input."""
+    array = values[0]
+    return factory(op, values, array.shape, dtypes.BY_NUMPY[array.dtype])
+
+
+@op(by_size, method=False, leaf=True)
+def zeros(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+          requires_grad: bool = False) -> Any:
+    """A tensor of zeros."""
+    return xp.zeros(size, dtype.numpy)
+
+
+@op(by_size, method=False, leaf=True)
+def ones(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+         requires_grad: bool = False) -> Any:
+    """A tensor of ones."""
+    return xp.ones(size, dtype.numpy)
+
+
+@op(by_size, method=False, leaf=True)
+def empty(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+          requires_grad: bool = False) -> Any:
+    """A tensor to be filled: zeros here, so that no old memory shows."""
+    return xp.zeros(size, dtype.numpy)
+
+
+@op(by_size_and_value, method=False, leaf=True)
+def full(size: Size, fill_value: Number, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+         requires_grad: bool = False) -> Any:
+    """A tensor of one value."""
+    return xp.full(size, arrays.scalar(fill_value, dtype.numpy)[()], dtype.numpy)
+
+
+@op(like, method=False, leaf=True)
+def zeros_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+               requires_grad: bool = False) -> Any:
+    """Zeros of the input's shape, dtype and device."""
+    return xp.zeros_like(input, dtype=dtype and dtype.numpy)
+
+
+@op(like, method=False, leaf=True)
+def ones_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+              requires_grad: bool = False) -> Any:
+    """Ones of the input's shape, dtype and device."""
+    return xp.ones_like(input, dtype=dtype and dtype.numpy)
+
+
+@op(like, method=False, leaf=True)
+def empty_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+               requires_grad: bool = False) -> Any:
+    """A tensor of the input's shape to be filled: zeros here."""
+    return xp.zeros_like(input, dtype=dtype and dtype.numpy)
+
+
+@op(like, method=False, leaf=True)
+def full_like(input: Array, fill_value: Number, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+              requires_grad: bool = False) -> Any:
+    """One value in the input's shape, dtype and device."""
+    wanted = input.dtype if dtype is None else dtype.numpy
+    return xp.full(input.shape, arrays.scalar(fill_value, wanted)[()], wanted)
+
+
+def arange_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of arange: int64 if all bounds are integers."""
+    start, end, step = _bounds(values)
+    if step == 0:
+        raise errors.bad_argument("step must be nonzero")
+    if (end - start) * step < 0:
+        raise errors.bad_argument("upper bound and lower bound inconsistent with step sign")
+    if not all(math.isfinite(each) for each in (start, end, step)):
+        raise errors.bad_argument(f"unsupported range: {start} -> {end}")
+    whole = all(isinstance(each, int) for each in (start, end, step))
+    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    fallback = dtypes.int64 if whole else default_dtype()
+    return factory(op, [start, end, step, *values[3:]], (count,), fallback)
+
+
+def _bounds(values: list[Any]) -> tuple[Any, Any, Any]:
+    start, end, step = values[:3]
+    for each in (start, end, step):
+        if isinstance(each, complex):
+            raise errors.bad_argument("arange does not take complex bounds")
+    return (0, start, step) if end is None else (start, end, step)
+
+
+@op(arange_rule, method=False, leaf=True)
+def arange(start: Number, end: Number | None = None, step: Number = 1, *, dtype: Dtype | None = None,
+           device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """The numbers from `start` (0 if only one bound is given) to before `end`."""
+    whole = isinstance(start, int) and isinstance(step, int)
+    count = -((start - end) // step) if whole and isinstance(end, int) else math.ceil((end - start) / step)
+    ramp = xp.arange(count, dtype=xp.int64 if whole else xp.float64)
+    return (start + step * ramp).astype(dtype.numpy)
+
+
+def linspace_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of linspace."""
+    steps = values[2]
+    if steps < 0:
+        raise errors.bad_argument("number of steps must be non-negative")
+    return factory(op, values, (steps,), default_dtype())
+
+
+@op(linspace_rule, method=False, leaf=True)
+def linspace(start: Number, end: Number, steps: int, *, dtype: Dtype | None = None,
+             device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """`steps` evenly spaced numbers from `start` to `end`, both included."""
+    return xp.linspace(start, end, steps).astype(dtype.numpy)
+
+
+def eye_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of eye."""
+    n = values[0]
+    m = n if values[1] is None else values[1]
+    for name, each in (("n", n), ("m", m)):
+        if each < 0:
+            raise errors.bad_argument(f"{name} must be greater or equal to 0, got {each}")
+    return factory(op, [n, m, *values[2:]], (n, m), default_dtype())
+
+
+@op(eye_rule, method=False, leaf=True)
+def eye(n: int, m: int | None = None, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+        requires_grad: bool = False) -> Any:
+    """Ones on the diagonal, zeros elsewhere."""
+    return xp.eye(n, m, dtype=dtype.numpy)
+
+
+def stream(generator: Any) -> Any:
+    """The generator to draw from; the undo log hears of it first."""
+    ctx = state.ctx
+    chosen = generator or ctx.generator
+    if ctx.log is not None:
+        ctx.log.generator(chosen)
+    return chosen
+
+
+def floating(rule: Any, name: str) -> Any:
+    """A rule for floating results only."""
+
+    def checked(op: Op, values: list[Any]) -> Estimate:
+        estimate: Estimate = rule(op, values)
+        dtype = dtypes.BY_NUMPY[estimate.outputs[0][1]]
+        if not dtype.differentiable:
+            raise errors.not_implemented_for(name, dtype.type_name)
+        return estimate
+
+    return checked
+
+
+@op(floating(by_size, "check_uniform_bounds"), method=False, leaf=True)
+def rand(size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
+         device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """Uniform random numbers in [0, 1)."""
+    return xp.asarray(stream(generator).uniform(size, dtype.numpy))
+
+
+@op(floating(by_size, "normal_kernel_cpu"), method=False, leaf=True)
+def randn(size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
+          device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """Standard normal random numbers."""
+    return xp.asarray(stream(generator).normal(size, dtype.numpy))
+
+
+@op(floating(like, "check_uniform_bounds"), method=False, leaf=True)
+def rand_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+              requires_grad: bool = False) -> Any:
+    """Uniform random numbers in the input's shape, dtype and device."""
+    return xp.asarray(stream(None).uniform(input.shape, dtype.numpy))
+
+
+@op(floating(like, "normal_kernel_cpu"), method=False, leaf=True)
+def randn_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+               requires_grad: bool = False) -> Any:
+    """Standard normal random numbers in the input's shape, dtype and device."""
+    return xp.asarray(stream(None).normal(input.shape, dtype.numpy))
+
+
+def randint_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint."""
+    low, high = values[0], values[1]
+    if low >= high:
+        raise errors.bad_argument(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    size = checked_size(values[2])
+    return factory(op, [low, high, size, *values[3:]], size, dtypes.int64)
+
+
+@op(randint_rule, method=False, leaf=True)
+def randint(low: int, high: int, size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
+            device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """Random integers in [low, high)."""
+    return xp.asarray(stream(generator).integers(low, high, size).astype(dtype.numpy))
+
+
+def randint_below_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint with one bound."""
+    estimate = randint_rule(randint, [0, *values])
+    return Estimate(estimate.values[1:], estimate.outputs)
+
+
+@op(randint_below_rule, name="randint", method=False, leaf=True)
+def randint_below(high: int, size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
+                  device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """Random integers in [0, high)."""
+    return xp.asarray(stream(generator).integers(0, high, size).astype(dtype.numpy))

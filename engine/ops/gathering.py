@@ -1,0 +1,116 @@
+"""Picking elements by an index along one dim, and the adjoint."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as xp
+
+from engine import arrays, errors
+from engine.infer import Estimate
+from engine.kinds import Array, Size
+from engine.op import Op, op
+from engine.rules import INT64, check_dim
+
+
+def gather_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of gather: the index has as many dims, none longer than the input's but along `dim`."""
+    array, dim, index = values
+    dim = check_dim(dim, array.ndim)
+    if index.dtype not in (INT64, xp.int32):
+        raise errors.dtype_mismatch("gather(): Expected dtype int32/int64 for index")
+    if array.ndim != index.ndim and max(array.ndim, 1) != max(index.ndim, 1):
+        raise errors.shape_mismatch("Index tensor must have the same number of dimensions as input tensor")
+    for at, (have, want) in enumerate(zip(array.shape, index.shape, strict=False)):
+        if at != dim and want > have:
+            raise errors.shape_mismatch(
+                f"Size does not match at dimension {at} expected index {list(index.shape)} to be no larger than self "
+                f"{list(array.shape)} apart from dimension {dim}"
+            )
+    if isinstance(index, xp.ndarray):
+        check_range(index, array.shape[dim] if array.ndim else 1)
+    return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, index.size)
+
+
+def check_range(index: Any, size: int) -> None:
+    """Raise RuntimeError for an entry outside [0, size)."""
+    if index.size and (index.min() < 0 or index.max() >= size):
+        wrong = int(index.min() if index.min() < 0 else index.max())
+        raise errors.coded(
+            RuntimeError, "bad_argument", f"index {wrong} is out of bounds for dimension 0 with size {size}"
+        )
+
+
+@op(gather_rule)
+def gather(input: Array, dim: int, index: Array) -> Any:
+    """The elements that `index` points at along `dim`."""
+    return input[open_index(index, dim)] if input.ndim else input[...]
+
+
+gather.vjp(input=lambda g, input_shape, dim, index: gather_backward(g, input_shape, dim, index))
+
+
+def open_index(index: Any, dim: int) -> tuple[Any, ...]:
+    """A full index of NumPy's that varies along `dim` as `index` says."""
+    grid = []
+    for at, size in enumerate(index.shape):
+        shape = [1] * index.ndim
+        shape[at] = size
+        grid.append(index if at == dim else arrays.backend_of(index).xp.arange(size).reshape(shape))
+    return tuple(grid)
+
+
+def sized(op: Op, values: list[Any]) -> Estimate:
+    """The rule of an adjoint: a tensor of the size it is told."""
+    shape = tuple(values[op.index["sizes"]])
+    return Estimate(values, [(shape, values[0].dtype)], None, 0, math.prod(shape))
+
+
+@op(sized, hidden=True)
+def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> Any:
+    """Zeros with each gradient added where it was gathered from."""
+    out = xp.zeros(sizes, grad_output.dtype)
+    if out.ndim:
+        arrays.backend_of(out).add_at(out, open_index(index, dim), grad_output)
+        return out
+    return out + grad_output
+
+
+gather_backward.vjp(grad_output=lambda g, dim, index: gather(g, dim, index))
+
+
+@op(sized, hidden=True, node="ValueSelectingReductionBackwardBackward0")
+def pick_backward(grad: Array, indices: Array, sizes: Size, dim: int, keepdim: bool) -> Any:
+    """The gradient of a reduction that picks one element along a dim: there, and zero elsewhere."""
+    if not sizes:
+        return +grad
+    if not keepdim:
+        grad, indices = xp.expand_dims(grad, dim), xp.expand_dims(indices, dim)
+    out = xp.zeros(sizes, grad.dtype)
+    xp.put_along_axis(out, indices, grad, dim)
+    return out
+
+
+pick_backward.vjp(grad=lambda g, indices, dim, keepdim: pick(g, indices, dim, keepdim))
+
+
+def pick_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of picking by indices already reduced."""
+    array, indices = values[0], values[1]
+    return Estimate(values, [(indices.shape, array.dtype)], None, 0, indices.size)
+
+
+@op(pick_rule, hidden=True, node="GatherBackward0")
+def pick(input: Array, indices: Array, dim: int, keepdim: bool) -> Any:
+    """The elements at `indices` along a dim, which is kept or not as it was in the reduction."""
+    if not input.ndim:
+        return +input
+    wide = indices if keepdim else xp.expand_dims(indices, dim)
+    taken = xp.take_along_axis(input, wide, dim)
+    return taken if keepdim else xp.squeeze(taken, dim)
+
+
+pick.vjp(
+    input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g, indices, input_shape, dim, keepdim)
+)

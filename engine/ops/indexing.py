@@ -1,0 +1,125 @@
+"""Advanced indexing: reading and writing at positions given by integer arrays.
+
+`indices` is what `engine.indexing.checked` makes: for each leading dim an int64 array in range, or None for all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as xp
+
+from engine import arrays, dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, Index, Size
+from engine.op import Op, op
+from engine.rules import broadcast
+
+
+def result_shape(shape: Any, indices: Any) -> tuple[int, ...]:
+    """The shape an advanced index gives: the arrays' broadcast shape in the place of their dims if these are
+    neighbours, else in front."""
+    used = [at for at, each in enumerate(indices) if each is not None]
+    block = broadcast(*[indices[at].shape for at in used])
+    kept = [size for at, size in enumerate(shape) if at not in used]
+    together = used == list(range(used[0], used[-1] + 1))
+    front = used[0] if together else 0
+    return (*kept[:front], *block, *kept[front:])
+
+
+def numpy_index(indices: Any) -> tuple[Any, ...]:
+    """The index as NumPy takes it."""
+    return tuple(slice(None) if each is None else each for each in indices)
+
+
+def on_device(indices: Any, array: Any) -> tuple[Any, ...]:
+    """The index beside the array it is for."""
+    device = arrays.device_of(array)
+    return tuple(each if isinstance(each, slice) else arrays.put(each, device) for each in numpy_index(indices))
+
+
+def index_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of index."""
+    array, indices = values
+    shape = result_shape(array.shape, indices)
+    return Estimate(values, [(shape, array.dtype)], None, 0, math.prod(shape))
+
+
+@op(index_rule, hidden=True)
+def index(input: Array, indices: Index) -> Any:
+    """The elements at the positions, as a copy."""
+    return input[on_device(indices, input)]
+
+
+index.vjp(input=lambda g, input_shape, indices: index_backward(g, input_shape, indices))
+
+
+def index_backward_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of index's gradient."""
+    return Estimate(values, [(tuple(values[1]), values[0].dtype)], None, 0, math.prod(values[1]))
+
+
+@op(index_backward_rule, hidden=True, node="IndexBackwardBackward0")
+def index_backward(grad: Array, sizes: Size, indices: Index) -> Any:
+    """Zeros with each gradient added where it was read from."""
+    out = xp.zeros(sizes, grad.dtype)
+    arrays.backend_of(out).add_at(out, on_device(indices, out), grad)
+    return out
+
+
+index_backward.vjp(grad=lambda g, indices: index(g, indices))
+
+
+def index_put_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of index_put_: values of the same dtype that broadcast to the indexed shape."""
+    array, indices, source, _ = values
+    if source.dtype != array.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, source)]
+        raise errors.dtype_mismatch(
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+            f"{names[1]} for the source."
+        )
+    shape = result_shape(array.shape, indices)
+    short = source.shape[next((at for at, size in enumerate(source.shape) if size != 1), source.ndim) :]
+    fits = len(short) <= len(shape) and broadcast_fits(short, shape)
+    if not fits:
+        raise errors.shape_mismatch(
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(shape)}"
+        )
+    return Estimate(values, [(array.shape, array.dtype)], None, source.size * array.dtype.itemsize, math.prod(shape))
+
+
+def broadcast_fits(shape: Any, target: Any) -> bool:
+    """Whether a shape broadcasts to exactly the target."""
+    tail = target[len(target) - len(shape) :]
+    return not [size for size, want in zip(shape, tail, strict=True) if size not in (1, want)]
+
+
+@op(index_put_rule, name="index_put_", hidden=True, inplace_only=True, writes=True, checks_cast=False)
+def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = False) -> Any:
+    """Write values at the positions, or add them."""
+    where = on_device(indices, input)
+    if accumulate:
+        arrays.backend_of(input).add_at(input, where, values)
+    else:
+        shape = result_shape(input.shape, indices)
+        input[where] = xp.broadcast_to(values.reshape(values.shape[max(values.ndim - len(shape), 0) :]), shape)
+
+
+index_put_.vjp(
+    input=lambda g, indices, accumulate: g if accumulate else cleared(g, indices),
+    values=lambda g, indices: index(g, indices),
+)
+
+
+@op(lambda op, values: Estimate(values, [(values[0].shape, values[0].dtype)]), hidden=True, node="IndexPutBackward0")
+def cleared(input: Array, indices: Index) -> Any:
+    """A copy with zeros at the positions."""
+    out = xp.array(input)
+    out[on_device(indices, out)] = out.dtype.type(0)
+    return out
+
+
+cleared.vjp(input=lambda g, indices: cleared(g, indices))

@@ -1,0 +1,331 @@
+"""Products and decompositions of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as xp
+
+from engine import dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, Number
+from engine.op import Op, Rule, alias, op
+from engine.ops.arithmetic import add, conj_of, div, mul, sub, where
+from engine.ops.creation import eye, ones_like, zeros_like
+from engine.ops.views import expand, reshape, squeeze_dim, t, transpose, unsqueeze
+from engine.rules import broadcast
+
+HALF = dtypes.HALF_TYPES
+
+
+def product(a: Any, b: Any) -> Any:
+    """The matrix product; half types and bools are computed wider and rounded once."""
+    if a.dtype in HALF:
+        return xp.matmul(a.astype(xp.float32), b.astype(xp.float32)).astype(a.dtype)
+    return xp.matmul(a, b)
+
+
+def same_dtype(a: Any, b: Any, text: str) -> None:
+    """Raise RuntimeError with `text` (with two places for C++ type names) unless the dtypes are equal."""
+    if a.dtype != b.dtype:
+        names = (dtypes.BY_NUMPY[each.dtype].cpp_name for each in (a, b))
+        raise errors.dtype_mismatch(text.format(*names))
+
+
+def product_rule(shape: Any, text: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> Rule:
+    """The rule of a product whose result shape `shape(a, b)` checks and gives."""
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        a, b = values[0], values[1]
+        out = shape(a.shape, b.shape)
+        same_dtype(a, b, text)
+        if a.dtype == bool:
+            raise errors.not_implemented_for("addmm_impl_cpu_", "Bool")
+        flops = 2 * a.size * (b.shape[-1] if len(b.shape) > 1 else 1)
+        extra = 2 * (a.size + b.size) * 4 if a.dtype in HALF else 0
+        return Estimate(values, [(out, a.dtype)], None, extra, flops)
+
+    return rule
+
+
+def _mm_shape(a: Any, b: Any) -> tuple[int, ...]:
+    if len(a) != 2:
+        raise errors.shape_mismatch("self must be a matrix")
+    if len(b) != 2:
+        raise errors.shape_mismatch("mat2 must be a matrix")
+    if a[1] != b[0]:
+        raise errors.shape_mismatch(f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})")
+    return (a[0], b[1])
+
+
+@op(product_rule(_mm_shape))
+def mm(input: Array, mat2: Array) -> Any:
+    """The product of two matrices."""
+    return product(input, mat2)
+
+
+mm.vjp(input=lambda g, mat2: mm(g, conj_of(t(mat2))), mat2=lambda g, input: mm(conj_of(t(input)), g))
+
+
+def _mv_shape(a: Any, b: Any) -> tuple[int, ...]:
+    if len(a) != 2 or len(b) != 1:
+        raise errors.shape_mismatch(f"vector + matrix @ vector expected, got {min(len(a), 1)}, {len(a)}, {len(b)}")
+    if a[1] != b[0]:
+        raise errors.shape_mismatch(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
+    return (a[0],)
+
+
+@op(product_rule(_mv_shape))
+def mv(input: Array, vec: Array) -> Any:
+    """The product of a matrix and a vector."""
+    return product(input, vec)
+
+
+mv.vjp(input=lambda g, vec: outer_product(g, conj_of(vec)), vec=lambda g, input: mv(conj_of(t(input)), g))
+
+
+def outer_product(a: Any, b: Any) -> Any:
+    """The matrix of all products of two vectors."""
+    return mul(unsqueeze(a, 1), b)
+
+
+def _dot_shape(a: Any, b: Any) -> tuple[int, ...]:
+    if len(a) != 1 or len(b) != 1:
+        raise errors.shape_mismatch(f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors")
+    if a != b:
+        raise errors.shape_mismatch(
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, "
+            f"but got {a[0]} and {b[0]} elements respectively"
+        )
+    return ()
+
+
+DOT_DTYPES = "dot : expected both vectors to have same dtype, but found {} and {}"
+
+
+def dot_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of dot: its message names dtypes the short way."""
+    a, b = values
+    _dot_shape(a.shape, b.shape)
+    if a.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
+        raise errors.dtype_mismatch(DOT_DTYPES.format(*names))
+    return Estimate(values, [((), a.dtype)], None, 0, 2 * a.size)
+
+
+@op(dot_rule)
+def dot(input: Array, tensor: Array) -> Any:
+    """The sum of the products of two vectors' elements."""
+    return product(input, tensor)
+
+
+dot.vjp(input=lambda g, tensor: mul(conj_of(tensor), g), tensor=lambda g, input: mul(conj_of(input), g))
+
+
+def _bmm_shape(a: Any, b: Any) -> tuple[int, ...]:
+    if len(a) != 3 or len(b) != 3:
+        raise errors.shape_mismatch("batch1 must be a 3D tensor" if len(a) != 3 else "batch2 must be a 3D tensor")
+    if a[0] != b[0] or a[2] != b[1]:
+        raise errors.shape_mismatch(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: "
+            f"[{b[0]}, {b[1]}]."
+        )
+    return (a[0], a[1], b[2])
+
+
+@op(product_rule(_bmm_shape, "expected scalar type {} but found {}"))
+def bmm(input: Array, mat2: Array) -> Any:
+    """The products of two batches of matrices."""
+    return product(input, mat2)
+
+
+bmm.vjp(
+    input=lambda g, mat2: bmm(g, conj_of(transpose(mat2, 1, 2))),
+    mat2=lambda g, input: bmm(conj_of(transpose(input, 1, 2)), g),
+)
+
+
+def rows(x: Any) -> Any:
+    """All but the last dim as one."""
+    return reshape(x, (-1, tuple(x.shape)[-1]))
+
+
+def matmul_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of matmul, for callers that only want the shape."""
+    a, b = values
+    out = matmul_shape(tuple(a.shape), tuple(b.shape))
+    return Estimate(values, [(out, a.dtype)], None, 0, 2 * a.size * (b.shape[-1] if len(b.shape) > 1 else 1))
+
+
+def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of `a @ b`.
+
+    Raises RuntimeError with torch's texts.
+    """
+    if not a or not b:
+        raise errors.shape_mismatch(
+            f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D"
+        )
+    if len(a) == 1 and len(b) == 1:
+        return _dot_shape(a, b)
+    if len(b) == 1 and len(a) == 2:
+        return _mv_shape(a, b)
+    left = a if len(a) > 1 else (1, *a)
+    right = b if len(b) > 1 else (*b, 1)
+    if len(left) == 2 or len(right) == 2:
+        flat = (int(xp.prod(left[:-1], dtype=object)), left[-1])
+        if left[-1] != right[-2]:
+            raise errors.shape_mismatch(
+                f"mat1 and mat2 shapes cannot be multiplied ({flat[0]}x{flat[1]} and {right[-2]}x{right[-1]})"
+            )
+    batch = broadcast(left[:-2], right[:-2])
+    if left[-1] != right[-2]:
+        count = int(xp.prod(batch, dtype=object))
+        raise errors.shape_mismatch(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {left[-1]}] but got: "
+            f"[{count}, {right[-2]}]."
+        )
+    return batch + (left[-2:-1] if len(a) > 1 else ()) + (right[-1:] if len(b) > 1 else ())
+
+
+@op(matmul_rule, operators=("__matmul__",), composite=True)
+def matmul(input: Array, other: Array) -> Any:
+    """The matrix product: of vectors, matrices, or broadcast batches of matrices."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    out = matmul_shape(a, b)
+    if len(a) == 1:
+        if len(b) == 1:
+            return dot(input, other)
+        if len(b) == 2:
+            return squeeze_dim(mm(unsqueeze(input, 0), other), (0,))
+        return squeeze_dim(matmul(unsqueeze(input, 0), other), (-2,))
+    if len(b) == 1:
+        if len(a) == 2:
+            return mv(input, other)
+        return reshape(mv(rows(input), other), out)
+    if len(a) == 2 and len(b) == 2:
+        return mm(input, other)
+    if len(b) == 2:
+        return reshape(mm(rows(input), other), out)
+    batch = out[:-2]
+    count = int(xp.prod(batch, dtype=object))
+    left = reshape(expand(input, (*batch, *a[-2:])), (count, *a[-2:]))
+    right = reshape(expand(other, (*batch, *b[-2:])), (count, *b[-2:]))
+    return reshape(bmm(left, right), out)
+
+
+alias(matmul, "linalg.matmul")
+
+
+def addmm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of addmm: the added tensor broadcasts to the product's shape."""
+    added, a, b = values[:3]
+    out = _mm_shape_named(a.shape, b.shape)
+    same_dtype(a, b, "expected m1 and m2 to have the same dtype, but got: {} != {}")
+    if broadcast(added.shape, out) != out:
+        raise errors.shape_mismatch(f"expand: the input of size {list(added.shape)} does not expand to {list(out)}")
+    if added.dtype != a.dtype:
+        raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got "
+                                    f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}")
+    return Estimate(values, [(out, a.dtype)], None, out[0] * out[1] * a.dtype.itemsize, 2 * a.size * b.shape[1])
+
+
+def _mm_shape_named(a: Any, b: Any) -> tuple[int, ...]:
+    for name, shape in (("mat1", a), ("mat2", b)):
+        if len(shape) != 2:
+            raise errors.shape_mismatch(f"{name} must be a matrix, got {len(shape)}-D tensor")
+    return _mm_shape(a, b)
+
+
+@op(addmm_rule)
+def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
+    """`beta * input + alpha * (mat1 @ mat2)`."""
+    out = product(mat1, mat2)
+    if alpha != 1:
+        out = out * out.dtype.type(alpha)
+    if beta == 0:
+        return out
+    out += input if beta == 1 else input * input.dtype.type(beta)
+    return out
+
+
+addmm.vjp(
+    input=lambda g, beta: g if beta == 1 else mul(g, conj_of(beta)),
+    mat1=lambda g, mat2, alpha: scaled(mm(g, conj_of(t(mat2))), alpha),
+    mat2=lambda g, mat1, alpha: scaled(mm(conj_of(t(mat1)), g), alpha),
+)
+
+
+def scaled(x: Any, factor: Any) -> Any:
+    """The product with the conjugate of a number, itself for 1."""
+    return x if factor == 1 else mul(x, conj_of(factor))
+
+
+# -- eigh -----------------------------------------------------------------------------------------------------------
+
+
+def eigh_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of eigh: a batch of square floating matrices."""
+    a, uplo = values
+    if len(a.shape) < 2:
+        raise errors.shape_mismatch("linalg.eigh: The input tensor A must have at least 2 dimensions.")
+    if a.shape[-1] != a.shape[-2]:
+        raise errors.shape_mismatch(
+            f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
+        )
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    if not dtype.differentiable or dtype.numpy in HALF:
+        raise errors.dtype_mismatch(
+            f"linalg.eigh: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+            if not dtype.differentiable
+            else f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}"
+        )
+    if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
+        raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
+    n = a.shape[-1]
+    work = 4 * a.size * dtype.itemsize
+    return Estimate(values, [(a.shape[:-1], dtype.to_real().numpy), (a.shape, a.dtype)], None, work, 10 * a.size * n)
+
+
+@op(eigh_rule, namespace="linalg", outputs=("eigenvalues", "eigenvectors"), node="LinalgEighBackward0")
+def eigh(A: Array, UPLO: str = "L") -> Any:
+    """The eigenvalues, ascending, and eigenvectors of Hermitian matrices; only one triangle is read."""
+    try:
+        values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
+    except xp.linalg.LinAlgError:
+        raise errors.coded(
+            RuntimeError, "singular", "linalg.eigh: The algorithm failed to converge because the input matrix is "
+            "ill-conditioned or has too many repeated eigenvalues."
+        ) from None
+    return values, vectors
+
+
+def eigh_backward(g: Any, needs: Any, eigenvalues: Any, eigenvectors: Any) -> tuple[Any, ...]:
+    """The gradient of eigh: V (diag(gL) + (V^H gV) / E) V^H with E_ij = L_j - L_i.
+
+    Equal eigenvalues make it infinite, as in torch. (Boeddeker et al. 2017, "On the Computation of Complex-valued
+    Gradients".)
+    """
+    g_values, g_vectors = g
+    v, vh = eigenvectors, conj_of(transpose(eigenvectors, -2, -1))
+    inner: Any = None
+    if g_vectors is not None:
+        gaps = sub(unsqueeze(eigenvalues, -2), unsqueeze(eigenvalues, -1))
+        identity = diagonal(eigenvalues)
+        inner = div(matmul(vh, g_vectors), where(identity, ones_like(gaps), gaps))
+        inner = where(identity, zeros_like(inner), inner)
+    if g_values is not None:
+        part = matmul(mul(v, unsqueeze(g_values, -2)), vh)
+        return (part if inner is None else add(part, matmul(matmul(v, inner), vh)),)
+    return (matmul(matmul(v, inner), vh),)
+
+
+def diagonal(eigenvalues: Any) -> Any:
+    """The bool identity matrix of the eigenvectors' size, where the eigenvalues live."""
+    n = eigenvalues.shape[-1]
+    if hasattr(eigenvalues, "_array"):
+        return eye(n, dtype=dtypes.bool_, device=eigenvalues.device)
+    return xp.eye(n, dtype=bool)
+
+
+eigh.vjp_joint(eigh_backward, "A")

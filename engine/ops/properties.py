@@ -1,0 +1,182 @@
+"""What a tensor tells about itself, or is when seen another way: `x.T`, `x.detach()`, `x.numel()`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import arrays, dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, DeviceLike, Dtype, Number, Size
+from engine.op import Op, op
+from engine.ops.arithmetic import conj_of, is_complex
+from engine.ops.creation import full, ones, zeros
+from engine.ops.views import permute, to_copy, transpose
+from engine.rules import same_as_input
+
+
+def scalar_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of ops that answer with a Python value."""
+    return Estimate(values, [])
+
+
+@op(same_as_input, composite=True, prop=True, function=False)
+def T(input: Array) -> Any:
+    """The dims in reverse order, as a view."""
+    return permute(input, tuple(range(len(input.shape)))[::-1])
+
+
+def matrices(input: Any, name: str) -> None:
+    """Raise RuntimeError unless there are at least two dims."""
+    if len(input.shape) < 2:
+        raise errors.shape_mismatch(
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got {len(input.shape)}-D tensor."
+        )
+
+
+@op(same_as_input, composite=True, prop=True, function=False)
+def mT(input: Array) -> Any:
+    """The last two dims exchanged, as a view."""
+    matrices(input, "mT")
+    return transpose(input, -2, -1)
+
+
+@op(same_as_input, composite=True, prop=True, function=False)
+def mH(input: Array) -> Any:
+    """The last two dims exchanged and the values conjugated."""
+    matrices(input, "mH")
+    return conj_of(transpose(input, -2, -1))
+
+
+@op(same_as_input, composite=True, name="conj")
+def conj_view(input: Array) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    return conj_of(input) if is_complex(input) else input
+
+
+@op(same_as_input, composite=True)
+def detach(input: Array) -> Any:
+    """The values outside the graph: storage and version counter are shared."""
+    from engine.tensor import wrap
+
+    tensor = wrap(input._array)
+    tensor._version = input._version
+    return tensor
+
+
+def value_of_dtype(dtype: dtypes.DType) -> None:
+    """Declare the method that casts to a dtype under its short name."""
+
+    def kernel(input: Array) -> Any:
+        return input if input.dtype is dtype else to_copy(input, dtype, None)
+
+    kernel.__name__ = {"float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int",
+                       "int16": "short", "int8": "char", "uint8": "byte", "complex64": "cfloat",
+                       "complex128": "cdouble"}.get(dtype.name, dtype.name)
+    kernel.__doc__ = f"The tensor as {dtype.name}."
+    op(same_as_input, composite=True, function=False)(kernel)
+
+
+for _dtype in dtypes.ALL:
+    value_of_dtype(_dtype)
+
+
+@op(same_as_input, composite=True, function=False)
+def to(input: Array, dtype: Dtype, non_blocking: bool = False, copy: bool = False) -> Any:
+    """The tensor in another dtype; itself if nothing changes."""
+    return input if input.dtype is dtype and not copy else to_copy(input, dtype, None)
+
+
+@op(same_as_input, name="to", composite=True, function=False)
+def to_device(input: Array, device: DeviceLike | None = None, dtype: Dtype | None = None, non_blocking: bool = False,
+              copy: bool = False) -> Any:
+    """The tensor on another device, in another dtype; itself if nothing changes."""
+    device = None if device is None else arrays.resolve(device)
+    if device == input.device:
+        device = None
+    if dtype is input.dtype:
+        dtype = None
+    return to_copy(input, dtype, device) if copy or dtype is not None or device is not None else input
+
+
+@op(same_as_input, name="to", composite=True, function=False)
+def to_other(input: Array, other: Array, non_blocking: bool = False, copy: bool = False) -> Any:
+    """The tensor in the dtype and on the device of another."""
+    return to_device(input, other.device, other.dtype, non_blocking, copy)
+
+
+@op(same_as_input, composite=True, function=False)
+def cpu(input: Array) -> Any:
+    """The tensor in host memory."""
+    return to_device(input, "cpu")
+
+
+@op(same_as_input, composite=True, function=False)
+def cuda(input: Array, device: DeviceLike | None = None) -> Any:
+    """The tensor on a GPU."""
+    return to_device(input, device or "cuda")
+
+
+@op(same_as_input, composite=True, function=False)
+def type_as(input: Array, other: Array) -> Any:
+    """The tensor in the dtype of another."""
+    return to(input, other.dtype)
+
+
+def new_factory(name: str, make: Any) -> None:
+    """Declare `new_zeros` and its like: a factory with another tensor's dtype and device."""
+
+    def kernel(input: Array, size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
+               requires_grad: bool = False) -> Any:
+        return make(size, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+    kernel.__name__ = name
+    kernel.__doc__ = f"A tensor of {name[4:]} in this tensor's dtype, on its device."
+    op(same_as_input, composite=True, function=False)(kernel)
+
+
+new_factory("new_zeros", zeros)
+new_factory("new_ones", ones)
+new_factory("new_empty", zeros)
+
+
+@op(same_as_input, composite=True, function=False)
+def new_full(input: Array, size: Size, fill_value: Number, *, dtype: Dtype | None = None,
+             device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+    """A tensor of one value in this tensor's dtype, on its device."""
+    return full(size, fill_value, dtype=dtype or input.dtype, device=device or input.device,
+                requires_grad=requires_grad)
+
+
+@op(scalar_rule, composite=True, method=False)
+def numel(input: Array) -> Any:
+    """The number of elements."""
+    return input.numel()
+
+
+@op(scalar_rule, composite=True, function=False)
+def item(input: Array) -> Any:
+    """The value of a one-element tensor as a number."""
+    return input.item()
+
+
+@op(scalar_rule, composite=True)
+def equal(input: Array, other: Array) -> Any:
+    """Whether two tensors have the same shape and values."""
+    return input.shape == other.shape and bool((input._array == other._array).all())
+
+
+@op(scalar_rule, composite=True)
+def allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether all elements satisfy |input - other| <= atol + rtol |other|."""
+    if input.dtype is not other.dtype:
+        raise errors.dtype_mismatch(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
+    a, b = arrays.to_host(input._array), arrays.to_host(other._array)
+    return bool(np.isclose(a, b, rtol, atol, equal_nan).all())
+
+
+@op(scalar_rule, composite=True)
+def is_floating_point(input: Array) -> Any:
+    """Whether the dtype is a real floating one."""
+    return input.dtype.is_floating_point

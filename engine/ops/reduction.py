@@ -1,0 +1,337 @@
+"""Reductions: sums, means, extrema, norms, over all or some dims."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as xp
+
+from engine import dtypes, errors
+from engine.infer import Estimate
+from engine.kinds import Array, Dims, Dtype, Number, Size
+from engine.op import Op, op, overload
+from engine.ops.arithmetic import add, div, maximum, minimum, mul, pow_number, where
+from engine.ops.compare import eq, logical_and, ne
+from engine.ops.creation import zeros_like
+from engine.ops.gathering import pick_backward
+from engine.ops.unary import abs, isnan, sgn
+from engine.ops.views import expand, reshape
+from engine.rules import along_dim, reduced_shape, reduction, refuse_dtype
+
+HALF = dtypes.HALF_TYPES
+
+
+def spread(g: Any, shape: Any, dim: Any, keepdim: Any) -> Any:
+    """A reduced gradient back over the dims it was reduced over."""
+    if dim is not None and not keepdim:
+        g = reshape(g, reduced_shape(shape, dim, True))
+    return expand(g, shape)
+
+
+def wide(array: Any) -> Any:
+    """The dtype to accumulate in: float32 for the half types, else the array's."""
+    return xp.float32 if array.dtype in HALF else None
+
+
+@op(reduction("sum"), node="SumBackward0")
+def sum(input: Array, *, dtype: Dtype | None = None) -> Any:
+    """The sum of all elements; integers and bools sum to int64."""
+    return input.sum(dtype=wide(input))
+
+
+sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
+
+
+@op(reduction("sum"), name="sum", node="SumBackward1")
+def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+    """The sum over the given dims."""
+    return input.sum(axis=dim, keepdims=keepdim, dtype=wide(input))
+
+
+sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
+
+
+@op(reduction("sum"), composite=True)
+def sum_to_size(input: Array, size: Size) -> Any:
+    """The sum over the dims along which `size` would broadcast to the input's shape."""
+    shape = tuple(input.shape)
+    extra = len(shape) - len(size)
+    if extra < 0 or [have for want, have in zip(size, shape[extra:], strict=True) if want not in (1, have)]:
+        raise errors.shape_mismatch(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    inner = tuple(extra + at for at, want in enumerate(size) if want == 1 and shape[extra + at] != 1)
+    if extra or inner:
+        input = sum_dim(input, (*range(extra), *inner), True)
+    return reshape(input, size) if extra else input
+
+
+def mean_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of mean: floating and complex dtypes only."""
+    asked = values[op.index["dtype"]]
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if asked is None and not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {dtype.type_name}"
+        )
+    return reduction("float")(op, values)
+
+
+@op(mean_rule, node="MeanBackward0")
+def mean(input: Array, *, dtype: Dtype | None = None) -> Any:
+    """The mean of all elements."""
+    total = input.sum(dtype=wide(input))
+    return total / input.size if input.size else total * xp.nan
+
+
+mean.vjp(input=lambda g, input_shape: div(expand(g, input_shape), max_one(input_shape)))
+
+
+def max_one(shape: Any) -> int:
+    """The number of elements, at least 1."""
+    return max_int(math.prod(shape), 1)
+
+
+max_int = max
+
+
+@op(mean_rule, name="mean", node="MeanBackward1")
+def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+    """The mean over the given dims."""
+    total = input.sum(axis=dim, keepdims=keepdim, dtype=wide(input))
+    count = count_of(input.shape, dim)
+    return total / count if count else total * xp.nan
+
+
+mean_dim.vjp(
+    input=lambda g, input_shape, dim, keepdim: div(
+        spread(g, input_shape, dim, keepdim), max_int(count_of(input_shape, dim), 1)
+    )
+)
+
+
+def count_of(shape: Any, dim: Any) -> int:
+    """How many elements each result is reduced from."""
+    return math.prod(shape) if dim is None else math.prod(shape[at] for at in dim)
+
+
+def evenly(g: Any, input: Any, out: Any, dim: Any, keepdim: Any) -> Any:
+    """The gradient of an extremum, in equal shares to all elements that attain it."""
+    if dim is not None and not keepdim:
+        shape = reduced_shape(tuple(input.shape), dim, True)
+        g, out = reshape(g, shape), reshape(out, shape)
+    hits = where(isnan(out), isnan(input), eq(input, out))
+    count = sum(hits) if dim is None else sum_dim(hits, dim, True)
+    share = div(g, count)
+    return where(hits, share, zeros_like(share))
+
+
+def whole_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of max and min over all elements: not empty, not complex."""
+    array = values[0]
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_all")
+    if array.size == 0:
+        raise errors.bad_argument(
+            f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+    return reduction()(op, values)
+
+
+@op(whole_rule, node="MaxBackward1")
+def max(input: Array) -> Any:
+    """The largest element; the gradient is shared evenly among equal ones."""
+    return input.max()
+
+
+max.vjp(input=lambda g, input, out: evenly(g, input, out, None, False))
+
+
+@op(whole_rule, node="MinBackward1")
+def min(input: Array) -> Any:
+    """The smallest element; the gradient is shared evenly among equal ones."""
+    return input.min()
+
+
+min.vjp(input=lambda g, input, out: evenly(g, input, out, None, False))
+
+
+def selected(input: Any, index: Any, dim: Any, keepdim: Any) -> Any:
+    """The elements an argmax or argmin points at, and the int64 index itself."""
+    if input.ndim == 0:
+        return +input, xp.zeros((), xp.int64)
+    wide_index = xp.expand_dims(index, dim)
+    values = xp.take_along_axis(input, wide_index, dim)
+    return (values, wide_index) if keepdim else (xp.squeeze(values, dim), index)
+
+
+@op(along_dim, name="max", outputs=("values", "indices"), differentiable=("values",), node="MaxBackward0")
+def max_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
+    """The largest element along a dim and its first index; the gradient goes to that one."""
+    return selected(input, xp.argmax(input, axis=dim) if input.ndim else None, dim, keepdim)
+
+
+max_dim.vjp(input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g[0], indices, input_shape, dim, keepdim))
+
+
+@op(along_dim, name="min", outputs=("values", "indices"), differentiable=("values",), node="MinBackward0")
+def min_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
+    """The smallest element along a dim and its first index; the gradient goes to that one."""
+    return selected(input, xp.argmin(input, axis=dim) if input.ndim else None, dim, keepdim)
+
+
+min_dim.vjp(input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g[0], indices, input_shape, dim, keepdim))
+
+
+overload("max", maximum)
+overload("min", minimum)
+
+
+def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
+    """The rule of amax, amin, argmax, argmin: every reduced dim has elements."""
+    kinds = {"arg": "index"}
+    estimate = reduction(kinds.get(op.name[:3], "same"), (dtypes.COMPLEX,), f"{op.name}_cpu")(op, values)
+    dims = estimate.values[op.index["dim"]]
+    shape = values[0].shape
+    for dim in range(len(shape)) if dims is None else dims:
+        if shape[dim] == 0:
+            if dims is None:
+                raise errors.bad_argument(
+                    f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                    "Specify the reduction dim with the 'dim' argument."
+                )
+            raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
+    return estimate
+
+
+@op(non_empty_dims)
+def amax(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    """The largest element over the dims; the gradient is shared evenly among equal ones."""
+    return input.max(axis=dim, keepdims=keepdim)
+
+
+amax.vjp(input=lambda g, input, out, dim, keepdim: evenly(g, input, out, dim, keepdim))
+
+
+@op(non_empty_dims)
+def amin(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    """The smallest element over the dims; the gradient is shared evenly among equal ones."""
+    return input.min(axis=dim, keepdims=keepdim)
+
+
+amin.vjp(input=lambda g, input, out, dim, keepdim: evenly(g, input, out, dim, keepdim))
+
+
+@op(non_empty_dims)
+def argmax(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The first index of the largest element along a dim, or in the flattened tensor."""
+    return arg(xp.argmax, input, dim, keepdim)
+
+
+@op(non_empty_dims)
+def argmin(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The first index of the smallest element along a dim, or in the flattened tensor."""
+    return arg(xp.argmin, input, dim, keepdim)
+
+
+def arg(find: Any, input: Any, dim: Any, keepdim: Any) -> Any:
+    """argmax or argmin with `dim` as the rule normalised it."""
+    axis = dim[0] if dim else None
+    if input.ndim == 0:
+        return xp.zeros((), xp.int64)
+    return find(input, axis=axis, keepdims=keepdim)
+
+
+@op(reduction("bool"))
+def all(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    """Whether every element is nonzero."""
+    return xp.all(input, axis=dim, keepdims=keepdim)
+
+
+@op(reduction("bool"))
+def any(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
+    """Whether some element is nonzero."""
+    return xp.any(input, axis=dim, keepdims=keepdim)
+
+
+def norm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of norms: floating or complex input, a real result."""
+    dtype = values[op.index["dtype"]] or dtypes.BY_NUMPY[values[0].dtype]
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    order = values[1]
+    if isinstance(order, complex):
+        raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+    estimate = reduction("same")(op, values)
+    shape = estimate.outputs[0][0]
+    size = values[0].size * dtype.itemsize
+    return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, size, 4 * values[0].size)
+
+
+def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
+    """The p-norm over the dims; half types accumulate in float32."""
+    size = xp.absolute(input)
+    if size.dtype in HALF:
+        size = size.astype(xp.float32)
+    if p == math.inf:
+        return size.max(axis=dim, keepdims=keepdim)
+    if p == -math.inf:
+        return size.min(axis=dim, keepdims=keepdim)
+    if p == 0:
+        return (size != 0).sum(axis=dim, keepdims=keepdim)
+    if p == 1:
+        return size.sum(axis=dim, keepdims=keepdim)
+    if p == 2:
+        return xp.sqrt((size * size).sum(axis=dim, keepdims=keepdim))
+    return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
+
+
+@op(norm_rule, node="LinalgVectorNormBackward0")
+def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
+         dtype: Dtype | None = None) -> Any:
+    """The p-norm of the elements over the dims."""
+    return norm_kernel(input, p, dim, keepdim)
+
+
+norm.vjp(input=lambda g, input, out, p, dim, keepdim: norm_backward(g, input, out, p, dim, keepdim))
+
+
+@op(norm_rule, namespace="linalg", node="LinalgVectorNormBackward0")
+def vector_norm(x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
+                dtype: Dtype | None = None) -> Any:
+    """The norm of order `ord` of the elements over the dims."""
+    return norm_kernel(x, ord, dim, keepdim)
+
+
+vector_norm.vjp(x=lambda g, x, out, ord, dim, keepdim: norm_backward(g, x, out, ord, dim, keepdim))
+
+
+def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) -> Any:
+    """The gradient of a p-norm; where the norm is 0 the subgradient 0, as torch chooses."""
+    if p == 0:
+        return None
+    if dim is not None and not keepdim:
+        shape = reduced_shape(tuple(input.shape), dim, True)
+        g, out = reshape(g, shape), reshape(out, shape)
+    if p == 1:
+        return mul(sgn(input), g)
+    if p == 2:
+        return mul(input, zero_where(eq(out, 0), div(g, out)))
+    if math.isinf(p):
+        hits = logical_and(eq(abs(input), out), ne(out, 0))
+        count = sum(hits) if dim is None else sum_dim(hits, dim, True)
+        share = div(g, where(eq(count, 0), add(count, 1), count))
+        return mul(sgn(input), where(hits, share, zeros_like(share)))
+    if p < 1:
+        slope = mul(sgn(input), zero_where(eq(input, 0), pow_number(abs(input), p - 1)))
+        return mul(mul(slope, g), pow_number(out, 1 - p))
+    scale = zero_where(eq(out, 0), div(g, pow_number(out, p - 1)))
+    slope = mul(sgn(input), pow_number(abs(input), p - 1)) if p < 2 else mul(input, pow_number(abs(input), p - 2))
+    return mul(slope, scale)
+
+
+def zero_where(mask: Any, x: Any) -> Any:
+    """`x` with exact zeros where the mask holds."""
+    return where(mask, zeros_like(x), x)

@@ -1,0 +1,85 @@
+"""Random numbers from a counter-based stream: the same seed gives the same numbers on every machine and device.
+
+Numbers are drawn on the host (Philox, Salmon et al. 2011, NumPy's implementation) and moved to the device, so that a
+program does not change its results with the device it runs on. torch's own bits are not reproduced.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+
+from engine import errors
+
+State = dict[str, Any]
+
+
+class Generator:
+    """A `torch.Generator`: a seed and a position in its stream."""
+
+    __slots__ = ("_rng", "_seed")
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._seed = secrets.randbits(63) if seed is None else 0
+        if seed is not None:
+            self._seed = _checked(seed)
+        self._rng = np.random.Generator(np.random.Philox(self._seed))
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream of `seed` from its beginning.
+
+        Raises RuntimeError if the seed does not fit 64 bits.
+        """
+        self._seed = _checked(seed)
+        self._rng = np.random.Generator(np.random.Philox(self._seed))
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed of the current stream."""
+        return self._seed
+
+    def get_state(self) -> tuple[int, State]:
+        """The seed and the position, to be handed back to `set_state`."""
+        return self._seed, dict(self._rng.bit_generator.state)
+
+    def set_state(self, saved: tuple[int, State]) -> None:
+        """Continue from a state that `get_state` gave."""
+        self._seed, position = saved
+        self._rng.bit_generator.state = position
+
+    def uniform(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        """Uniform numbers in [0, 1)."""
+        if dtype == np.float64:
+            return self._rng.random(shape)
+        drawn = self._rng.random(shape, dtype=np.float32)
+        if dtype.itemsize == 2:  # rounding to a half type could reach 1.0: draw as many bits as it holds
+            bits = 256 if dtype.kind != "f" else 2048
+            drawn = np.floor(drawn * bits) / bits
+        return drawn.astype(dtype, copy=False)
+
+    def normal(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        """Standard normal numbers; a complex one has variance 1/2 in each part."""
+        if dtype.kind == "c":
+            parts = self._rng.standard_normal((2, *shape)) * np.sqrt(0.5)
+            return (parts[0] + 1j * parts[1]).astype(dtype)
+        if dtype == np.float64:
+            return self._rng.standard_normal(shape)
+        return self._rng.standard_normal(shape, dtype=np.float32).astype(dtype, copy=False)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Integers in [low, high), int64."""
+        return self._rng.integers(low, high, shape)
+
+    def permutation(self, n: int) -> np.ndarray[Any, Any]:
+        """A random order of 0 to n - 1, int64."""
+        return self._rng.permutation(n)
+
+
+def _checked(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise errors.bad_type(f"manual_seed expected a long, but got {type(seed).__name__}")
+    if not -(2**63) <= seed < 2**64:
+        raise errors.bad_argument("Overflow when unpacking long long")
+    return seed % 2**64

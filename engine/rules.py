@@ -1,0 +1,220 @@
+"""Rules of the op families: from the shapes and dtypes of arguments to those of results, with torch's refusals.
+
+A rule gets the op and its raw arguments (arrays or Metas, Python numbers, attributes) and answers with an `Estimate`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.infer import Estimate
+from engine.modes import state
+from engine.op import Op, Rule
+from engine.tensor import check_dim
+
+INT64 = np.dtype(np.int64)
+BOOL = np.dtype(np.bool_)
+Shape = tuple[int, ...]
+
+
+def is_number(value: Any) -> bool:
+    """True for a Python number standing where a tensor may stand."""
+    return isinstance(value, (bool, int, float, complex))
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape that all broadcast to.
+
+    Raises RuntimeError with torch's text naming the first dimension, from the right, that does not fit.
+    """
+    result = shapes[0]
+    for shape in shapes[1:]:
+        if shape != result:
+            result = _broadcast_two(result, shape)
+    return result
+
+
+def _broadcast_two(a: Shape, b: Shape) -> Shape:
+    if len(a) < len(b):
+        wide, narrow = b, a
+    else:
+        wide, narrow = a, b
+    out = list(wide)
+    for at in range(1, len(narrow) + 1):
+        size, other = wide[-at], narrow[-at]
+        if size == 1:
+            out[-at] = other
+        elif other not in (1, size):
+            raise errors.broadcast_mismatch(a, b)
+    return tuple(out)
+
+
+def shape_of(value: Any) -> Shape:
+    """The shape of an operand; a Python number's is ()."""
+    return () if is_number(value) else value.shape
+
+
+def operands(op: Op, values: list[Any]) -> list[Any]:
+    """The arguments in the places of tensors that are not None."""
+    return [values[at] for at in op.tensor_at if values[at] is not None]
+
+
+def default_dtype() -> dtypes.DType:
+    """The current default floating dtype."""
+    return state.ctx.default_dtype
+
+
+def as_float(dtype: dtypes.DType) -> dtypes.DType:
+    """The dtype itself if floating or complex, else the default floating dtype."""
+    return dtype if dtype.differentiable else default_dtype()
+
+
+def refuse_dtype(op: Op, dtype: dtypes.DType, refused: tuple[int, ...], kernel: str | None = None) -> None:
+    """Raise NotImplementedError, as torch's kernels do, for a dtype of a category in `refused`."""
+    if dtype.category in refused:
+        raise errors.not_implemented_for(kernel or f"{op.name}_cpu", dtype.type_name)
+
+
+def cast_bytes(arrays: list[Any], compute: Any) -> int:
+    """The bytes of the copies that casting these operands to `compute` makes."""
+    return sum(each.size * compute.itemsize for each in arrays if not is_number(each) and each.dtype != compute)
+
+
+def elementwise(policy: str = "same", refuse: tuple[int, ...] = (), kernel: str | None = None, cost: int = 1) -> Rule:
+    """The rule of an op that works element by element on broadcast operands.
+
+    `policy`: the result has the promoted dtype (`same`), that or the default floating dtype (`float`), or is bool
+    (`bool`). `refuse` lists categories of the promoted dtype there is no kernel for.
+    """
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        args = operands(op, values)
+        dtype = dtypes.result_type(args, default_dtype())
+        if refuse:
+            refuse_dtype(op, dtype, refuse, kernel)
+        if policy == "float":
+            dtype = as_float(dtype)
+        shape = broadcast(*[shape_of(each) for each in args])
+        compute = dtype.numpy
+        out = BOOL if policy == "bool" else compute
+        return Estimate(values, [(shape, out)], compute, cast_bytes(args, compute), cost * math.prod(shape))
+
+    return rule
+
+
+def same_as_input(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a unary op that keeps shape and dtype, whatever the dtype."""
+    array = values[0]
+    if is_number(array):
+        return Estimate(values, [((), dtypes.number_dtype(array, default_dtype()).numpy)],
+                        dtypes.number_dtype(array, default_dtype()).numpy)
+    return Estimate(values, [(array.shape, array.dtype)], None, 0, array.size)
+
+
+# -- reductions -----------------------------------------------------------------------------------------------------
+
+
+def normal_dims(dim: Any, ndim: int) -> tuple[int, ...] | None:
+    """The dims to reduce over, from the front and each once; None for all.
+
+    Raises IndexError out of range, RuntimeError for a repeated dim.
+    """
+    if dim is None or dim == ():
+        return None
+    dims = tuple(check_dim(each, ndim) for each in ((dim,) if isinstance(dim, int) else dim))
+    for at, each in enumerate(dims):
+        if each in dims[:at]:
+            raise errors.bad_argument(f"dim {each} appears multiple times in the list of dims")
+    return dims if ndim else None
+
+
+def reduced_shape(shape: Shape, dims: tuple[int, ...] | None, keepdim: bool) -> Shape:
+    """The shape after reducing over the dims."""
+    if dims is None:
+        return (1,) * len(shape) if keepdim else ()
+    if keepdim:
+        return tuple(1 if at in dims else size for at, size in enumerate(shape))
+    return tuple(size for at, size in enumerate(shape) if at not in dims)
+
+
+def with_values(op: Op, values: list[Any], **changed: Any) -> list[Any]:
+    """The arguments with some replaced by their normal form."""
+    values = list(values)
+    for name, value in changed.items():
+        values[op.index[name]] = value
+    return values
+
+
+def argument(op: Op, values: list[Any], name: str, default: Any = None) -> Any:
+    """An argument by its name, or `default` if the op has no such parameter."""
+    at = op.index.get(name)
+    return default if at is None else values[at]
+
+
+def reduction(out: str = "same", refuse: tuple[int, ...] = (), kernel: str | None = None) -> Rule:
+    """The rule of a reduction over `dim` (an int, several, or None for all) with `keepdim`.
+
+    `out`: the result's dtype: the input's (`same`), int64 for integers and bools (`sum`), `float`, `index` (int64)
+    or `bool`. A `dtype` argument overrides it.
+    """
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        array = values[0]
+        dtype = dtypes.BY_NUMPY[array.dtype]
+        asked = argument(op, values, "dtype")
+        if refuse and asked is None:
+            refuse_dtype(op, dtype, refuse, kernel)
+        dims = normal_dims(argument(op, values, "dim"), array.ndim)
+        keepdim = bool(argument(op, values, "keepdim", False))
+        shape = reduced_shape(array.shape, dims, keepdim)
+        result = asked or _reduced_dtype(dtype, out)
+        compute = result.numpy if asked is not None or out in ("sum", "float") else None
+        changed = {name: value for name, value in (("dim", dims), ("keepdim", keepdim)) if name in op.index}
+        temporary = cast_bytes([array], compute) if compute is not None else 0
+        values = with_values(op, values, **changed)
+        return Estimate(values, [(shape, result.numpy)], compute, temporary, array.size)
+
+    return rule
+
+
+def _reduced_dtype(dtype: dtypes.DType, out: str) -> dtypes.DType:
+    if out == "sum":
+        return dtype if dtype.differentiable else dtypes.int64
+    if out == "float":
+        return as_float(dtype)
+    return {"index": dtypes.int64, "bool": dtypes.bool_}.get(out, dtype)
+
+
+def along_dim(op: Op, values: list[Any]) -> Estimate:
+    """The rule of `max(dim)` and its like: values and the int64 indices where they stand."""
+    array = values[0]
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), op.name)
+    dim = check_dim(argument(op, values, "dim"), array.ndim)
+    if array.ndim and array.shape[dim] == 0:
+        raise errors.bad_index(
+            f"{op.name}(): Expected reduction dim {dim} to have non-zero size."
+        )
+    keepdim = bool(argument(op, values, "keepdim"))
+    shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
+    values = with_values(op, values, dim=dim, keepdim=keepdim)
+    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, array.size * 8, array.size)
+
+
+def softmax_like(op: Op, values: list[Any]) -> Estimate:
+    """The rule of softmax and log_softmax: one floating dim."""
+    array = values[0]
+    asked = argument(op, values, "dtype")
+    dtype = asked or dtypes.BY_NUMPY[array.dtype]
+    if not dtype.is_floating_point:
+        raise errors.not_implemented_for(f"{op.name}_lastdim_kernel_impl", dtype.type_name)
+    dim = argument(op, values, "dim")
+    if dim is None:
+        dim = 0 if array.ndim in (0, 1, 3) else 1  # torch's implicit choice
+    values = with_values(op, values, dim=check_dim(dim, array.ndim))
+    compute = dtype.numpy
+    size = array.size * compute.itemsize
+    return Estimate(values, [(array.shape, compute)], compute, size + cast_bytes([array], compute), 4 * array.size)

@@ -1,0 +1,97 @@
+"""Shapes of views: sizes with -1, and when a view needs no copy."""
+
+from __future__ import annotations
+
+import math
+
+from engine import errors
+
+Shape = tuple[int, ...]
+
+
+def infer_size(size: Shape, numel: int) -> Shape:
+    """The size with its -1, if any, worked out.
+
+    Raises RuntimeError with torch's texts if the size cannot hold `numel` elements.
+    """
+    holes = [at for at, each in enumerate(size) if each == -1]
+    if len(holes) > 1:
+        raise errors.shape_mismatch("only one dimension can be inferred")
+    for each in size:
+        if each < -1:
+            raise errors.shape_mismatch(f"invalid shape dimension {each}")
+    known = math.prod(each for each in size if each != -1)
+    if not holes:
+        if known != numel:
+            raise errors.shape_mismatch(f"shape '{list(size)}' is invalid for input of size {numel}")
+        return size
+    if known == 0:
+        if numel == 0:
+            raise errors.shape_mismatch(
+                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size "
+                "-1 can be any value and is ambiguous"
+            )
+        raise errors.shape_mismatch(f"shape '{list(size)}' is invalid for input of size {numel}")
+    if numel % known:
+        raise errors.shape_mismatch(f"shape '{list(size)}' is invalid for input of size {numel}")
+    return tuple(numel // known if each == -1 else each for each in size)
+
+
+def can_view(shape: Shape, strides: Shape, size: Shape) -> bool:
+    """Whether a tensor of this shape and these strides can be seen as `size` without a copy.
+
+    Runs of dimensions that are contiguous with each other may be cut anew; a run may not be joined to another.
+    """
+    if 0 in shape:
+        return True
+    runs: list[tuple[int, int]] = []  # (elements, stride of the last) of each contiguous run, from the front
+    for length, stride in zip(shape, strides, strict=True):
+        if length == 1:
+            continue
+        if runs and runs[-1][1] == stride * length:
+            runs[-1] = (runs[-1][0] * length, stride)
+        else:
+            runs.append((length, stride))
+    left = 1
+    for each in size:
+        if each == 1:
+            continue
+        if left == 1:
+            if not runs:
+                return False
+            left = runs.pop(0)[0]
+        if left % each:
+            return False
+        left //= each
+    return left == 1
+
+
+def expanded(shape: Shape, size: Shape) -> Shape:
+    """The size with -1 replaced by the dimension it keeps.
+
+    Raises RuntimeError with torch's texts if the shape does not expand to it.
+    """
+    extra = len(size) - len(shape)
+    if extra < 0:
+        raise errors.shape_mismatch(
+            f"expand(torch.FloatTensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    result = list(size)
+    for at, want in enumerate(size):
+        have = shape[at - extra] if at >= extra else None
+        if want == -1:
+            if have is None:
+                raise errors.shape_mismatch(
+                    f"The expanded size of the tensor ({want}) isn't allowed in a leading, "
+                    f"non-existing dimension {at}"
+                )
+            result[at] = have
+        elif want < 0:
+            raise errors.shape_mismatch(f"The expanded size of the tensor ({want}) isn't allowed")
+        elif have is not None and have not in (1, want):
+            raise errors.shape_mismatch(
+                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
+                f"dimension {at}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
+            )
+    return tuple(result)

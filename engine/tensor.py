@@ -1,0 +1,532 @@
+"""`Tensor`: an array, its place in the graph, and torch's attributes.
+
+The ops' methods and operators are put on the class when all declarations are loaded (`install`). Slots are few and set
+by hand in `wrap`, because making a tensor is on the path of every op.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import arrays, dtypes, errors, printing
+from engine.devices import Device
+from engine.graph import FROZEN, Edge, Node
+from engine.modes import state
+from engine.op import Function, registry
+from engine.views import View, edge_of
+
+
+class Size(tuple[int, ...]):
+    """A `torch.Size`: a tuple of ints that prints as torch's."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+class Tensor:
+    """An n-dimensional array that can require gradients."""
+
+    __slots__ = (
+        "__weakref__",
+        "_accumulator",
+        "_array",
+        "_edge",
+        "_grad",
+        "_requires_grad",
+        "_retains",
+        "_version",
+        "_view",
+    )
+
+    _array: Any
+    _version: Any  # [count] or [count, name of the last in-place node, its output]; shared by aliases
+    _edge: Edge | None
+    _requires_grad: bool  # of a leaf
+    _grad: Tensor | None
+    _view: View | None
+    _accumulator: weakref.ref[Any] | None
+    _retains: bool
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The ops' methods, installed at import."""
+
+    __array_priority__ = 1000  # `ndarray * tensor` asks the tensor first
+    __hash__ = object.__hash__
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The shape."""
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self._array.shape[check_dim(dim, self._array.ndim)]
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        """The dtype."""
+        return dtypes.BY_NUMPY[self._array.dtype]
+
+    @property
+    def device(self) -> Device:
+        """The device that holds the values."""
+        return arrays.device_of(self._array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self._array.ndim)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self._array.ndim)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._array.size)
+
+    def nelement(self) -> int:
+        """The number of elements."""
+        return int(self._array.size)
+
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return int(self._array.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements, as if none were shared."""
+        return int(self._array.size) * int(self._array.dtype.itemsize)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The steps between neighbours of each dimension, in elements."""
+        array = self._array
+        strides = arrays.contiguous_strides(array.shape) if array.size == 0 else arrays.element_strides(array)
+        return strides if dim is None else strides[check_dim(dim, array.ndim)]
+
+    def is_contiguous(self) -> bool:
+        """True if the values lie in memory in row-major order."""
+        return bool(self._array.flags.c_contiguous)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return arrays.address(self._array)
+
+    def storage_offset(self) -> int:
+        """The place of the first element in its storage, in elements."""
+        root = arrays.owner(self._array)
+        return (arrays.address(self._array) - arrays.address(root)) // int(self._array.dtype.itemsize)
+
+    def is_floating_point(self) -> bool:
+        """True for a real floating dtype."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """True for a complex dtype."""
+        return self.dtype.is_complex
+
+    @property
+    def is_cuda(self) -> bool:
+        """True if the values lie on a GPU."""
+        return self.device.type == "cuda"
+
+    # -- its place in the graph ---------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self._requires_grad or edge_of(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set whether a leaf requires grad.
+
+        Raises RuntimeError for a non-leaf set to False, and for dtypes that cannot require grad.
+        """
+        if not isinstance(requires_grad, bool):
+            kind = type(requires_grad).__name__
+            raise errors.bad_type(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if edge_of(self) is not None and self._edge is not None:
+            if not requires_grad:
+                raise errors.bad_argument(errors.NOT_LEAF)
+            return self
+        if requires_grad and not self.dtype.differentiable:
+            raise errors.dtype_mismatch("only Tensors of floating point dtype can require gradients")
+        self._log()
+        self._requires_grad = requires_grad
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this tensor, or None for a leaf."""
+        if edge_of(self) is None or self._edge is None:
+            return None
+        return self._edge[0]
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its node this tensor is."""
+        return self._edge[1] if self.grad_fn is not None and self._edge is not None else 0
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded op made this tensor."""
+        return self.grad_fn is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        check_grad(self, grad)
+        self._log()
+        self._grad = grad
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._log()
+        self._grad = None
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of this non-leaf in backward.
+
+        Raises RuntimeError if it does not require grad.
+        """
+        if not self.requires_grad:
+            raise errors.bad_argument("can't retain_grad on Tensor that has requires_grad=False")
+        edge = edge_of(self)
+        if self._edge is None or edge is None or self._retains:
+            return
+        self._log()
+        self._retains = True
+        node = edge[0]
+        node.hooks = {**(node.hooks or {}), edge[1]: weakref.ref(self)}
+
+    @property
+    def retains_grad(self) -> bool:
+        """True if `retain_grad` was called on this non-leaf."""
+        return self._retains
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
+        from engine.backward import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    @property
+    def data(self) -> Tensor:
+        """The values, outside the graph: same storage, a version counter of its own."""
+        return wrap(self._array)
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self._log()
+        self._array = other._array
+        if self._edge is not None:
+            self._edge = (*self._edge[:2], other._array.shape, other._array.dtype)
+
+    def detach_(self) -> Tensor:
+        """Take this tensor out of its graph, as a leaf that does not require grad.
+
+        Raises RuntimeError for a view.
+        """
+        if self._view is not None:
+            raise errors.bad_argument(DETACH_VIEW)
+        self._log()
+        self._edge = None
+        self._requires_grad = False
+        self._retains = False
+        return self
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view.base
+
+    def _log(self) -> None:
+        log = state.ctx.log
+        if log is not None:
+            log.tensor(self)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """The fields an undo log keeps."""
+        view = self._view
+        stamp = None if view is None else view.stamp
+        return (self._array, self._edge, self._requires_grad, self._grad, self._retains, view, stamp)
+
+    def restore(self, fields: tuple[Any, ...]) -> None:
+        """Put back what `snapshot` gave."""
+        self._array, self._edge, self._requires_grad, self._grad, self._retains, self._view, stamp = fields
+        if self._view is not None:
+            self._view.stamp = stamp
+
+    # -- its values ---------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number.
+
+        Raises RuntimeError if there are more elements, or none.
+        """
+        if self._array.size != 1:
+            raise errors.bad_argument(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        value = arrays.to_host(self._array).reshape(()).item()
+        return float(value) if self._array.dtype.kind == "V" else value
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        host = arrays.to_host(self._array)
+        if host.dtype == dtypes.bfloat16.numpy:
+            host = host.astype(np.float32)
+        return host.tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as a NumPy array that shares their memory.
+
+        Raises RuntimeError if the tensor requires grad, TypeError on a GPU or for bfloat16.
+        """
+        if self.requires_grad:
+            raise errors.bad_argument(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        if self.is_cuda:
+            raise errors.bad_type(
+                f"can't convert {self.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        if self.dtype is dtypes.bfloat16:
+            raise errors.bad_type("Got unsupported ScalarType BFloat16")
+        array: np.ndarray[Any, Any] = self._array
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def __bool__(self) -> bool:
+        if self._array.size > 1:
+            raise errors.bad_argument("Boolean value of Tensor with more than one value is ambiguous")
+        if self._array.size == 0:
+            raise errors.bad_argument("Boolean value of Tensor with no values is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind not in "iub" or self._array.size != 1:
+            raise errors.bad_type("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise errors.bad_type("len() of a 0-d tensor")
+        return int(self._array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise errors.bad_type("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((element == self).any())
+
+    def __getitem__(self, index: Any) -> Tensor:
+        from engine.indexing import getitem
+
+        return getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from engine.indexing import setitem
+
+        setitem(self, index, value)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.reciprocal() * other
+
+    def __rpow__(self, other: Any) -> Any:
+        return registry["pow"](other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return registry["floor_divide"](full_as(self, other), self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return registry["remainder"](full_as(self, other), self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise errors.bad_argument(errors.DEEPCOPY)
+        copied = wrap(self._array.copy())
+        copied._requires_grad = self._requires_grad
+        memo[id(self)] = copied
+        if self._grad is not None:
+            copied._grad = self._grad.__deepcopy__(memo)
+        return copied
+
+    def __repr__(self) -> str:
+        node = self.grad_fn
+        return printing.format_tensor(
+            arrays.to_host(self._array),
+            dtype=self.dtype.name,
+            device=str(self.device),
+            requires_grad=self._requires_grad,
+            grad_fn=None if node is None else node.name().rpartition("::")[2],
+            default_dtype=state.ctx.default_dtype.name,
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self._array.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+
+DETACH_VIEW = (
+    "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
+    "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be "
+    "called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+    "torch/optim/optimizer.py as the solution."
+)
+
+_new = object.__new__
+
+
+def wrap(array: Any) -> Tensor:
+    """A leaf that does not require grad and owns its version counter."""
+    tensor = _new(Tensor)
+    tensor._array = array
+    tensor._version = [0]
+    tensor._edge = None
+    tensor._requires_grad = False
+    tensor._grad = None
+    tensor._view = None
+    tensor._accumulator = None
+    tensor._retains = False
+    return tensor
+
+
+def wrap_saved(array: Any, version: list[Any], edge: Edge | None) -> Any:
+    """A saved value as a tensor at its place in the graph; a leaf comes back as itself."""
+    if array is None:
+        return None
+    variable = getattr(edge[0], "variable", None) if edge is not None else None
+    if variable is not None:
+        return variable
+    tensor = wrap(array)
+    tensor._version = [0] if version is FROZEN else version
+    tensor._edge = edge
+    return tensor
+
+
+def full_as(like: Tensor, value: Any) -> Tensor:
+    """A Python number as a 0-d tensor beside `like`, of the dtype both promote to."""
+    dtype = dtypes.result_type([like._array, value], state.ctx.default_dtype)
+    return wrap(arrays.put(arrays.scalar(value, dtype.numpy), like.device))
+
+
+def check_dim(dim: int, ndim: int) -> int:
+    """A dim counted from the front.
+
+    Raises IndexError if it is out of range; a 0-d tensor has the dims 0 and -1.
+    """
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise errors.dim_out_of_range(dim, ndim)
+    return dim % limit
+
+
+def check_grad(tensor: Tensor, grad: Any) -> None:
+    """Whether `grad` may be assigned as the tensor's `.grad`.
+
+    Raises TypeError or RuntimeError with torch's texts.
+    """
+    if grad is None:
+        return
+    if not isinstance(grad, Tensor):
+        kind = type(grad).__name__
+        raise errors.bad_type(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
+    if grad is tensor:
+        raise errors.bad_argument("can't assign Variable as its own grad")
+    if grad.dtype is not tensor.dtype:
+        raise errors.dtype_mismatch(
+            f"attempting to assign a gradient with dtype '{grad.dtype.cpp_name}' to a tensor with grad_dtype "
+            f"'{tensor.dtype.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
+            "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. "
+            "Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream "
+            "systems that assume they match."
+        )
+    if grad.shape != tensor.shape:
+        raise errors.shape_mismatch(
+            f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size "
+            f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+
+
+def install(functions: dict[str, Function], fast: Callable[[Function, Callable[..., Any]], Any]) -> None:
+    """Put the ops' methods, properties and operators on `Tensor`.
+
+    `fast` gives a quicker door for a function and the one it falls back to, or None.
+    """
+    for name, function in functions.items():
+        if "." in name:
+            continue
+        if any(op.method for op in function.ops) and name not in Tensor.__dict__:
+            door = fast(function, function) or method_door(function)
+            setattr(Tensor, name, property(door) if function.ops[0].prop else door)
+        for operator in {each for op in function.ops for each in op.operators}:
+            slow = operator_door(function)
+            setattr(Tensor, operator, fast(function, slow) or slow)
+
+
+def method_door(function: Function) -> Any:
+    """A plain function, so that Python binds it as a method."""
+
+    def door(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
+    door.__doc__ = function.ops[0].doc
+    return door
+
+
+def operator_door(function: Function) -> Any:
+    """A function for an operator: operands it does not take are left to Python, and so to the other side."""
+
+    def door(self: Any, *others: Any) -> Any:
+        if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
+            return NotImplemented
+        return function(self, *others)
+
+    door.__name__ = door.__qualname__ = function.name
+    door.__doc__ = function.ops[0].doc
+    return door

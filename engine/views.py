@@ -1,0 +1,253 @@
+"""Views and in-place: who shares memory with whom, and how a base's history follows what is written to it.
+
+A view keeps its base and the version at which its own edge into the graph was right. An in-place op on a view rebases
+the *base*: its new node is a CopySlices, which runs the op's backward on the slice and passes the rest through. A
+view's own edge is made again from the base, lazily, when the shared version has moved on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine import arrays, dtypes, errors
+from engine.graph import Edge, Node, leaf_edge, next_sequence, plan_of, short_name
+from engine.modes import state
+
+if TYPE_CHECKING:
+    from engine.op import Op
+    from engine.tensor import Tensor
+
+NO_GRAD = "no_grad"
+MULTI = "multi"
+
+
+class View:
+    """What a view knows: its base, the version its edge is right for, how it was made."""
+
+    __slots__ = ("base", "creation", "output_nr", "replay", "stamp")
+
+    def __init__(self, base: Tensor, stamp: int, creation: str | None, output_nr: int, replay: Any) -> None:
+        self.base = base
+        self.stamp = stamp
+        self.creation = creation
+        self.output_nr = output_nr
+        self.replay: tuple[tuple[Op, tuple[Any, ...]], ...] | None = replay  # where as_strided cannot say it
+
+
+def view_of(source: Tensor, array: Any, op: Op, values: list[Any], output_nr: int) -> View:
+    """The view information of a result of the view op `op` on `source`."""
+    parent = source._view
+    creation = None if state.ctx.grad_enabled else NO_GRAD
+    replay: Any = None
+    if parent is not None:
+        creation = parent.creation or creation
+        replay = parent.replay
+    if replay is not None or array.dtype != source._array.dtype:
+        replay = (replay or _geometry_step(source)) + ((op, tuple(values[1:])),)
+    if op.multi_view:
+        creation = MULTI
+    return View(source if parent is None else parent.base, source._version[0], creation, output_nr, replay)
+
+
+def _geometry_step(source: Tensor) -> tuple[tuple[Op, tuple[Any, ...]], ...]:
+    if source._view is None:
+        return ()
+    return ((as_strided_op(), geometry(source)),)
+
+
+def as_strided_op() -> Op:
+    """The op that any view of one dtype can be written as."""
+    from engine.ops.views import as_strided
+
+    return as_strided
+
+
+def geometry(view: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Size, strides and offset of a view in elements, relative to its base's first element."""
+    assert view._view is not None
+    array = view._array
+    offset = (arrays.address(array) - arrays.address(view._view.base._array)) // array.dtype.itemsize
+    return array.shape, arrays.element_strides(array), offset
+
+
+def edge_of(tensor: Tensor) -> Edge | None:
+    """Where gradients of this tensor go, or None if it does not require grad."""
+    view = tensor._view
+    if view is not None and view.stamp != tensor._version[0]:
+        refresh(tensor, view)
+    edge = tensor._edge
+    if edge is None and tensor._requires_grad:
+        return leaf_edge(tensor)
+    return edge
+
+
+def refresh(tensor: Tensor, view: View) -> None:
+    """Make a view's edge again after its memory was written through another tensor.
+
+    Raises RuntimeError for a view made under no_grad whose base is tracked now.
+    """
+    source = edge_of(view.base)
+    if source is None:
+        view.stamp = tensor._version[0]
+        return
+    if view.creation == NO_GRAD:
+        raise errors.inplace_on_no_grad_view(through_base=True)
+    if state.ctx.log is not None:
+        state.ctx.log.tensor(tensor)
+    tensor._edge = _regenerated(tensor, view, source)
+    view.stamp = tensor._version[0]
+
+
+def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
+    if view.replay is not None:
+        previous, state.ctx.grad_enabled = state.ctx.grad_enabled, True
+        try:
+            again = view.base
+            for op, values in view.replay:
+                again = op.door(op, [again, *values])
+        finally:
+            state.ctx.grad_enabled = previous
+        return again._edge
+    size, stride, offset = geometry(tensor)
+    base = view.base._array
+    node = Node()
+    node.plan = plan_of(as_strided_op(), (True,))
+    node.edges = (source,)
+    node.saved = ()
+    known = {
+        "input_shape": base.shape,
+        "input_strides": arrays.element_strides(base),
+        "size": size,
+        "stride": stride,
+        "storage_offset": offset,
+    }
+    node.attributes = tuple(known[name] for name in node.plan.attributes)
+    node.compute = node.outputs = node.inputs = node.hooks = node._metadata = None
+    node.sequence = next_sequence()
+    return (node, 0, size, tensor._array.dtype)
+
+
+def check_inplace(tensor: Tensor, op_name: str) -> None:
+    """Refuse an in-place op that torch refuses under grad mode when something in it requires grad.
+
+    Raises RuntimeError (`inplace_on_leaf`, `inplace_on_view`).
+    """
+    view = tensor._view
+    if view is not None:
+        if view.creation == MULTI:
+            edge = tensor._edge
+            name = short_name(edge[0]) if edge is not None else op_name
+            raise errors.inplace_on_multi_view(view.output_nr, name)
+        if view.creation == NO_GRAD:
+            raise errors.inplace_on_no_grad_view(through_base=False)
+        base = view.base
+        if base._requires_grad and base._edge is None:
+            raise errors.inplace_on_leaf(view=True)
+    if tensor._requires_grad and tensor._edge is None:
+        raise errors.inplace_on_leaf()
+
+
+class CopySlices(Node):
+    """The history of a base after an in-place op on a view of it (torch's node of that name)."""
+
+    __slots__ = ("base_strides", "geometry", "inner", "replay")
+
+    def __init__(self, inner: Node, view: Tensor, base_edge: Edge | None) -> None:
+        assert view._view is not None
+        self.inner = inner
+        self.geometry = geometry(view) if view._view.replay is None else None
+        self.replay = view._view.replay
+        self.base_strides = arrays.element_strides(view._view.base._array)
+        self.edges = (base_edge, *inner.edges[1:])
+        self.saved = ()
+        self.attributes = ()
+        self.compute = self.outputs = self.inputs = self.hooks = self._metadata = None
+        self.sequence = next_sequence()
+
+    def name(self) -> str:
+        """torch's name of it."""
+        return "torch::autograd::CopySlices"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'CopySlices' object has no attribute '{name}'")
+
+    def backward(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
+        """The op's backward on the slice; the rest of the base's gradient passes through."""
+        if self.saved is None:
+            raise errors.graph_freed()
+        if record:
+            return self._recorded(grads[0], wanted)
+        g = arrays.as_array(grads[0])
+        result = arrays.laid_out(g, self.base_strides)
+        part = self._slice(result)
+        inner = self.inner.backward([part.copy()], False, [True, *wanted[1:]])
+        part[...] = 0 if inner[0] is None else inner[0]
+        return [result, *inner[1:]]
+
+    def release(self) -> None:
+        """Free what the inner node saved; unlike other nodes this one never runs twice (as torch)."""
+        self.inner.release()
+        if self.saved is not None:
+            if state.ctx.log is not None:
+                state.ctx.log.freed(self, self.saved)
+            self.saved = None
+
+    def _slice(self, array: Any) -> Any:
+        if self.geometry is not None:
+            return arrays.as_strided(array, *self.geometry)
+        for op, values in self.replay or ():
+            array = op.kernel(array, *values)
+        return array
+
+    def _recorded(self, g: Any, wanted: list[bool]) -> list[Any]:
+        from engine.ops.views import clone, copy_, lay_out, zero_
+
+        result = lay_out(clone(g), self.base_strides)
+        steps = self.replay or ((as_strided_op(), self.geometry),)
+        part = result
+        for op, values in steps:
+            part = op.door(op, [part, *(values or ())])
+        inner = self.inner.backward([clone(part)], True, [True, *wanted[1:]])
+        if inner[0] is None:
+            zero_(part)
+        else:
+            copy_(part, inner[0])
+        return [result, *inner[1:]]
+
+
+def rebase(tensor: Tensor, node: Node) -> None:
+    """After an in-place op recorded as `node`: hang the new history in the tensor, or in its base."""
+    log = state.ctx.log
+    view = tensor._view
+    array = tensor._array
+    version = tensor._version
+    if view is None:
+        if log is not None:
+            log.tensor(tensor)
+        tensor._edge = (node, 0, array.shape, array.dtype)
+        tensor._requires_grad = False
+        version[1:] = [short_name(node), 0]
+        follow_retained(tensor)
+        return
+    base = view.base
+    if log is not None:
+        log.tensor(base)
+        log.tensor(tensor)
+    copied = CopySlices(node, tensor, edge_of(base) if base._edge is not None or base._requires_grad else None)
+    base._edge = (copied, 0, base._array.shape, base._array.dtype)
+    base._requires_grad = False
+    version[1:] = [short_name(copied), 0]
+    view.stamp = -1
+    follow_retained(base)
+
+
+def follow_retained(tensor: Tensor) -> None:
+    """`retain_grad` means the tensor as it is now: move it from the old node to the new one."""
+    if tensor._retains:
+        tensor._retains = False
+        tensor.retain_grad()
+
+
+def dtype_name(array: Any) -> str:
+    """The dtype's name in messages: `Float`."""
+    return dtypes.of(array).type_name

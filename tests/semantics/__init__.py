@@ -1,0 +1,1 @@
+"""Autograd semantics as recorded items: what torch answered, and what `engine` must answer."""
