@@ -58,6 +58,7 @@ from engine.ops import (
     gathering,
     indexing,
     joining,
+    parts,
     properties,
     reduction,
     unary,

@@ -101,7 +101,7 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         tensor = wrap(array if array.dtype == wanted else array.astype(wanted))
         if op.view or op.multi_view:
             source = values[0]
-            tensor._version = source._version
+            tensor._counter = source._counter
             tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
         tensors.append(tensor)
     if op.leaf:
@@ -110,7 +110,7 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         _record(op, values, raw, tensors, estimate)
     if not op.multiple:
         return tensors[0]
-    return tensors if op.returns_list else op.pack(tensors)
+    return op.pack(tensors)
 
 
 def _leaf(op: Op, values: list[Any], tensor: Tensor) -> Tensor:
@@ -175,8 +175,9 @@ def new_node(
     op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None, estimate: Estimate
 ) -> Node:
     """A node without its saved values."""
-    node = Node()
-    node.plan = plan_of(op, needs)
+    plan = plan_of(op, needs)
+    node = plan.node_type()
+    node.plan = plan
     node.edges = edges
     node.inputs = sizes
     node.compute = estimate.compute
@@ -185,14 +186,27 @@ def new_node(
     return node
 
 
-def save(node: Node, values: list[Any], raw: list[Any], tensors: list[Tensor], estimate: Estimate) -> None:
-    """Put into the node what its plan asks for."""
+def save(
+    node: Node,
+    values: list[Any],
+    raw: list[Any],
+    tensors: list[Tensor],
+    estimate: Estimate,
+    stamps: dict[int, int] | None = None,
+) -> None:
+    """Put into the node what its plan asks for.
+
+    `stamps` are the versions inputs had before an in-place op wrote, by the identity of their counters.
+    """
     plan, op = node.plan, node.plan.op
     saved: list[Saved] = []
     for name in plan.tensors:
-        source = tensors[op.outputs.index(name)] if name in op.outputs else values[op.index[name]]
+        output = name in op.outputs
+        source = tensors[op.outputs.index(name)] if output else values[op.index[name]]
         if isinstance(source, Tensor):
-            saved.append((source._array, source._version, source._version[0]))
+            counter = source._counter
+            stamp = counter[0] if output or stamps is None else stamps.get(id(counter), counter[0])
+            saved.append((source._array, counter, stamp))
         elif source is None:
             saved.append((None, FROZEN, 0))
         else:
@@ -217,6 +231,8 @@ def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
     value = raw[op.index[owner]]
     if what == "strides":
         return arrays.element_strides(value)
+    if what == "numel":
+        return value.size
     if type(value) is list:
         return tuple(each.shape for each in value)
     return getattr(value, "shape", ())
@@ -234,19 +250,20 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     array = tensor._array
     if recording and "input" in plan_of(op, needs).tensors:
         values = [wrap(array.copy()), *values[1:]]
+    stamps = {id(each._counter): each._counter[0] for each in values if isinstance(each, Tensor)}
     result = _compute(op, raw, estimate)
     if not op.writes:
         array[...] = result
-    tensor._version[0] += 1
+    tensor._counter[0] += 1
     if recording:
         node = new_node(op, tuple(edges), needs, sizes, estimate)
-        save(node, values, raw, [tensor], estimate)
+        save(node, values, raw, [tensor], estimate, stamps)
         rebase(tensor, node)
     return tensor
 
 
 def _needs_grad(value: Any) -> bool:
-    return isinstance(value, Tensor) and edge_of(value) is not None
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def check_written(tensor: Tensor, op: Op, estimate: Estimate) -> None:

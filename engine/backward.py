@@ -36,6 +36,9 @@ def backward(
         inputs = _tensors(inputs)
         if not inputs:
             raise errors.bad_argument("`inputs` argument to `backward()` cannot be empty.")
+        for each in inputs:
+            if not each.requires_grad:
+                raise errors.bad_argument(errors.RETAIN)
     keep = create_graph if retain_graph is None else retain_graph
     start = _roots(roots, grads, create_graph)
     targets = None if inputs is None else _targets(inputs)
@@ -279,7 +282,7 @@ class Walk:
             g = grads.pop(node, None)
             if g is None:
                 self._skip(node)
-            elif fast and type(node) is Node and node.hooks is None and node.plan.simple and node.compute is None:
+            elif fast and node.ordinary and node.hooks is None and node.plan.simple and node.compute is None:
                 self._run_simple(node, g)
             else:
                 self._run(node, g)
@@ -307,10 +310,7 @@ class Walk:
         for edge, step in zip(node.edges, steps, strict=True):
             if edge is not None:
                 formula, names = step
-                if len(names) == 1:
-                    send(edge, formula(g, values[names[0]]))
-                else:
-                    send(edge, formula(g, *[values[at] for at in names]))
+                send(edge, formula(g, *[values[at] for at in names]))
         if not self.keep:
             node.release()
 
@@ -360,6 +360,10 @@ class Walk:
     def _send(self, edge: Edge, g: Any) -> None:
         """Bring a gradient into the form its target has, and add it to what has arrived there."""
         node, nr, shape, dtype = edge
+        if g is None:  # a formula may say that nothing flows
+            if type(node) is AccumulateGrad:
+                self._settle(node)
+            return
         if self.record:
             g = conform_tensor(g, shape, dtype)
         elif g.shape != shape or g.dtype is not dtype:
@@ -431,20 +435,19 @@ def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
 
 def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
+    from engine.ops.views import grad_copy
+
     log = state.ctx.log
     before = variable._grad
     if log is not None:
         log.tensor(variable)
     if record:
-        variable._grad = g if before is None else before + g
+        variable._grad = grad_copy(g) if before is None else before + g
         return
     if before is None:
         variable._grad = wrap(arrays.as_array(g) if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
         return
-    if before._edge is not None or before._requires_grad:
-        variable._grad = before.detach() + wrap(arrays.as_array(g))
-        return
     if log is not None:
         log.storage(before)
     before._array[...] += g
-    before._version[0] += 1
+    before._counter[0] += 1

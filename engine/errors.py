@@ -18,6 +18,7 @@ GRAPH_FREED = (
     "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
     "saved tensors after calling backward."
 )
+RETAIN = "can't retain_grad on Tensor that has requires_grad=False"
 NOT_LEAF = (
     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
     "that doesn't require differentiation use var_no_grad = var.detach()."

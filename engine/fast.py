@@ -25,7 +25,7 @@ _ndarray = np.ndarray
 def _tensor(array: Any) -> Tensor:
     tensor = _new(Tensor)
     tensor._array = array
-    tensor._version = [0]
+    tensor._counter = [0]
     tensor._edge = None
     tensor._requires_grad = False
     tensor._grad = None
@@ -36,8 +36,9 @@ def _tensor(array: Any) -> Tensor:
 
 
 def _node(op: Op, edges: tuple[Any, ...], needs: tuple[bool, ...]) -> Node:
-    node = _new(Node)
-    node.plan = op.plans.get(needs) or plan_of(op, needs)
+    plan = op.plans.get(needs) or plan_of(op, needs)
+    node: Node = _new(plan.node_type)
+    node.plan = plan
     node.edges = edges
     node.attributes = ()
     node.compute = node.outputs = node.inputs = node.hooks = node._metadata = None
@@ -47,7 +48,7 @@ def _node(op: Op, edges: tuple[Any, ...], needs: tuple[bool, ...]) -> Node:
 
 def _is_stale(tensor: Tensor) -> bool:
     view = tensor._view
-    return view is not None and view.stamp != tensor._version[0]
+    return view is not None and view.stamp != tensor._counter[0]
 
 
 def binary(function: Function, slow: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,12 +100,12 @@ def binary(function: Function, slow: Callable[..., Any]) -> Callable[..., Any]:
         plan = node.plan
         for name in plan.tensors:
             if name == first:
-                saved.append((a, input._version, input._version[0]))
+                saved.append((a, input._counter, input._counter[0]))
             elif name == second:
-                version = other._version if type(other) is Tensor else FROZEN
+                version = other._counter if type(other) is Tensor else FROZEN
                 saved.append((b, version, version[0]))
             else:
-                saved.append((array, tensor._version, 0))
+                saved.append((array, tensor._counter, 0))
         node.saved = tuple(saved)
         if plan.attributes:
             node.attributes = tuple([plain_attributes[name] for name in plan.attributes])
@@ -144,9 +145,9 @@ def unary(function: Function, slow: Callable[..., Any]) -> Callable[..., Any]:
         if not plan.tensors:
             node.saved = ()
         elif plan.tensors[0] == "out":
-            node.saved = ((array, tensor._version, 0),)
+            node.saved = ((array, tensor._counter, 0),)
         else:
-            node.saved = ((a, input._version, input._version[0]),)
+            node.saved = ((a, input._counter, input._counter[0]),)
         return tensor
 
     return _named(door, function)

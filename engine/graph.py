@@ -7,6 +7,7 @@ had, attributes. It holds no closure and never its own output tensor, so memory 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.binding import bind
+from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
 
@@ -33,7 +35,7 @@ next_sequence = sequence.__next__
 class Plan:
     """For an op and the inputs that need gradients: what to save and which formulas to run."""
 
-    __slots__ = ("attributes", "entries", "needs", "numpy_steps", "op", "simple", "tensors")
+    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "simple", "tensors")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.op = op
@@ -51,13 +53,19 @@ class Plan:
             self._entry(op.formulas[op.params[at].name], order) if need else None
             for at, need in zip(op.diff_at, needs, strict=True)
         )
-        lists = any(op.params[at].kind.name == "TENSORS" for at in op.diff_at)
+        lists = any(op.params[at].kind is Kind.TENSORS for at in op.diff_at)
         self.simple = not (lists or op.joint or op.multiple)
+        self.node_type = node_type(op.node_name)
         self.numpy_steps: Any = None  # bound at the first backward, when all ops are declared
 
     def _is_tensor(self, name: str) -> bool:
         op = self.op
         return name in op.outputs or (name in op.index and op.index[name] in op.tensor_at)
+
+    def is_list(self, name: str) -> bool:
+        """Whether a name tells of a list of tensors (which torch's nodes do not show)."""
+        at = self.op.index.get(name.rpartition("_")[0])
+        return at is not None and self.op.params[at].kind is Kind.TENSORS
 
     @staticmethod
     def _entry(formula: Callable[..., Any], order: dict[str, int]) -> tuple[Callable[..., Any], tuple[int, ...]]:
@@ -100,6 +108,7 @@ class Node:
         "sequence",
     )
 
+    ordinary = True  # its plan says all there is to run
     plan: Plan
     edges: tuple[Edge | None, ...]
     saved: tuple[Saved, ...] | None  # None once freed
@@ -132,15 +141,22 @@ class Node:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
-            return self._saved_value(name[7:])
+            return self._lookup(name[7:])
         raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
 
     def __dir__(self) -> list[str]:
-        names = (*self.plan.tensors, *self.plan.attributes)
-        return [*super().__dir__(), *(f"_saved_{_torch_name(name)}" for name in names)]
-
-    def _saved_value(self, torch_name: str) -> Any:
         plan = self.plan
+        shown = [_torch_name(name) for name in (*plan.tensors, *plan.attributes) if not plan.is_list(name)]
+        if plan.op.shows_geometry:
+            shown += [name + ending for name in shown for ending in _GEOMETRY]
+        return [*super().__dir__(), *(f"_saved_{name}" for name in shown)]
+
+    def _lookup(self, torch_name: str) -> Any:
+        """A saved value by torch's name for it."""
+        plan = self.plan
+        for ending, read in _GEOMETRY.items():
+            if plan.op.shows_geometry and torch_name.endswith(ending):
+                return read(self._lookup(torch_name.removesuffix(ending)))
         for at, name in enumerate(plan.tensors):
             if _torch_name(name) == torch_name:
                 return self.unpack()[at]
@@ -169,10 +185,12 @@ class Node:
         dtype = dtypes.of(array)
         origin = ""
         name = self.plan.tensors[at]
-        if len(version) > 1:
-            origin = f", which is output {version[2]} of {version[1]},"
-        elif name in self.plan.op.outputs:
+        if name in self.plan.op.outputs:
             origin = f", which is output {self.plan.op.outputs.index(name)} of {short_name(self)},"
+        elif len(version) > 1:
+            edge = self._edge_of(name)
+            view = edge is not None and edge[0].ordinary and edge[0].plan.op.view
+            origin = f", which is output {version[2]} of {'AsStrided' if view else version[1]},"
         else:
             edge = self._edge_of(name)
             if edge is not None and not isinstance(edge[0], AccumulateGrad):
@@ -194,7 +212,7 @@ class Node:
         if self.saved:
             log = state.ctx.log
             if log is not None:
-                log.freed(self, self.saved)
+                log.node(self)
             self.saved = None
 
     def unpack(self) -> list[Any]:
@@ -268,7 +286,13 @@ class Node:
         ]
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at 0x{self.sequence:08x}>"
+        return f"<{type(self).__name__} object at 0x{self.sequence:08x}>"
+
+
+@functools.cache
+def node_type(name: str) -> type[Node]:
+    """A class of nodes under torch's name, so that `type(grad_fn).__name__` is what it is in torch."""
+    return type(name.rpartition("::")[2], (Node,), {"__slots__": ()})
 
 
 class AccumulateGrad(Node):
@@ -276,6 +300,7 @@ class AccumulateGrad(Node):
 
     __slots__ = ("variable",)
 
+    ordinary = False
     variable: Tensor
 
     def __init__(self, variable: Tensor) -> None:
@@ -314,8 +339,17 @@ def short_name(node: Node) -> str:
     return node.name().partition("Backward")[0]
 
 
+_GEOMETRY: dict[str, Callable[[Any], Any]] = {
+    "_sym_sizes": lambda tensor: tuple(tensor.shape),
+    "_sym_strides": lambda tensor: tensor.stride(),
+}
+
+
 def _torch_name(name: str) -> str:
-    return {"input": "self", "out": "result"}.get(name, name)
+    for ours, theirs in (("_shape", "_sym_sizes"), ("_strides", "_sym_strides"), ("_numel", "_sym_numel")):
+        if name.endswith(ours):
+            return _torch_name(name.removesuffix(ours)) + theirs
+    return {"input": "self", "x": "self", "A": "self", "out": "result"}.get(name, name)
 
 
 def nodes_behind(roots: Iterator[Node | None]) -> list[Node]:

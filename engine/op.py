@@ -7,7 +7,8 @@
     mul.vjp(input=lambda g, other: mul(g, conj(other)), other=lambda g, input: mul(g, conj(input)))
 
 The body is the kernel: it gets raw arrays. A formula's first parameter is the incoming gradient; every further one is
-a name: a parameter, `<parameter>_shape`, `<parameter>_strides`, an output. What a node saves is the union over the formulas of those inputs
+a name: a parameter, `<parameter>_shape`, `<parameter>_strides`,
+`<parameter>_numel`, an output. What a node saves is the union over the formulas of those inputs
 that require grad. One formula serves plain backward (on raw arrays, see `engine.binding`) and `create_graph` (on
 tensors, where the same names are the recording ops).
 """
@@ -100,8 +101,9 @@ class Op:
         self.checks_cast: bool = options.get("checks_cast", True)
         self.hidden: bool = options.get("hidden", False)
         self.example: dict[str, Any] | None = options.get("example")
+        self.shows_geometry: bool = options.get("shows_geometry", False)
         self.twin: Op | None = None  # the in-place form
-        self.pack = _result_type(self) if self.multiple and not self.returns_list else list
+        self.pack = _result_type(self) if self.multiple and not self.returns_list else tuple
 
     @property
     def wire_name(self) -> str:
@@ -130,7 +132,7 @@ class Op:
 
     def _check_names(self, name: str, formula: Callable[..., Any]) -> None:
         known = {"needs", *self.outputs, *self.index}
-        known |= {f"{param}_{what}" for param in self.index for what in ("shape", "strides")}
+        known |= {f"{param}_{what}" for param in self.index for what in ("shape", "strides", "numel")}
         wanted = formula_names(formula)
         if name not in self.index or not known.issuperset(wanted):
             raise NameError(f"{self.wire_name}.vjp({name}=...): no such name among {sorted(known)}: {wanted}")
@@ -288,7 +290,7 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     `returns_list`, `differentiable` (outputs that have gradients), `view`, `multi_view`, `inplace` (there is a
     `name_`), `cast` (the parameters the rule's compute dtype holds for, else all
     tensors), `leaf` (a factory with `device` and `requires_grad`), `writes` (the kernel writes into its
-    first operand itself), `inplace_only`, `checks_cast` (in-place: the result's dtype must fit), `composite` (the body calls ops), `hidden`
+    first operand itself), `shows_geometry` (torch's node shows sizes and strides of what it saved), `inplace_only`, `checks_cast` (in-place: the result's dtype must fit), `composite` (the body calls ops), `hidden`
     (known to formulas alone), `method`, `prop` (a property), `function`, `operators` (Python's special
     methods), `node` (the node's name where it is not the op's), `fast` (elementwise: may skip the general door).
     """

@@ -17,9 +17,9 @@ def infer_size(size: Shape, numel: int) -> Shape:
     holes = [at for at, each in enumerate(size) if each == -1]
     if len(holes) > 1:
         raise errors.shape_mismatch("only one dimension can be inferred")
-    for each in size:
+    for at, each in enumerate(size):
         if each < -1:
-            raise errors.shape_mismatch(f"invalid shape dimension {each}")
+            raise errors.shape_mismatch(f"invalid shape dimension {each} at index {at} of shape {list(size)}")
     known = math.prod(each for each in size if each != -1)
     if not holes:
         if known != numel:

@@ -47,12 +47,12 @@ class Tensor:
         "_grad",
         "_requires_grad",
         "_retains",
-        "_version",
+        "_counter",
         "_view",
     )
 
     _array: Any
-    _version: Any  # [count] or [count, name of the last in-place node, its output]; shared by aliases
+    _counter: Any  # [count] or [count, name of the last in-place node, its output]; shared by aliases
     _edge: Edge | None
     _requires_grad: bool  # of a leaf
     _grad: Tensor | None
@@ -151,11 +151,16 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to this tensor."""
-        return self._requires_grad or edge_of(self) is not None
+        """Whether gradients flow to this tensor, or to the base it is a view of."""
+        if self._requires_grad or edge_of(self) is not None:
+            return True
+        view = self._view
+        return view is not None and view.base.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value is True and not self.dtype.differentiable:
+            raise errors.dtype_mismatch("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -215,13 +220,15 @@ class Tensor:
         Raises RuntimeError if it does not require grad.
         """
         if not self.requires_grad:
-            raise errors.bad_argument("can't retain_grad on Tensor that has requires_grad=False")
+            raise errors.bad_argument(errors.RETAIN)
         edge = edge_of(self)
         if self._edge is None or edge is None or self._retains:
             return
         self._log()
         self._retains = True
         node = edge[0]
+        if state.ctx.log is not None:
+            state.ctx.log.node(node)
         node.hooks = {**(node.hooks or {}), edge[1]: weakref.ref(self)}
 
     @property
@@ -261,6 +268,10 @@ class Tensor:
         self._requires_grad = False
         self._retains = False
         return self
+
+    @property
+    def _version(self) -> int:
+        return int(self._counter[0])
 
     def _is_view(self) -> bool:
         return self._view is not None
@@ -425,7 +436,7 @@ def wrap(array: Any) -> Tensor:
     """A leaf that does not require grad and owns its version counter."""
     tensor = _new(Tensor)
     tensor._array = array
-    tensor._version = [0]
+    tensor._counter = [0]
     tensor._edge = None
     tensor._requires_grad = False
     tensor._grad = None
@@ -443,7 +454,7 @@ def wrap_saved(array: Any, version: list[Any], edge: Edge | None) -> Any:
     if variable is not None:
         return variable
     tensor = wrap(array)
-    tensor._version = [0] if version is FROZEN else version
+    tensor._counter = [0] if version is FROZEN else version
     tensor._edge = edge
     return tensor
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class UndoLog:
     """First-seen copies of everything changed since it was made."""
 
-    __slots__ = ("_fields", "_generators", "_saved", "_storages", "_versions")
+    __slots__ = ("_fields", "_generators", "_nodes", "_storages", "_versions")
 
     def __init__(self) -> None:
         self._fields: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._storages: dict[int, tuple[Any, Any]] = {}
         self._versions: dict[int, tuple[list[Any], list[Any]]] = {}
-        self._saved: list[tuple[Node, Any]] = []
+        self._nodes: dict[int, tuple[Node, Any, Any]] = {}
         self._generators: dict[int, tuple[Generator, tuple[int, State]]] = {}
 
     def tensor(self, tensor: Tensor) -> None:
@@ -38,16 +38,17 @@ class UndoLog:
         root = arrays.owner(tensor._array)
         if id(root) not in self._storages:
             self._storages[id(root)] = (root, root.copy())
-        self.version(tensor._version)
+        self.version(tensor._counter)
 
     def version(self, version: list[Any]) -> None:
         """Before a version counter counts."""
         if id(version) not in self._versions:
             self._versions[id(version)] = (version, list(version))
 
-    def freed(self, node: Node, saved: Any) -> None:
-        """Before backward frees what a node saved; it is let go when the log is."""
-        self._saved.append((node, saved))
+    def node(self, node: Node) -> None:
+        """Before a node's saved values are freed or its hooks change; the old ones are let go when the log is."""
+        if id(node) not in self._nodes:
+            self._nodes[id(node)] = (node, node.saved, node.hooks)
 
     def generator(self, generator: Generator) -> None:
         """Before numbers are drawn."""
@@ -62,7 +63,7 @@ class UndoLog:
             version[:] = numbers
         for tensor, fields in self._fields.values():
             tensor.restore(fields)
-        for node, saved in reversed(self._saved):
-            node.saved = saved
+        for node, saved, hooks in self._nodes.values():
+            node.saved, node.hooks = saved, hooks
         for generator, position in self._generators.values():
             generator.set_state(position)

@@ -46,7 +46,7 @@ def view_of(source: Tensor, array: Any, op: Op, values: list[Any], output_nr: in
         replay = (replay or _geometry_step(source)) + ((op, tuple(values[1:])),)
     if op.multi_view:
         creation = MULTI
-    return View(source if parent is None else parent.base, source._version[0], creation, output_nr, replay)
+    return View(source if parent is None else parent.base, source._counter[0], creation, output_nr, replay)
 
 
 def _geometry_step(source: Tensor) -> tuple[tuple[Op, tuple[Any, ...]], ...]:
@@ -73,7 +73,7 @@ def geometry(view: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
 def edge_of(tensor: Tensor) -> Edge | None:
     """Where gradients of this tensor go, or None if it does not require grad."""
     view = tensor._view
-    if view is not None and view.stamp != tensor._version[0]:
+    if view is not None and view.stamp != tensor._counter[0]:
         refresh(tensor, view)
     edge = tensor._edge
     if edge is None and tensor._requires_grad:
@@ -88,14 +88,14 @@ def refresh(tensor: Tensor, view: View) -> None:
     """
     source = edge_of(view.base)
     if source is None:
-        view.stamp = tensor._version[0]
+        view.stamp = tensor._counter[0]
         return
     if view.creation == NO_GRAD:
         raise errors.inplace_on_no_grad_view(through_base=True)
     if state.ctx.log is not None:
         state.ctx.log.tensor(tensor)
     tensor._edge = _regenerated(tensor, view, source)
-    view.stamp = tensor._version[0]
+    view.stamp = tensor._counter[0]
 
 
 def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
@@ -110,8 +110,9 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
         return again._edge
     size, stride, offset = geometry(tensor)
     base = view.base._array
-    node = Node()
-    node.plan = plan_of(as_strided_op(), (True,))
+    plan = plan_of(as_strided_op(), (True,))
+    node = plan.node_type()
+    node.plan = plan
     node.edges = (source,)
     node.saved = ()
     known = {
@@ -152,6 +153,8 @@ class CopySlices(Node):
 
     __slots__ = ("base_strides", "geometry", "inner", "replay")
 
+    ordinary = False
+
     def __init__(self, inner: Node, view: Tensor, base_edge: Edge | None) -> None:
         assert view._view is not None
         self.inner = inner
@@ -189,7 +192,7 @@ class CopySlices(Node):
         self.inner.release()
         if self.saved is not None:
             if state.ctx.log is not None:
-                state.ctx.log.freed(self, self.saved)
+                state.ctx.log.node(self)
             self.saved = None
 
     def _slice(self, array: Any) -> Any:
@@ -220,30 +223,36 @@ def rebase(tensor: Tensor, node: Node) -> None:
     log = state.ctx.log
     view = tensor._view
     array = tensor._array
-    version = tensor._version
+    version = tensor._counter
     if view is None:
         if log is not None:
             log.tensor(tensor)
+        old = tensor._edge
         tensor._edge = (node, 0, array.shape, array.dtype)
         tensor._requires_grad = False
         version[1:] = [short_name(node), 0]
-        follow_retained(tensor)
+        follow_retained(tensor, old)
         return
     base = view.base
     if log is not None:
         log.tensor(base)
         log.tensor(tensor)
     copied = CopySlices(node, tensor, edge_of(base) if base._edge is not None or base._requires_grad else None)
+    old = base._edge
     base._edge = (copied, 0, base._array.shape, base._array.dtype)
     base._requires_grad = False
     version[1:] = [short_name(copied), 0]
     view.stamp = -1
-    follow_retained(base)
+    follow_retained(base, old)
 
 
-def follow_retained(tensor: Tensor) -> None:
+def follow_retained(tensor: Tensor, old: Edge | None) -> None:
     """`retain_grad` means the tensor as it is now: move it from the old node to the new one."""
-    if tensor._retains:
+    if tensor._retains and old is not None:
+        node, nr = old[:2]
+        if state.ctx.log is not None:
+            state.ctx.log.node(node)
+        node.hooks = {key: value for key, value in (node.hooks or {}).items() if key != nr} or None
         tensor._retains = False
         tensor.retain_grad()
 

@@ -10,8 +10,9 @@ from engine import dtypes, errors
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, alias, op
-from engine.ops.compare import eq, ge, gt, logical_and, lt
-from engine.ops.creation import full_like, zeros_like
+from engine.ops.compare import eq, ge, logical_and, lt
+from engine.ops.creation import zeros_like
+from engine.ops.parts import real
 from engine.rules import broadcast, default_dtype, elementwise, is_number, operands, same_as_input, shape_of
 
 
@@ -65,38 +66,6 @@ def log(input: Array) -> Any:
 
 
 log.vjp(input=lambda g, input: div(g, conj_of(input)))
-
-
-def real_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of real: the dtype of the parts."""
-    array = values[0]
-    part = dtypes.BY_NUMPY[array.dtype].to_real().numpy
-    return Estimate(values, [(array.shape, part)], None, 0, 0, shared=True)
-
-
-@op(real_rule, view=True, method=False)
-def real(input: Array) -> Any:
-    """The real part, a view; a real tensor itself."""
-    return input.real
-
-
-real.vjp(input=lambda g: g)
-
-
-def imag_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of imag: complex tensors only."""
-    if values[0].dtype.kind != "c":
-        raise errors.dtype_mismatch("imag is not implemented for tensors with non-complex dtypes.")
-    return real_rule(op, values)
-
-
-@op(imag_rule, view=True, method=False)
-def imag(input: Array) -> Any:
-    """The imaginary part, a view."""
-    return input.imag
-
-
-imag.vjp(input=lambda g: mul(g, 1j))
 
 
 def real_of(x: Any) -> Any:
@@ -344,9 +313,14 @@ def maximum(input: Array, other: Array) -> Any:
 
 
 maximum.vjp(
-    input=lambda g, input, other: mul(g, halves(eq(input, other), gt(input, other), g)),
-    other=lambda g, input, other: mul(g, halves(eq(input, other), lt(input, other), g)),
+    input=lambda g, input, other: shared(g, lt(input, other), eq(input, other)),
+    other=lambda g, input, other: shared(g, lt(other, input), eq(input, other)),
 )
+
+
+def shared(g: Any, loses: Any, tie: Any) -> Any:
+    """The gradient one side of an extremum gets: none where it loses, half at a tie (NaN is neither)."""
+    return where(loses, zeros_like(g), where(tie, div(g, 2), g))
 
 
 @op(elementwise(refuse=(dtypes.COMPLEX,), kernel="minimum"))
@@ -356,14 +330,9 @@ def minimum(input: Array, other: Array) -> Any:
 
 
 minimum.vjp(
-    input=lambda g, input, other: mul(g, halves(eq(input, other), lt(input, other), g)),
-    other=lambda g, input, other: mul(g, halves(eq(input, other), gt(input, other), g)),
+    input=lambda g, input, other: shared(g, lt(other, input), eq(input, other)),
+    other=lambda g, input, other: shared(g, lt(input, other), eq(input, other)),
 )
-
-
-def halves(tie: Any, wins: Any, g: Any) -> Any:
-    """The share of the gradient one side of an extremum gets: 1, 1/2 at a tie, 0."""
-    return where(tie, full_like(g, 0.5), where(wins, full_like(g, 1.0), zeros_like(g)))
 
 
 def where_rule(op: Op, values: list[Any]) -> Estimate:

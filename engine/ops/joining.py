@@ -19,7 +19,7 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of cat: shapes equal but for `dim`; 1-d empty tensors are skipped, as torch does."""
     tensors, dim = values
     if not tensors:
-        raise errors.bad_value("expected a non-empty list of Tensors")
+        raise errors.bad_value("torch.cat(): expected a non-empty list of Tensors")
     counted = [each for each in tensors if each.shape != (0,)] or tensors[:1]
     for at, each in enumerate(tensors):
         if each.ndim == 0:

@@ -58,7 +58,7 @@ def _mm_shape(a: Any, b: Any) -> tuple[int, ...]:
     return (a[0], b[1])
 
 
-@op(product_rule(_mm_shape))
+@op(product_rule(_mm_shape), shows_geometry=True)
 def mm(input: Array, mat2: Array) -> Any:
     """The product of two matrices."""
     return product(input, mat2)

@@ -61,7 +61,7 @@ def detach(input: Array) -> Any:
     from engine.tensor import wrap
 
     tensor = wrap(input._array)
-    tensor._version = input._version
+    tensor._counter = input._counter
     return tensor
 
 

@@ -84,14 +84,7 @@ def mean(input: Array, *, dtype: Dtype | None = None) -> Any:
     return total / input.size if input.size else total * xp.nan
 
 
-mean.vjp(input=lambda g, input_shape: div(expand(g, input_shape), max_one(input_shape)))
-
-
-def max_one(shape: Any) -> int:
-    """The number of elements, at least 1."""
-    return max_int(math.prod(shape), 1)
-
-
+mean.vjp(input=lambda g, input_shape, input_numel: div(expand(g, input_shape), max_int(input_numel, 1)))
 max_int = max
 
 
@@ -288,16 +281,6 @@ def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
-@op(norm_rule, node="LinalgVectorNormBackward0")
-def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
-         dtype: Dtype | None = None) -> Any:
-    """The p-norm of the elements over the dims."""
-    return norm_kernel(input, p, dim, keepdim)
-
-
-norm.vjp(input=lambda g, input, out, p, dim, keepdim: norm_backward(g, input, out, p, dim, keepdim))
-
-
 @op(norm_rule, namespace="linalg", node="LinalgVectorNormBackward0")
 def vector_norm(x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
                 dtype: Dtype | None = None) -> Any:
@@ -306,6 +289,13 @@ def vector_norm(x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: boo
 
 
 vector_norm.vjp(x=lambda g, x, out, ord, dim, keepdim: norm_backward(g, x, out, ord, dim, keepdim))
+
+
+@op(norm_rule, composite=True)
+def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
+         dtype: Dtype | None = None) -> Any:
+    """The p-norm of the elements over the dims."""
+    return vector_norm(input, p, dim, keepdim, dtype=dtype)
 
 
 def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) -> Any:

@@ -16,6 +16,9 @@ from engine.rules import Shape, check_dim, is_number, normal_dims, same_as_input
 from engine.shapes import can_view, expanded, infer_size
 
 
+MAX_INT = 2**63 - 1  # torch's end of an open slice
+
+
 def viewed(values: list[Any], *shapes: Shape) -> Estimate:
     """The estimate of a view: nothing allocated."""
     dtype = values[0].dtype
@@ -61,6 +64,15 @@ def lay_out(input: Array, strides: Size) -> Any:
 
 
 lay_out.vjp(input=lambda g: g)
+
+
+@op(same_as_input, hidden=True, node="torch::autograd::CopyBackwards")
+def grad_copy(input: Array) -> Any:
+    """The copy that a first recorded gradient is kept as."""
+    return xp.array(input, order="C")
+
+
+grad_copy.vjp(input=lambda g: g)
 
 
 def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
@@ -292,7 +304,7 @@ def expand(input: Array, size: Size) -> Any:
     return xp.broadcast_to(input, size)
 
 
-expand.vjp(input=lambda g: g)  # the edge sums to its target's shape
+expand.vjp(input=lambda g, input_shape: g)  # the edge sums to its target's shape; torch's node shows the sizes
 
 
 @op(expand_rule, composite=True)
@@ -357,8 +369,8 @@ def slice_rule(op: Op, values: list[Any]) -> Estimate:
     if step <= 0:
         raise errors.bad_argument("slice step must be positive")
     dim = check_dim(dim, len(shape))
-    start, end, step = slice(start, end, step).indices(shape[dim])
-    length = len(range(start, end, step))
+    start, end = start or 0, MAX_INT if end is None else end
+    length = len(range(*slice(start, end, step).indices(shape[dim])))
     return viewed([array, dim, start, end, step], (*shape[:dim], length, *shape[dim + 1 :]))
 
 

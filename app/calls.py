@@ -1,0 +1,39 @@
+"""What travels between a host and a session: one call in, one answer out.
+
+Only bytes and short texts, so that the two may live in different processes: a body is decoded where the session is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to a session, without HTTP.
+
+    Attributes:
+        method: what to do: `session.get`, `tensor.put`, `op`, `run`, `backward`, … (the table in `app.session.methods`).
+        name: the tensor or op named by the URL, where there is one.
+        query: the parameters of the query string.
+        body: the body as it came, decompressed; empty where there is none.
+        content_type: its media type, parameters included, or None.
+        deadline: when the call must have ended, on the clock of `time.monotonic()`.
+    """
+
+    method: str
+    name: str | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content_type: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a session answers to a `Call`: a status, a body and headers (`ETag` among them)."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"

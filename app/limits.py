@@ -1,0 +1,37 @@
+"""Limits: what one request, one session and the server may use. Passing one is refused before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+def limit(default: int, text: str) -> int:
+    """A field of a positive integer with its line in the documentation."""
+    value: int = field(default=default, metadata={"help": text, "minimum": 1})
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits, each of them a setting (`app.settings`) and listed by `GET /v1/info`."""
+
+    body_bytes: int = limit(64 * MIB, "bytes of one request body")
+    header_bytes: int = limit(64 * 1024, "bytes of a request's line and headers together")
+    json_depth: int = limit(100, "nesting of a JSON body")
+    tensor_bytes: int = limit(GIB, "bytes of one tensor; a view counts in full")
+    session_bytes: int = limit(2 * GIB, "bytes that the tensors and graphs of one session hold")
+    session_nodes: int = limit(1_000_000, "graph nodes that are alive in one session")
+    names: int = limit(100_000, "names bound in one session")
+    run_steps: int = limit(100_000, "steps of one `run`")
+    response_elements: int = limit(5_000_000, "numbers in one JSON answer")
+    inline_elements: int = limit(10_000, "numbers of a tensor that come along unasked; above it `data` is null")
+    sessions: int = limit(1_000, "sessions that are alive at once")
+    pending_calls: int = limit(256, "requests that may wait for one session")
+    page: int = limit(1_000, "entries of one page of a list")
+
+    def document(self) -> dict[str, int]:
+        """The limits by name, for `GET /v1/info`."""
+        return asdict(self)
