@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+TEN_YEARS = 315_360_000
 
 
-def limit(default: int, text: str) -> int:
+def limit(default: int, text: str, maximum: int | None = None) -> int:
     """A field of a positive integer with its line in the documentation."""
-    value: int = field(default=default, metadata={"help": text, "minimum": 1})
+    value: int = field(default=default, metadata={"help": text, "minimum": 1, "maximum": maximum})
     return value
 
 
@@ -30,6 +31,7 @@ class Limits:
     inline_elements: int = limit(10_000, "numbers of a tensor that come along unasked; above it `data` is null")
     sessions: int = limit(1_000, "sessions that are alive at once")
     pending_calls: int = limit(256, "requests that may wait for one session")
+    max_ttl_s: int = limit(604_800, "the longest `ttl_s` that a client may choose, in seconds", TEN_YEARS)
     page: int = limit(1_000, "entries of one page of a list")
 
     def document(self) -> dict[str, int]:

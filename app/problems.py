@@ -1,14 +1,13 @@
 """Problems: every refusal of the service, and the only table of HTTP statuses.
 
 A refusal is a `Problem` with a stable code, or an exception of the engine that carries one; `problem_of` turns
-anything raised into a Problem. What carries no code is a defect: it is logged with its traceback and answered as
-`internal`, which tells the client nothing more. Bodies follow RFC 9457 (`application/problem+json`).
+anything raised into a Problem. What carries no code is a defect: it is answered as `internal`, which tells the client
+nothing more, and is the Problem's `__cause__` for the log. Bodies follow RFC 9457 (`application/problem+json`).
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,9 +15,8 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/docs/errors#"
 MAX_DETAIL = 2000
 MAX_ERRORS = 20
-
-log = logging.getLogger("app.problems")
-
+RETRY_STATUSES = (429, 503)
+RETRY_AFTER = "1"  # seconds
 
 class Kind(NamedTuple):
     """What stands behind a code: the status it is sent with, a short title, and advice for the reader of the docs."""
@@ -115,6 +113,8 @@ class Problem(Exception):
         self.op = op
         self.step = step
         self.headers = dict(headers or {})
+        if self.status in RETRY_STATUSES:
+            self.headers.setdefault("Retry-After", RETRY_AFTER)
         self.extra = extra
 
     def document(self, instance: str) -> dict[str, Any]:
@@ -161,8 +161,9 @@ def _from_engine(error: BaseException) -> Problem:
         return Problem(code, _text(error))
     if isinstance(error, MemoryError):
         return Problem("too_large", "the server has no memory left for this request")
-    log.error("internal error", exc_info=error)
-    return Problem("internal", "internal error")
+    problem = Problem("internal", "internal error")
+    problem.__cause__ = error
+    return problem
 
 
 def _text(error: BaseException) -> str:

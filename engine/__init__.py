@@ -72,7 +72,7 @@ from engine.tensor import Size, Tensor, install
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 
-install(registry, fast.door)
+install(registry, fast.door, fast.operator_door)
 
 
 def is_tensor(value: Any) -> Any:

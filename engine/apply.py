@@ -223,6 +223,16 @@ def _is_uncast(value: Any, compute: Any) -> bool:
     return bool(getattr(value, "dtype", compute) == compute)
 
 
+def attribute_of(op: Op, name: str, inputs: tuple[Saved, ...]) -> Any:
+    """`attribute` for a call by positional operands alone: defaults elsewhere."""
+    at = op.index.get(name)
+    if at is not None:
+        return op.params[at].default
+    owner, _, what = name.rpartition("_")
+    array = inputs[op.index[owner]][0]
+    return array.shape if what == "shape" else array.size
+
+
 def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
     """A value a formula asks for that is not a tensor: an argument, a shape, strides."""
     if name in op.index:

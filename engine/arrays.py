@@ -54,19 +54,24 @@ class CupyBackend(Backend):
 
 
 NUMPY = Backend("numpy", np)
-_scalars: dict[tuple[complex, Any, type], Array] = {}
+_scalars: dict[Any, dict[complex, Array]] = {each: {} for each in (np.dtype(np.float32), np.dtype(np.float64))}
+
+
+def cached_scalar(value: float, dtype: np.dtype[Any]) -> Array:
+    """`scalar` for an int or float as float32 or float64, kept: NumPy takes an array faster than a Python number."""
+    known = _scalars[dtype]
+    made = known.get(value)
+    if made is None:
+        made = scalar(value, dtype)
+        if value and len(known) < 1024:  # zeros stay out: 0.0 and -0.0 are one key
+            known[value] = made
+    return made
 
 
 def scalar(value: complex, dtype: np.dtype[Any]) -> Array:
-    """A read-only 0-d array of this value and dtype, cached: NumPy takes one faster than a Python number."""
-    key = (value, dtype, type(value))
-    cached = _scalars.get(key)
-    if cached is not None:
-        return cached
+    """A read-only 0-d array of this value and dtype; ints wrap around as in torch (300 as uint8 is 44)."""
     made = _new_scalar(value, dtype)
     made.flags.writeable = False
-    if value and len(_scalars) < 1024:  # zeros stay out: 0.0 and -0.0 are one key
-        _scalars[key] = made
     return made
 
 
@@ -261,3 +266,17 @@ def is_sole_owner(array: Array) -> bool:
     dense = base.base is None and base.size == array.size and not overlaps_itself(array)
     del base
     return dense and sys.getrefcount(array.base) <= _BASE_ALONE
+
+
+_BITS = {1: np.dtype(np.int8), 2: np.dtype(np.int16), 4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+
+
+def keep(mask: Array, values: Array) -> Array:
+    """`values` where the mask holds, else exactly +0, whatever the values (inf and NaN among them).
+
+    As a product of bits and mask: on a random mask 20 times faster than `where`, which mispredicts its branches.
+    """
+    bits = _BITS.get(values.dtype.itemsize) if values.dtype.kind != "c" else None
+    if bits is None:
+        return backend_of(values).xp.where(mask, values, values.dtype.type(0))
+    return (values.view(bits) * mask).view(values.dtype)

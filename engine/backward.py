@@ -157,6 +157,8 @@ def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
                 "grad can be implicitly created only for real scalar outputs but got "
                 f"{tensor.dtype!r}"
             )
+        if array.ndim == 0 and type(array) is np.ndarray:
+            return wrap(arrays.scalar(1, array.dtype))
         return wrap(arrays.backend_of(array).xp.ones(array.shape, array.dtype))
     if not isinstance(gradient, Tensor):
         kind = type(gradient)
@@ -275,17 +277,28 @@ class Walk:
         guard.allocate("backward", bill)
 
     def _loop(self, order: list[Node]) -> None:
-        grads = self.grads
-        targets = self.targets
-        fast = not self.record and targets is None and not arrays.gpu_loaded() and state.ctx.plain
+        ctx = state.ctx
+        if self.record or self.targets is not None or arrays.gpu_loaded() or ctx.log is not None or not ctx.plain:
+            for node in order:
+                self._visit(node)
+            return
+        pop = self.grads.pop
         for node in order:
-            g = grads.pop(node, None)
+            if not node.ordinary or node.hooks is not None or not node.plan.simple or node.compute is not None:
+                self._visit(node)
+                continue
+            g = pop(node, None)
             if g is None:
                 self._skip(node)
-            elif fast and node.ordinary and node.hooks is None and node.plan.simple and node.compute is None:
-                self._run_simple(node, g)
             else:
-                self._run(node, g)
+                self._run_simple(node, g)
+
+    def _visit(self, node: Node) -> None:
+        g = self.grads.pop(node, None)
+        if g is None:
+            self._skip(node)
+        else:
+            self._run(node, g)
 
     def _skip(self, node: Node) -> None:
         """No gradient reached this node: its inputs have one user less."""
@@ -294,25 +307,33 @@ class Walk:
                 self._settle(edge[0])
 
     def _run_simple(self, node: Node, g: Any) -> None:
-        """The quick way for one output, no lists, no hooks, NumPy (see docs/performance.md)."""
+        """The short way for one output, no lists, no hooks, NumPy (see docs/performance.md)."""
         saved = node.saved
         if saved is None:
             raise errors.graph_freed()
         values: list[Any] = []
-        for array, version, stamp in saved:
-            if version[0] != stamp:
+        for array, counter, stamp in saved:
+            if counter[0] != stamp:
                 node.check_saved()
             values.append(array)
         values += node.attributes
         plan = node.plan
-        steps = plan.numpy_steps or plan.steps_for(arrays.NUMPY)
-        send = self._send
-        for edge, step in zip(node.edges, steps, strict=True):
-            if edge is not None:
-                formula, names = step
-                send(edge, formula(g, *[values[at] for at in names]))
-        if not self.keep:
-            node.release()
+        grads = self.grads
+        for edge, step in zip(node.edges, plan.numpy_steps or plan.steps_for(arrays.NUMPY)):  # noqa: B905  # hot
+            if edge is None:
+                continue
+            formula, names = step
+            made = formula(g, *values) if names is None else formula(g, *[values[at] for at in names])
+            target, _, shape, dtype = edge
+            if made is None or type(target) is AccumulateGrad or target.outputs is not None:
+                self._send(edge, made)
+                continue
+            if made.shape != shape or made.dtype is not dtype:
+                made = conform(made, shape, dtype)
+            before = grads.get(target)
+            grads[target] = made if before is None else before + made
+        if not self.keep and saved:
+            node.saved = None
 
     def _run(self, node: Node, g: Any) -> None:
         guard = state.ctx.guard

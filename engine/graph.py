@@ -35,7 +35,7 @@ next_sequence = sequence.__next__
 class Plan:
     """For an op and the inputs that need gradients: what to save and which formulas to run."""
 
-    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "simple", "tensors")
+    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "simple", "sources", "tensors")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.op = op
@@ -49,6 +49,10 @@ class Plan:
         self.tensors = tuple(name for name in names if self._is_tensor(name))
         self.attributes = tuple(name for name in names if name not in self.tensors and name != "needs")
         order = {name: at for at, name in enumerate((*self.tensors, *self.attributes))}
+        # where each saved tensor comes from: the position of a parameter, or -1 - output
+        self.sources = tuple(
+            -1 - op.outputs.index(name) if name in op.outputs else op.index[name] for name in self.tensors
+        )
         self.entries: tuple[tuple[Callable[..., Any], tuple[int, ...]] | None, ...] = tuple(
             self._entry(op.formulas[op.params[at].name], order) if need else None
             for at, need in zip(op.diff_at, needs, strict=True)
@@ -71,12 +75,14 @@ class Plan:
     def _entry(formula: Callable[..., Any], order: dict[str, int]) -> tuple[Callable[..., Any], tuple[int, ...]]:
         return formula, tuple(order[name] for name in formula_names(formula) if name != "needs")
 
-    def steps_for(self, backend: arrays.Backend) -> tuple[tuple[Callable[..., Any], tuple[int, ...]] | None, ...]:
-        """The entries with their formulas on the bare kernels of a backend."""
+    def steps_for(self, backend: arrays.Backend) -> tuple[tuple[Callable[..., Any], Any] | None, ...]:
+        """The entries with their formulas on the bare kernels of a backend; no positions where all values go in."""
         if backend is arrays.NUMPY and self.numpy_steps is not None:
             return self.numpy_steps  # type: ignore[no-any-return]
+        everything = tuple(range(len(self.tensors) + len(self.attributes)))
         steps = tuple(
-            entry and (bind(entry[0], backend.name, backend.xp), entry[1]) for entry in self.entries
+            entry and (bind(entry[0], backend.name, backend.xp), None if entry[1] == everything else entry[1])
+            for entry in self.entries
         )
         if backend is arrays.NUMPY:
             self.numpy_steps = steps
@@ -260,7 +266,8 @@ class Node:
             steps = plan.steps_for(arrays.backend_of(first))
         if op.joint is not None:
             entry = next(step for step in steps if step is not None)
-            return list(entry[0](g, wanted, *[values[at] for at in entry[1]]))
+            chosen = values if entry[1] is None else [values[at] for at in entry[1]]
+            return list(entry[0](g, wanted, *chosen))
         return self._each(g, steps, values, wanted)
 
     def _each(self, g: Any, steps: Any, values: list[Any], wanted: list[bool]) -> list[Any]:
@@ -271,7 +278,7 @@ class Node:
             if step is None or not any(span):
                 results.extend([None] * abs(size))
             else:
-                made = step[0](g, *[values[at] for at in step[1]])
+                made = step[0](g, *(values if step[1] is None else [values[at] for at in step[1]]))
                 results.extend([made] if size == -1 else made)
         return results
 

@@ -87,6 +87,7 @@ class Op:
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.joint: Callable[..., Any] | None = None
         self.diff_at: tuple[int, ...] = ()
+        self.operands = sum(param.kind in (Kind.TENSOR, Kind.OPERAND) for param in self.params)
         self.positional = sum(not param.keyword_only for param in self.params)
         self.keywords = tuple(param.name for param in self.params[self.positional :])
         cast: tuple[str, ...] | None = options.get("cast")

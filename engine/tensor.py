@@ -503,20 +503,20 @@ def check_grad(tensor: Tensor, grad: Any) -> None:
         )
 
 
-def install(functions: dict[str, Function], fast: Callable[[Function, Callable[..., Any]], Any]) -> None:
+def install(functions: dict[str, Function], fast: Callable[..., Any], fast_operator: Callable[..., Any]) -> None:
     """Put the ops' methods, properties and operators on `Tensor`.
 
-    `fast` gives a quicker door for a function and the one it falls back to, or None.
+    `fast` and `fast_operator` give a shorter way for a function, or None.
     """
     for name, function in functions.items():
         if "." in name:
             continue
         if any(op.method for op in function.ops) and name not in Tensor.__dict__:
-            door = fast(function, function) or method_door(function)
+            door = fast(function) or method_door(function)
             setattr(Tensor, name, property(door) if function.ops[0].prop else door)
         for operator in {each for op in function.ops for each in op.operators}:
             slow = operator_door(function)
-            setattr(Tensor, operator, fast(function, slow) or slow)
+            setattr(Tensor, operator, fast_operator(function, slow) or slow)
 
 
 def method_door(function: Function) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as xp
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, alias, op
@@ -237,7 +237,7 @@ relu.vjp(input=lambda g, out: threshold_backward(g, out))
 @op(elementwise(), hidden=True)
 def threshold_backward(grad_output: Array, output: Array) -> Any:
     """The gradient where the output is above zero (or NaN), exactly zero elsewhere."""
-    return xp.where(output <= 0, output.dtype.type(0), grad_output)
+    return arrays.keep(~(output <= 0), grad_output)
 
 
 threshold_backward.vjp(

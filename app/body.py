@@ -1,0 +1,57 @@
+"""Request bodies: their media type, their size, the time they take. What is in them is for the session to read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from app.problems import Problem
+
+JSON = "application/json"
+# What an `Accept` header may say where JSON is all there is.
+ACCEPTED = frozenset({"*/*", "application/*", JSON})
+
+
+async def read(request: Request, limit: int, seconds: float) -> bytes:
+    """The whole body; raises `too_large`, from `Content-Length` before a byte is read, or `request_timeout`."""
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > limit:
+        raise too_large(limit)
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise Problem("request_timeout", f"the body did not arrive within {seconds:g} s") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def too_large(limit: int) -> Problem:
+    """A body over the limit. The connection stays open: closed, it would often be reset before this is read."""
+    return Problem("too_large", f"the body is over the limit of {limit} bytes")
+
+
+def require_json(headers: Headers) -> None:
+    """Whether a body is announced as JSON in UTF-8, uncompressed; raises `unsupported_media_type`."""
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
+        raise Problem("unsupported_media_type", f"the body must be JSON: send the header Content-Type: {JSON}")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem("unsupported_media_type", "the body must not be compressed")
+
+
+def require_acceptable(headers: Headers) -> None:
+    """Whether the client takes JSON; raises `not_acceptable`."""
+    accept = headers.get("accept")
+    if not accept or accept == "*/*":
+        return
+    ranges = [part.partition(";")[0].strip().lower() for value in headers.getlist("accept") for part in value.split(",")]
+    if ACCEPTED.isdisjoint(ranges):
+        raise Problem("not_acceptable", f"the answer is {JSON}, which the Accept header does not allow")

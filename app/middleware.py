@@ -1,0 +1,105 @@
+"""The front door: what every request passes before routing and every answer on its way out.
+
+One ASGI layer, since each layer costs every request: a request id, the `Host` check, HEAD as GET without a body, a
+log line, and a problem for anything that was raised and not answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import telemetry
+from app.problems import MEDIA_TYPE, Problem, problem_of
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}\Z")
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]*)(?::\d*)?\Z")
+CLIENT_LEFT = 499  # never sent, there is nobody left; for the log
+
+log = logging.getLogger("app")
+
+
+class Front:
+    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send)
+        try:
+            self.check_host(scope)
+            # A copy: the server below still sees HEAD in its own and sends no body.
+            inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            await self.app(inner, receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = exchange.status or CLIENT_LEFT
+        except Exception as error:  # noqa: BLE001  # the last place where a defect becomes a 500
+            await exchange.fail(error, receive)
+        exchange.log()
+
+    def check_host(self, scope: Scope) -> None:
+        """Whether the request is for this server; raises `misdirected`."""
+        if not self.hosts:
+            return
+        named = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+        found = HOST.match(named[0]) if len(named) == 1 else None
+        if found is None or found[1] not in self.hosts:
+            raise Problem("misdirected", "this server does not answer to the Host header of this request")
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.started = time.perf_counter()
+        self.status = 0
+        self.id = request_id(scope)
+        scope["request_id"] = self.id
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on, with the request id among its headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode("ascii"))]
+        await self._send(message)
+
+    async def fail(self, error: Exception, receive: Receive) -> None:
+        """Answer what was raised, unless an answer has begun."""
+        if not self.status:
+            await problem_response(self.scope, error)(self.scope, receive, self.send)
+
+    def log(self) -> None:
+        """One line about this request."""
+        method, path = self.scope["method"], self.scope["path"]
+        telemetry.log_request(self.id, method, path, self.status, time.perf_counter() - self.started)
+
+
+def request_id(scope: Scope) -> str:
+    """The client's own `X-Request-Id` where it is a plain one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and REQUEST_ID.match(value):
+            return str(value, "ascii")
+    return secrets.token_hex(8)
+
+
+def problem_response(scope: Scope, error: Exception) -> Response:
+    """The answer to anything raised; a defect is logged with its traceback."""
+    problem = problem_of(error)
+    if problem.code == "internal":
+        cause = problem.__cause__ or error
+        log.error("internal error", exc_info=cause, extra={"fields": {"id": scope.get("request_id")}})
+    return Response(problem.render(scope["path"]), problem.status, problem.headers, MEDIA_TYPE)
