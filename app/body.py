@@ -52,6 +52,7 @@ def require_acceptable(headers: Headers) -> None:
     accept = headers.get("accept")
     if not accept or accept == "*/*":
         return
-    ranges = [part.partition(";")[0].strip().lower() for value in headers.getlist("accept") for part in value.split(",")]
+    parts = ",".join(headers.getlist("accept")).split(",")
+    ranges = [part.partition(";")[0].strip().lower() for part in parts]
     if ACCEPTED.isdisjoint(ranges):
         raise Problem("not_acceptable", f"the answer is {JSON}, which the Accept header does not allow")

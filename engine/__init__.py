@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import apply as _apply  # the ops' door opens here
 from engine import autograd, fast, linalg, nn, special
-from engine.backward import grad as _grad
+from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
 from engine.dtypes import (
@@ -72,6 +72,8 @@ from engine.tensor import Size, Tensor, install
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 
+Tensor.backward = tensor_backward  # type: ignore[method-assign]
+fast.open_doors(registry)
 install(registry, fast.door, fast.operator_door)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from engine import arrays, dtypes, errors
 from engine.binding import kernel_of
 from engine.graph import FROZEN, Edge, Node, Saved, next_sequence, plan_of
@@ -23,7 +25,7 @@ def apply(op: Op, values: list[Any]) -> Any:
     if op.composite:
         return op.call(op.kernel, values)
     ctx = state.ctx
-    raw = [_unwrapped(value) for value in values]
+    raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
     estimate: Estimate = op.rule(op, raw)
     if ctx.guard is not None:
         ctx.guard.check(op, estimate)
@@ -37,8 +39,6 @@ Op.door = staticmethod(apply)
 
 
 def _unwrapped(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value._array
     if type(value) is list and value and isinstance(value[0], Tensor):
         return [each._array for each in value]
     return value
@@ -71,6 +71,8 @@ def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
     for at in op.tensor_at:
         value = operands[at]
         target = compute if at in op.cast_at else None
+        if type(value) is np.ndarray and backend is arrays.NUMPY and (target is None or value.dtype is target):
+            continue
         if type(value) is list:
             operands[at] = [_operand(each, target, backend) for each in value]
         elif value is not None:
@@ -162,7 +164,7 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
     ]
     if not linked:
         return
-    node = new_node(op, tuple(edges), needs, sizes, estimate)
+    node = new_node(op, tuple(edges), needs, sizes)
     for nr in linked:
         array = tensors[nr]._array
         tensors[nr]._edge = (node, nr, array.shape, array.dtype)
@@ -172,16 +174,15 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
 
 
 def new_node(
-    op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None, estimate: Estimate
+    op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None
 ) -> Node:
     """A node without its saved values."""
     plan = plan_of(op, needs)
     node = plan.node_type()
     node.plan = plan
     node.edges = edges
+    node.rare = None
     node.inputs = sizes
-    node.compute = estimate.compute
-    node.outputs = node.hooks = node._metadata = None
     node.sequence = next_sequence()
     return node
 
@@ -213,8 +214,9 @@ def save(
             saved.append((arrays.scalar(source, estimate.compute), FROZEN, 0))
     node.saved = tuple(saved)
     node.attributes = tuple(attribute(op, name, raw, estimate) for name in plan.attributes)
-    if node.compute is not None and all(_is_uncast(raw[at], node.compute) for at in op.cast_at):
-        node.compute = None  # backward takes the saved values as they are
+    compute = estimate.compute
+    if compute is not None and not all(_is_uncast(raw[at], compute) for at in op.cast_at):
+        node.compute = compute  # else backward takes the saved values as they are
 
 
 def _is_uncast(value: Any, compute: Any) -> bool:
@@ -266,7 +268,7 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
         array[...] = result
     tensor._counter[0] += 1
     if recording:
-        node = new_node(op, tuple(edges), needs, sizes, estimate)
+        node = new_node(op, tuple(edges), needs, sizes)
         save(node, values, raw, [tensor], estimate, stamps)
         rebase(tensor, node)
     return tensor

@@ -54,7 +54,8 @@ class CupyBackend(Backend):
 
 
 NUMPY = Backend("numpy", np)
-_scalars: dict[Any, dict[complex, Array]] = {each: {} for each in (np.dtype(np.float32), np.dtype(np.float64))}
+CACHED = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+_scalars: dict[Any, dict[complex, Array]] = {each: {} for each in CACHED}
 
 
 def cached_scalar(value: float, dtype: np.dtype[Any]) -> Array:
@@ -280,3 +281,10 @@ def keep(mask: Array, values: Array) -> Array:
     if bits is None:
         return backend_of(values).xp.where(mask, values, values.dtype.type(0))
     return (values.view(bits) * mask).view(values.dtype)
+
+
+def expanded(array: Array, shape: tuple[int, ...]) -> Array:
+    """`broadcast_to`, quick for what gradients of full reductions are: 0-d host arrays."""
+    if not array.shape and array.dtype in CACHED and isinstance(array, (np.ndarray, np.generic)):
+        return np.ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
+    return backend_of(array).xp.broadcast_to(array, shape)

@@ -16,6 +16,7 @@ from engine import arrays, dtypes, errors
 from engine.graph import AccumulateGrad, Edge, Node
 from engine.modes import state
 from engine.tensor import Tensor, wrap
+from engine.ops.views import grad_copy
 from engine.views import edge_of
 
 _by_sequence = attrgetter("sequence")
@@ -148,7 +149,7 @@ def _roots(tensors: list[Tensor], grads: list[Any], record: bool) -> list[tuple[
 def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
     array = tensor._array
     if gradient is None:
-        if not tensor.requires_grad:
+        if tensor._edge is None and not tensor.requires_grad:
             raise errors.no_grad_fn(at)
         if array.size != 1:
             raise errors.bad_argument("grad can be implicitly created only for scalar outputs")
@@ -157,8 +158,8 @@ def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
                 "grad can be implicitly created only for real scalar outputs but got "
                 f"{tensor.dtype!r}"
             )
-        if array.ndim == 0 and type(array) is np.ndarray:
-            return wrap(arrays.scalar(1, array.dtype))
+        if not array.shape and array.dtype in arrays.CACHED:
+            return wrap(arrays.cached_scalar(1, array.dtype))
         return wrap(arrays.backend_of(array).xp.ones(array.shape, array.dtype))
     if not isinstance(gradient, Tensor):
         kind = type(gradient)
@@ -196,8 +197,17 @@ def _store(inputs: Sequence[Tensor], walk: Walk, record: bool) -> None:
             accumulate(tensor, gradient if record else arrays.as_array(gradient), record)
 
 
+def tensor_backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
 class Walk:
     """One backward pass."""
+
+    __slots__ = ("captured", "grads", "keep", "pending", "reachable", "record", "targets")
 
     def __init__(self, record: bool, keep: bool, targets: set[tuple[Node, int]] | None) -> None:
         self.record = record
@@ -284,7 +294,7 @@ class Walk:
             return
         pop = self.grads.pop
         for node in order:
-            if not node.ordinary or node.hooks is not None or not node.plan.simple or node.compute is not None:
+            if node.rare is not None or not node.plan.simple:
                 self._visit(node)
                 continue
             g = pop(node, None)
@@ -325,13 +335,16 @@ class Walk:
             formula, names = step
             made = formula(g, *values) if names is None else formula(g, *[values[at] for at in names])
             target, _, shape, dtype = edge
-            if made is None or type(target) is AccumulateGrad or target.outputs is not None:
+            if made is None or target.rare is not None:
                 self._send(edge, made)
                 continue
             if made.shape != shape or made.dtype is not dtype:
                 made = conform(made, shape, dtype)
             before = grads.get(target)
             grads[target] = made if before is None else before + made
+            if type(target) is AccumulateGrad:
+                before = made = None  # so that the leaf may adopt the array
+                self._settle(target)
         if not self.keep and saved:
             node.saved = None
 
@@ -456,8 +469,6 @@ def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
 
 def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
-    from engine.ops.views import grad_copy
-
     log = state.ctx.log
     before = variable._grad
     if log is not None:

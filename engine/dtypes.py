@@ -21,13 +21,14 @@ BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)
 class DType:
     """A `torch.dtype`: one instance for each, compared by identity."""
 
-    __slots__ = ("aliases", "category", "cpp_name", "itemsize", "name", "numpy", "tensor_type", "type_name")
+    __slots__ = ("aliases", "category", "cpp_name", "itemsize", "kind", "name", "numpy", "tensor_type", "type_name")
 
     def __init__(self, name: str, numpy: Any, category: int, type_name: str, cpp_name: str, *aliases: str) -> None:
         self.name = name
         self.numpy = np.dtype(numpy)
         self.itemsize: int = self.numpy.itemsize
         self.category = category
+        self.kind: str = self.numpy.kind  # as NumPy's, so that formulas may ask an array or a tensor alike
         self.type_name = type_name  # as in "not implemented for 'Long'"
         self.cpp_name = cpp_name  # as in "float != double"
         self.tensor_type = f"torch.{type_name}Tensor"

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.apply import attribute_of
 from engine.arrays import cached_scalar
-from engine.graph import FROZEN, Node, leaf_edge, next_sequence, plan_of
+from engine.graph import FROZEN, Node, Plan, leaf_edge, next_sequence, plan_of
 from engine.modes import state
 from engine.op import Function, Op
 from engine.tensor import Tensor
@@ -37,32 +37,29 @@ def _result(array: Any) -> Tensor:
     return tensor
 
 
-def _link(op: Op, tensor: Tensor, edges: tuple[Any, ...], needs: tuple[bool, ...], inputs: tuple[Any, ...]) -> None:
-    """Record the op: `inputs` are its operands as saved values, in the order of its parameters."""
-    plan = op.plans.get(needs) or plan_of(op, needs)
+def _link(tensor: Tensor, plan: Plan, edges: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+    """Record an op: `inputs` are its operands as saved values, in the order of its parameters."""
     node: Node = _new(plan.node_type)
     node.plan = plan
     node.edges = edges
-    node.compute = node.outputs = node.inputs = node.hooks = node._metadata = None
+    node.rare = None
     node.sequence = next_sequence()
     array = tensor._array
-    sources = plan.sources
-    if not sources:
-        node.saved = ()
-    elif sources == (-1,):
+    if plan.saves_output_only:
         node.saved = ((array, tensor._counter, 0),)
+    elif plan.sources:
+        node.saved = tuple([inputs[at] if at >= 0 else (array, tensor._counter, 0) for at in plan.sources])
     else:
-        node.saved = tuple([inputs[at] if at >= 0 else (array, tensor._counter, 0) for at in sources])
-    if plan.attributes:
-        node.attributes = tuple([attribute_of(op, name, inputs) for name in plan.attributes])
-    else:
-        node.attributes = ()
+        node.saved = ()
+    names = plan.attributes
+    node.attributes = tuple([attribute_of(plan.op, name, inputs) for name in names]) if names else ()
     tensor._edge = (node, 0, array.shape, array.dtype)
 
 
 def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """The short way of an op of two operands; what it does not know goes to `slow`."""
-    kernel = op.kernel
+    kernel: Any = op.fast
+    plans: list[Any] = [None, None, None, None]
 
     def run(input: Any, other: Any) -> Any:
         ctx = state.ctx
@@ -105,7 +102,11 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             edge_a = leaf_edge(input)
         if ctx.grad_enabled and (edge_a is not None or edge_b is not None):
             saved = ((a, input._counter, input._counter[0]), (b, counter, counter[0]))
-            _link(op, tensor, (edge_a, edge_b), (edge_a is not None, edge_b is not None), saved)
+            code = (edge_a is not None) + 2 * (edge_b is not None)
+            plan = plans[code]
+            if plan is None:
+                plan = plans[code] = plan_of(op, (edge_a is not None, edge_b is not None))
+            _link(tensor, plan, (edge_a, edge_b), saved)
         return tensor
 
     return run
@@ -113,7 +114,8 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
     """The short way of an op of one operand, elementwise or a full reduction."""
-    kernel = op.kernel
+    kernel: Any = op.fast
+    plans: list[Any] = []
 
     def run(input: Any) -> Any:
         ctx = state.ctx
@@ -133,27 +135,46 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
             if edge is None and input._requires_grad:
                 edge = leaf_edge(input)
             if edge is not None:
-                _link(op, tensor, (edge,), (True,), ((a, input._counter, input._counter[0]),))
+                if not plans:
+                    plans.append(plan_of(op, (True,)))
+                _link(tensor, plans[0], (edge,), ((a, input._counter, input._counter[0]),))
         return tensor
 
     return run
 
 
+def open_doors(functions: dict[str, Function]) -> None:
+    """Give each op declared `fast` its short way for calls from formulas."""
+    for function in functions.values():
+        op = function.ops[0]
+        if op.fast is not None and not op.inplace_only and op.short is None:
+            op.short = (unary if op.operands == 1 else binary)(op, _general(op))
+
+
+def _general(op: Op) -> Callable[..., Any]:
+    def slow(*args: Any) -> Any:
+        return Op.door(op, op.bind(args, {}))
+
+    return slow
+
+
 def operator_door(function: Function, slow: Callable[..., Any]) -> Callable[..., Any] | None:
     """The short way for a Python operator of a function declared `fast`, else None."""
     op = function.ops[0]
-    if not op.fast or op.inplace_only:
+    if op.fast is None or op.inplace_only:
         return None
     return _named((unary if op.operands == 1 else binary)(op, slow), function)
 
 
 def door(function: Function) -> Callable[..., Any] | None:
     """The short way for calls by name of a function declared `fast`, else None."""
-    run = operator_door(function, function)
-    if run is None:
+    op = function.ops[0]
+    short = op.short
+    if short is None:
         return None
-    count = function.ops[0].operands
-    short: Callable[..., Any] = run
+    if len(function.ops) > 1:
+        short = (unary if op.operands == 1 else binary)(op, function)
+    count = op.operands
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:

@@ -35,7 +35,8 @@ next_sequence = sequence.__next__
 class Plan:
     """For an op and the inputs that need gradients: what to save and which formulas to run."""
 
-    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "simple", "sources", "tensors")
+    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "saves_output_only", "simple", "sources",
+                 "tensors")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.op = op
@@ -60,6 +61,7 @@ class Plan:
         lists = any(op.params[at].kind is Kind.TENSORS for at in op.diff_at)
         self.simple = not (lists or op.joint or op.multiple)
         self.node_type = node_type(op.node_name)
+        self.saves_output_only = self.sources == (-1,)
         self.numpy_steps: Any = None  # bound at the first backward, when all ops are declared
 
     def _is_tensor(self, name: str) -> bool:
@@ -97,34 +99,50 @@ def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:
     return plan  # type: ignore[no-any-return]
 
 
+class Rare:
+    """What few nodes have; the others share None, which is quicker to set and to ask."""
+
+    __slots__ = ("compute", "hooks", "inputs", "metadata", "outputs")
+
+    def __init__(self) -> None:
+        self.compute: Any = None
+        self.hooks: dict[int, Any] | None = None
+        self.inputs: tuple[int, ...] | None = None
+        self.metadata: dict[str, Any] | None = None
+        self.outputs: tuple[tuple[tuple[int, ...], Any], ...] | None = None
+
+
+def _rare(name: str, doc: str) -> Any:
+    def read(node: Node) -> Any:
+        return None if node.rare is None else getattr(node.rare, name)
+
+    def write(node: Node, value: Any) -> None:
+        if node.rare is None:
+            if value is None:
+                return
+            node.rare = Rare()
+        setattr(node.rare, name, value)
+
+    return property(read, write, doc=doc)
+
+
 class Node:
     """A recorded op: what `grad_fn` shows and backward runs."""
 
-    __slots__ = (
-        "__weakref__",
-        "_metadata",
-        "attributes",
-        "compute",
-        "edges",
-        "hooks",
-        "inputs",
-        "outputs",
-        "plan",
-        "saved",
-        "sequence",
-    )
+    __slots__ = ("__weakref__", "attributes", "edges", "plan", "rare", "saved", "sequence")
 
     ordinary = True  # its plan says all there is to run
     plan: Plan
     edges: tuple[Edge | None, ...]
     saved: tuple[Saved, ...] | None  # None once freed
     attributes: tuple[Any, ...]
-    compute: Any  # the NumPy dtype operands were cast to, or None
-    outputs: tuple[tuple[tuple[int, ...], Any], ...] | None  # shape and dtype of each, where there are several
-    inputs: tuple[int, ...] | None  # the length of each list input, where there are lists
-    hooks: Any
+    rare: Rare | None
     sequence: int
-    _metadata: dict[str, Any] | None
+
+    compute = _rare("compute", "The NumPy dtype operands were cast to, or None.")
+    hooks = _rare("hooks", "Weak references to the tensors that retain their gradient, by output.")
+    inputs = _rare("inputs", "The length of each list input, -1 for a single one; None where there are no lists.")
+    outputs = _rare("outputs", "Shape and dtype of each output, where there are several.")
 
     def name(self) -> str:
         """The name torch gives the node: `MulBackward0`."""
@@ -138,9 +156,11 @@ class Node:
     @property
     def metadata(self) -> dict[str, Any]:
         """A dict for the user's notes."""
-        if self._metadata is None:
-            self._metadata = {}
-        return self._metadata
+        if self.rare is None:
+            self.rare = Rare()
+        if self.rare.metadata is None:
+            self.rare.metadata = {}
+        return self.rare.metadata
 
     def _sequence_nr(self) -> int:
         return self.sequence
@@ -314,9 +334,7 @@ class AccumulateGrad(Node):
         self.variable = variable
         self.edges = ()
         self.saved = ()
-        self.hooks = None
-        self.outputs = None
-        self._metadata = None
+        self.rare = None
         self.sequence = 2**64 - 1
 
     def name(self) -> str:

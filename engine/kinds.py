@@ -59,8 +59,10 @@ class Mismatch(Exception):
 
 
 def _tensor(value: Any) -> Any:
-    if not hasattr(value, "_array"):
-        raise Mismatch
+    try:
+        value._array  # noqa: B018  # cheaper than isinstance, and Tensor is declared above this module
+    except AttributeError:
+        raise Mismatch from None
     return value
 
 
@@ -151,7 +153,8 @@ def _any(value: Any) -> Any:
     return value
 
 
-_ACCEPT: dict[Kind, Callable[[Any], Any]] = {
+# What each kind makes of a caller's value; raises Mismatch for one it does not take.
+ACCEPT: dict[Kind, Callable[[Any], Any]] = {
     Kind.TENSOR: _tensor,
     Kind.OPERAND: _operand,
     Kind.TENSORS: _tensors,
@@ -168,11 +171,3 @@ _ACCEPT: dict[Kind, Callable[[Any], Any]] = {
     Kind.INDEX: _any,
     Kind.DATA: _any,
 }
-
-
-def accept(kind: Kind, value: Any) -> Any:
-    """The value in the form kernels take it.
-
-    Raises Mismatch if a parameter of this kind does not take it.
-    """
-    return _ACCEPT[kind](value)

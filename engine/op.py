@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine import errors
-from engine.kinds import PLAIN, TENSOR_KINDS, Kind, Mismatch, accept
+from engine.kinds import ACCEPT, PLAIN, TENSOR_KINDS, Kind, Mismatch
 
 Rule = Callable[..., Any]
 REQUIRED: Any = inspect.Parameter.empty
@@ -32,7 +32,7 @@ REQUIRED: Any = inspect.Parameter.empty
 class Param:
     """A parameter of an op: its name, kind, default (`REQUIRED` if none), and whether None is a value."""
 
-    __slots__ = ("default", "keyword_only", "kind", "name", "optional")
+    __slots__ = ("accept", "default", "keyword_only", "kind", "name", "optional")
 
     def __init__(self, parameter: inspect.Parameter, annotation: Any) -> None:
         self.name = parameter.name
@@ -40,6 +40,7 @@ class Param:
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.kind, self.optional = _kind_of(annotation)
         self.optional = self.optional or self.default is None
+        self.accept = ACCEPT[self.kind]
 
     def describe(self) -> str:
         """The parameter as torch's messages write it: `int dim = 0`."""
@@ -82,7 +83,8 @@ class Op:
         self.prop: bool = options.get("prop", False)
         self.function: bool = options.get("function", True)
         self.operators: tuple[str, ...] = options.get("operators", ())
-        self.fast: bool = options.get("fast", False)
+        fast = options.get("fast")
+        self.fast: Callable[..., Any] | None = kernel if fast is True else fast
         self.node_name: str = options.get("node") or node_name(self.name)
         self.formulas: dict[str, Callable[..., Any]] = {}
         self.joint: Callable[..., Any] | None = None
@@ -96,6 +98,7 @@ class Op:
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
         self.writes: bool = options.get("writes", False)
         self.leaf: bool = options.get("leaf", False)
+        self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
         self.plans: dict[Any, Any] = {}
         self.bound: dict[str, Callable[..., Any]] = {}
         self.multiple = len(self.outputs) > 1 or self.returns_list
@@ -153,6 +156,8 @@ class Op:
         return kernel(*values[:at], **dict(zip(self.keywords, values[at:], strict=True)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.short is not None and len(args) == self.operands and not kwargs:
+            return self.short(*args)
         return Op.door(self, bind(self, list(args), kwargs))
 
     def __repr__(self) -> str:
@@ -202,35 +207,36 @@ def bind(op: Op, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
     if len(args) > op.positional:
         raise errors.bad_type(f"{op.name}() takes {op.positional} positional arguments but {len(args)} were given")
     values: list[Any] = []
+    count = len(args)
     for at, param in enumerate(params):
-        if at < len(args):
-            if param.name in kwargs:
+        if at < count:
+            if kwargs and param.name in kwargs:
                 raise errors.bad_type(f"{op.name}() got multiple values for argument '{param.name}'")
             value = args[at]
-        elif param.name in kwargs:
+        elif kwargs and param.name in kwargs:
             value = kwargs[param.name]
         elif param.default is REQUIRED:
             raise errors.bad_type(f'{op.name}() missing 1 required positional arguments: "{param.name}"')
         else:
             values.append(param.default)
             continue
-        values.append(_accepted(op, param, value, at))
-    if len(kwargs) > len(params) - min(len(args), len(params)) or not op.index.keys() >= kwargs.keys():
+        if value is None and param.optional:
+            values.append(None)
+            continue
+        try:
+            values.append(param.accept(value))
+        except Mismatch:
+            raise _bad_type(op, param, value, at) from None
+    if kwargs:
         _refuse_keywords(op, kwargs)
     return values
 
 
-def _accepted(op: Op, param: Param, value: Any, at: int) -> Any:
-    if value is None and param.optional:
-        return None
-    try:
-        return accept(param.kind, value)
-    except Mismatch:
-        place = f" (position {at + 1})"
-        raise errors.bad_type(
-            f"{op.name}(): argument '{param.name}'{place} must be {param.kind.value.strip()}, "
-            f"not {type(value).__name__}"
-        ) from None
+def _bad_type(op: Op, param: Param, value: Any, at: int) -> TypeError:
+    return errors.bad_type(
+        f"{op.name}(): argument '{param.name}' (position {at + 1}) must be {param.kind.value.strip()}, "
+        f"not {type(value).__name__}"
+    )
 
 
 def _gather_sizes(params: tuple[Param, ...], args: list[Any]) -> list[Any]:
@@ -261,7 +267,7 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         ops = self.ops
         if len(ops) == 1:
-            return Op.door(ops[0], bind(ops[0], list(args), kwargs))
+            return ops[0](*args, **kwargs)
         for each in ops:
             try:
                 values = bind(each, list(args), kwargs)
@@ -293,7 +299,8 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     tensors), `leaf` (a factory with `device` and `requires_grad`), `writes` (the kernel writes into its
     first operand itself), `shows_geometry` (torch's node shows sizes and strides of what it saved), `inplace_only`, `checks_cast` (in-place: the result's dtype must fit), `composite` (the body calls ops), `hidden`
     (known to formulas alone), `method`, `prop` (a property), `function`, `operators` (Python's special
-    methods), `node` (the node's name where it is not the op's), `fast` (elementwise: may skip the general door).
+    methods), `node` (the node's name where it is not the op's), `fast` (one dtype in and
+    out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does).
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:

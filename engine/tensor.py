@@ -236,14 +236,6 @@ class Tensor:
         """True if `retain_grad` was called on this non-leaf."""
         return self._retains
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
-        """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
-        from engine.backward import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
     @property
     def data(self) -> Tensor:
         """The values, outside the graph: same storage, a version counter of its own."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays, dtypes, errors
-from engine.graph import Edge, Node, leaf_edge, next_sequence, plan_of, short_name
+from engine.graph import Edge, Node, Rare, leaf_edge, next_sequence, plan_of, short_name
 from engine.modes import state
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
         "storage_offset": offset,
     }
     node.attributes = tuple(known[name] for name in node.plan.attributes)
-    node.compute = node.outputs = node.inputs = node.hooks = node._metadata = None
+    node.rare = None
     node.sequence = next_sequence()
     return (node, 0, size, tensor._array.dtype)
 
@@ -164,7 +164,7 @@ class CopySlices(Node):
         self.edges = (base_edge, *inner.edges[1:])
         self.saved = ()
         self.attributes = ()
-        self.compute = self.outputs = self.inputs = self.hooks = self._metadata = None
+        self.rare = Rare()
         self.sequence = next_sequence()
 
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as python
 from typing import Any
 
 import numpy as xp
@@ -18,10 +19,7 @@ from engine.rules import broadcast, default_dtype, elementwise, is_number, opera
 
 def is_complex(x: Any) -> bool:
     """True for complex arrays, tensors and numbers."""
-    if is_number(x):
-        return isinstance(x, complex)
-    dtype = x.dtype
-    return bool(dtype.is_complex) if isinstance(dtype, dtypes.DType) else dtype.kind == "c"
+    return isinstance(x, complex) if is_number(x) else x.dtype.kind == "c"
 
 
 @op(same_as_input, inplace=True, name="conj_physical", node="ConjBackward0")
@@ -35,9 +33,7 @@ conj.vjp(input=lambda g: conj(g))
 
 def conj_of(x: Any) -> Any:
     """The conjugate; a real operand itself."""
-    if is_number(x):
-        return x.conjugate()
-    return conj(x) if is_complex(x) else x
+    return conj(x) if x.dtype.kind == "c" else x
 
 
 def neg_rule(op: Op, values: list[Any]) -> Estimate:
@@ -50,7 +46,7 @@ def neg_rule(op: Op, values: list[Any]) -> Estimate:
     return same_as_input(op, values)
 
 
-@op(neg_rule, operators=("__neg__",), inplace=True, fast=True)
+@op(neg_rule, operators=("__neg__",), inplace=True, fast=python.neg)
 def neg(input: Array) -> Any:
     """The negative."""
     return -input
@@ -59,7 +55,7 @@ def neg(input: Array) -> Any:
 neg.vjp(input=lambda g: neg(g))
 
 
-@op(elementwise("float"), inplace=True, fast=True)
+@op(elementwise("float"), inplace=True, fast=xp.log)
 def log(input: Array) -> Any:
     """The natural logarithm."""
     return xp.log(input)
@@ -101,7 +97,7 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool) if is_number(value) else value.dtype == bool
 
 
-@op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=True)
+@op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=python.add)
 def add(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The sum `input + alpha * other`."""
     return input + other if type(alpha) is int and alpha == 1 else input + input.dtype.type(alpha) * other
@@ -115,7 +111,7 @@ def scaled(g: Any, alpha: Any) -> Any:
     return g if alpha == 1 else mul(g, alpha.conjugate())
 
 
-@op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=True)
+@op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=python.sub)
 def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference `input - alpha * other`."""
     return input - other if type(alpha) is int and alpha == 1 else input - input.dtype.type(alpha) * other
@@ -133,7 +129,7 @@ def rsub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
 rsub.vjp(input=lambda g, alpha: neg(scaled(g, alpha)), other=lambda g: g)
 
 
-@op(elementwise(), operators=("__mul__", "__rmul__", "__imul__"), inplace=True, fast=True)
+@op(elementwise(), operators=("__mul__", "__rmul__", "__imul__"), inplace=True, fast=python.mul)
 def mul(input: Array, other: Operand) -> Any:
     """The product."""
     return input * other
@@ -142,7 +138,7 @@ def mul(input: Array, other: Operand) -> Any:
 mul.vjp(input=lambda g, other: mul(g, conj_of(other)), other=lambda g, input: mul(g, conj_of(input)))
 
 
-@op(elementwise("float"), operators=("__truediv__", "__itruediv__"), inplace=True, fast=True)
+@op(elementwise("float"), operators=("__truediv__", "__itruediv__"), inplace=True, fast=python.truediv)
 def div(input: Array, other: Operand) -> Any:
     """The true quotient; integers give the default floating dtype."""
     return xp.true_divide(input, other)

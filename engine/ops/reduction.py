@@ -34,10 +34,10 @@ def wide(array: Any) -> Any:
     return xp.float32 if array.dtype in HALF else None
 
 
-@op(reduction("sum"), node="SumBackward0")
+@op(reduction("sum"), node="SumBackward0", fast=True)
 def sum(input: Array, *, dtype: Dtype | None = None) -> Any:
     """The sum of all elements; integers and bools sum to int64."""
-    return input.sum(dtype=wide(input))
+    return xp.add.reduce(input, axis=None, dtype=wide(input))
 
 
 sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
@@ -46,7 +46,7 @@ sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
 @op(reduction("sum"), name="sum", node="SumBackward1")
 def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
     """The sum over the given dims."""
-    return input.sum(axis=dim, keepdims=keepdim, dtype=wide(input))
+    return xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
 
 
 sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
@@ -77,10 +77,10 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
     return reduction("float")(op, values)
 
 
-@op(mean_rule, node="MeanBackward0")
+@op(mean_rule, node="MeanBackward0", fast=True)
 def mean(input: Array, *, dtype: Dtype | None = None) -> Any:
     """The mean of all elements."""
-    total = input.sum(dtype=wide(input))
+    total = xp.add.reduce(input, axis=None, dtype=wide(input))
     return total / input.size if input.size else total * xp.nan
 
 
@@ -91,7 +91,7 @@ max_int = max
 @op(mean_rule, name="mean", node="MeanBackward1")
 def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
     """The mean over the given dims."""
-    total = input.sum(axis=dim, keepdims=keepdim, dtype=wide(input))
+    total = xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
     count = count_of(input.shape, dim)
     return total / count if count else total * xp.nan
 

@@ -19,7 +19,7 @@ from engine.rules import elementwise, same_as_input
 FLOAT = elementwise("float", cost=10)
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT, inplace=True, fast=xp.exp)
 def exp(input: Array) -> Any:
     """e to the power of each element."""
     return xp.exp(input)
@@ -69,7 +69,7 @@ def log10(input: Array) -> Any:
 log10.vjp(input=lambda g, input: div(g, mul(conj_of(input), math.log(10))))
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT, inplace=True, fast=xp.sqrt)
 def sqrt(input: Array) -> Any:
     """The square root."""
     return xp.sqrt(input)
@@ -96,7 +96,7 @@ def reciprocal(input: Array) -> Any:
 reciprocal.vjp(input=lambda g, out: mul(neg(g), conj_of(mul(out, out))))
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT, inplace=True, fast=xp.sin)
 def sin(input: Array) -> Any:
     """The sine."""
     return xp.sin(input)
@@ -105,7 +105,7 @@ def sin(input: Array) -> Any:
 sin.vjp(input=lambda g, input: mul(g, conj_of(cos(input))))
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT, inplace=True, fast=xp.cos)
 def cos(input: Array) -> Any:
     """The cosine."""
     return xp.cos(input)
@@ -168,7 +168,7 @@ def atan(input: Array) -> Any:
 atan.vjp(input=lambda g, input: div(g, conj_of(add_one(mul(input, input)))))
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT, inplace=True, fast=xp.tanh)
 def tanh(input: Array) -> Any:
     """The hyperbolic tangent."""
     return xp.tanh(input)
@@ -225,7 +225,7 @@ def real_rule(op: Op, values: list[Any]) -> Estimate:
     return same_as_input(op, values)
 
 
-@op(real_rule, inplace=True)
+@op(real_rule, inplace=True, fast=True)
 def relu(input: Array) -> Any:
     """Zero for negative elements, else the element; NaN stays."""
     return xp.maximum(input, input.dtype.type(0))
@@ -253,7 +253,7 @@ def magnitude_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, real)], None, 0, estimate.flops)
 
 
-@op(magnitude_rule, inplace=True, operators=("__abs__",))
+@op(magnitude_rule, inplace=True, fast=xp.absolute, operators=("__abs__",))
 def abs(input: Array) -> Any:
     """The magnitude."""
     return xp.absolute(input)

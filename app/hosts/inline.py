@@ -1,0 +1,202 @@
+"""The inline host: sessions in this process, computing in a bounded pool of threads outside the event loop.
+
+The calls of one session run one at a time in order of arrival; those of different sessions beside each other. A call
+that has begun runs to its end whoever still listens: the session itself keeps to the deadline, between two ops and
+before it commits, so an answer always tells what happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import orjson
+from threadpoolctl import threadpool_limits
+
+from app import fields
+from app.calls import Answer, Call
+from app.hosts.slot import Slot
+from app.problems import Problem, problem_of
+from app.session.session import Session
+from app.settings import Settings
+
+SWEEP_S = 0.5
+# The event loop gets the interpreter back this soon from a thread that computes in pure Python.
+SWITCH_S = 0.001
+SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
+
+
+class InlineHost:
+    """Makes, finds and frees sessions, and gives each call its turn."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._limits = settings.limits
+        self._now = now
+        self._slots: dict[str, Slot] = {}
+        self._made = 0
+        self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="engine")
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        sys.setswitchinterval(SWITCH_S)
+        if self._settings.blas_threads:
+            threadpool_limits(self._settings.blas_threads)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Free everything. Calls that still run, run to their end."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        self._slots.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def create(self, body: bytes) -> Answer:
+        """A new session from the JSON of `POST /v1/sessions`."""
+        given = _session_fields(body)
+        id = fields.session_id(given["id"]) if "id" in given else secrets.token_urlsafe(16)
+        options = {
+            "device": fields.device(given.get("device", "cpu")),
+            "dtype": fields.dtype(given.get("dtype", "float32")),
+            "seed": fields.seed(given["seed"]) if "seed" in given else None,
+            "ttl_s": fields.ttl_s(given.get("ttl_s", self._settings.ttl_s), self._limits),
+        }
+        if self._alive(id):
+            raise Problem("name_taken", f"there is a session {id} already")
+        if len(self._slots) >= self._limits.sessions:
+            raise Problem("unavailable", f"the server has all the {self._limits.sessions} sessions that it may have")
+        session = Session(id, limits=self._limits, now=self._now, **options)
+        self._made += 1
+        self._slots[id] = Slot(session, self._made, self._limits.pending_calls)
+        state = session.describe()
+        headers = {"Location": f"/v1/sessions/{id}", "ETag": f'"{state["version"]}"'}
+        return Answer(201, orjson.dumps(state), headers)
+
+    async def list(self, query: dict[str, str]) -> Answer:
+        """One page of the sessions, in the order they were made."""
+        size = fields.page_size(query.get("limit"), self._limits)
+        after = _cursor(query.get("cursor", "0"))
+        later = (slot for id, slot in list(self._slots.items()) if slot.number > after and self._alive(id))
+        page = list(islice(later, size + 1))
+        shown = [slot.session.describe() for slot in page[:size] if slot.session is not None]
+        following = str(page[size - 1].number) if len(page) > size else None
+        return Answer(200, orjson.dumps({"sessions": shown, "next": following}))
+
+    async def delete(self, id: str, if_match: str | None = None) -> Answer:
+        """Free a session at once; what waits for it is refused, what runs in it ends first."""
+        slot = self._find(id)
+        if if_match is not None:
+            await slot.enter(self._deadline())
+            slot.leave()
+            _check_version(slot, if_match)
+        self._slots.pop(id, None)
+        await self._free(slot)
+        return Answer(204, b"")
+
+    async def call(self, id: str, call: Call, if_match: str | None = None) -> Answer:
+        """Hand a call to its session when its turn comes; raises Problem."""
+        slot = self._find(id)
+        call.deadline = self._deadline()
+        await slot.enter(call.deadline)
+        loop = asyncio.get_running_loop()
+        computing = loop.run_in_executor(self._pool, _handle, slot, call, if_match)
+        computing.add_done_callback(lambda _: slot.leave())
+        # Shielded: who stops waiting must not open the session to the next while this one still runs.
+        outcome = await asyncio.shield(computing)
+        if isinstance(outcome, Problem):
+            raise outcome
+        return outcome
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._settings.request_timeout_s
+
+    def _alive(self, id: str) -> bool:
+        """Whether there is such a session; one that has expired is freed here, if the sweeper has not been by."""
+        slot = self._slots.get(id)
+        if slot is None or slot.session is None:
+            return False
+        if slot.busy or slot.session.expires_at > self._now():
+            return True
+        del self._slots[id]
+        self._pool.submit(_drop, slot)
+        return False
+
+    def _find(self, id: str) -> Slot:
+        if not self._alive(id):
+            raise unknown_session()
+        return self._slots[id]
+
+    async def _free(self, slot: Slot) -> None:
+        """Let the session go. In a thread: a large graph takes its time."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, _drop, slot)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for id in list(self._slots):
+                self._alive(id)
+
+
+def unknown_session() -> Problem:
+    """The refusal of a session that is not, or no longer, there."""
+    return Problem("unknown_session", "there is no such session: it was never made, was deleted or has expired")
+
+
+def _drop(slot: Slot) -> None:
+    slot.session = None
+
+
+def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
+    """Run one call in a thread. What goes wrong is returned, without the frames that would keep tensors alive."""
+    session = slot.session
+    if session is None:
+        return unknown_session()
+    try:
+        session.touch()
+        if if_match is not None:
+            _check_version(slot, if_match)
+        return session.handle(call)
+    except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
+        problem = problem_of(error)
+        return problem if problem.code == "internal" else problem.with_traceback(None)
+    finally:
+        session.touch()
+
+
+def _check_version(slot: Slot, if_match: str) -> None:
+    if slot.session is None:
+        raise unknown_session()
+    tags = [tag.strip() for tag in if_match.split(",")]
+    current = slot.session.version
+    if "*" not in tags and f'"{current}"' not in tags:
+        raise Problem("precondition_failed", f"the session is at version {current}")
+
+
+def _cursor(text: str) -> int:
+    if not fields.DIGITS.match(text):
+        raise fields.wrong("cursor", "must be the `next` of the page before")
+    return int(text)
+
+
+def _session_fields(body: bytes) -> dict[str, Any]:
+    """The JSON of `POST /v1/sessions`, null fields left out; an empty body stands for no fields."""
+    try:
+        given = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
+    if not isinstance(given, dict):
+        raise Problem("bad_argument", "the body must be a JSON object")
+    if unknown := sorted(given.keys() - SESSION_FIELDS):
+        errors = [{"field": name[:100], "message": "unknown field"} for name in unknown]
+        raise Problem("bad_argument", f"unknown field {unknown[0][:100]}", errors=errors)
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,50 @@
+"""A slot: one session and the queue of those who wait for their turn with it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from app.problems import Problem
+from app.session.session import Session
+
+
+class Slot:
+    """Turns are given in order of arrival. Everything here but `session` belongs to the event loop's thread."""
+
+    __slots__ = ("_lock", "_pending", "_waiting", "number", "session")
+
+    def __init__(self, session: Session, number: int, pending: int) -> None:
+        self.session: Session | None = session  # None once it was deleted
+        self.number = number
+        self._pending = pending
+        self._waiting = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has the turn or waits for it."""
+        return self._lock.locked() or self._waiting > 0
+
+    async def enter(self, deadline: float) -> None:
+        """Wait for the turn until `deadline`, on the clock of `time.monotonic()`.
+
+        Raises `rate_limited` if too many wait already and `deadline` if the turn does not come in time.
+        """
+        if not self.busy:
+            await self._lock.acquire()  # free and nobody before us: does not wait
+            return
+        if self._waiting >= self._pending:
+            raise Problem("rate_limited", f"{self._waiting} requests already wait for this session")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise Problem("deadline", "the time limit of this request passed while others had the session") from None
+        finally:
+            self._waiting -= 1
+
+    def leave(self) -> None:
+        """Give the turn to the next."""
+        self._lock.release()

@@ -1,0 +1,8 @@
+"""Samples of every public op, by family."""
+
+from __future__ import annotations
+
+from tests.engine.samples import arithmetic, unary
+from tests.engine.samples.base import Sample
+
+SAMPLES: list[Sample] = [each for family in (arithmetic, unary) for each in family.SAMPLES]
