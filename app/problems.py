@@ -18,6 +18,7 @@ MAX_ERRORS = 20
 RETRY_STATUSES = (429, 503)
 RETRY_AFTER = "1"  # seconds
 
+
 class Kind(NamedTuple):
     """What stands behind a code: the status it is sent with, a short title, and advice for the reader of the docs."""
 

@@ -291,17 +291,47 @@ class Walk:
         if self.record or self.targets is not None or arrays.gpu_loaded() or ctx.log is not None or not ctx.plain:
             for node in order:
                 self._visit(node)
-            return
-        pop = self.grads.pop
+        else:
+            self._loop_quick(order)
+
+    def _loop_quick(self, order: list[Node]) -> None:
+        """The short way for nodes with one output and no lists or hooks, on NumPy (see docs/performance.md)."""
+        grads = self.grads
+        keep = self.keep
         for node in order:
             if node.rare is not None or not node.plan.simple:
                 self._visit(node)
                 continue
-            g = pop(node, None)
+            g = grads.pop(node, None)
             if g is None:
                 self._skip(node)
-            else:
-                self._run_simple(node, g)
+                continue
+            saved = node.saved
+            if saved is None:
+                raise errors.graph_freed()
+            values: Any = node.attributes
+            if saved:
+                values = [each[0] for each in saved]
+                for _, counter, stamp in saved:
+                    if counter[0] != stamp:
+                        node.check_saved()
+                values += node.attributes
+                if not keep:
+                    node.saved = None
+            edges = node.edges
+            for at, formula, names in node.plan.quick or node.plan.quick_steps():
+                made = formula(g, *values) if names is None else formula(g, *[values[name] for name in names])
+                target, _, shape, dtype = edges[at]  # type: ignore[misc]  # only edges there are have a step
+                if made is None or target.rare is not None:
+                    self._send(edges[at], made)  # type: ignore[arg-type]
+                    continue
+                if made.shape != shape or made.dtype is not dtype:
+                    made = conform(made, shape, dtype)
+                before = grads.get(target)
+                grads[target] = made if before is None else before + made
+                if type(target) is AccumulateGrad:
+                    before = made = None  # so that the leaf may adopt the array
+                    self._settle(target)
 
     def _visit(self, node: Node) -> None:
         g = self.grads.pop(node, None)
@@ -315,38 +345,6 @@ class Walk:
         for edge in node.edges:
             if edge is not None and type(edge[0]) is AccumulateGrad:
                 self._settle(edge[0])
-
-    def _run_simple(self, node: Node, g: Any) -> None:
-        """The short way for one output, no lists, no hooks, NumPy (see docs/performance.md)."""
-        saved = node.saved
-        if saved is None:
-            raise errors.graph_freed()
-        values: list[Any] = []
-        for array, counter, stamp in saved:
-            if counter[0] != stamp:
-                node.check_saved()
-            values.append(array)
-        values += node.attributes
-        plan = node.plan
-        grads = self.grads
-        for edge, step in zip(node.edges, plan.numpy_steps or plan.steps_for(arrays.NUMPY)):  # noqa: B905  # hot
-            if edge is None:
-                continue
-            formula, names = step
-            made = formula(g, *values) if names is None else formula(g, *[values[at] for at in names])
-            target, _, shape, dtype = edge
-            if made is None or target.rare is not None:
-                self._send(edge, made)
-                continue
-            if made.shape != shape or made.dtype is not dtype:
-                made = conform(made, shape, dtype)
-            before = grads.get(target)
-            grads[target] = made if before is None else before + made
-            if type(target) is AccumulateGrad:
-                before = made = None  # so that the leaf may adopt the array
-                self._settle(target)
-        if not self.keep and saved:
-            node.saved = None
 
     def _run(self, node: Node, g: Any) -> None:
         guard = state.ctx.guard

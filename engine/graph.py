@@ -35,7 +35,7 @@ next_sequence = sequence.__next__
 class Plan:
     """For an op and the inputs that need gradients: what to save and which formulas to run."""
 
-    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "saves_output_only", "simple", "sources",
+    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "quick", "saves_output_only", "simple", "sources",
                  "tensors")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
@@ -62,7 +62,9 @@ class Plan:
         self.simple = not (lists or op.joint or op.multiple)
         self.node_type = node_type(op.node_name)
         self.saves_output_only = self.sources == (-1,)
-        self.numpy_steps: Any = None  # bound at the first backward, when all ops are declared
+        # bound at the first backward, when all ops are declared
+        self.numpy_steps: Any = None
+        self.quick: tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...] = ()
 
     def _is_tensor(self, name: str) -> bool:
         op = self.op
@@ -89,6 +91,13 @@ class Plan:
         if backend is arrays.NUMPY:
             self.numpy_steps = steps
         return steps
+
+
+    def quick_steps(self) -> tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...]:
+        """The steps on NumPy as (edge, formula, positions of its values), without those nobody needs."""
+        steps = self.steps_for(arrays.NUMPY)
+        self.quick = tuple((at, *step) for at, step in enumerate(steps) if step is not None)
+        return self.quick
 
 
 def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:

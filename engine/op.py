@@ -93,6 +93,8 @@ class Op:
         self.positional = sum(not param.keyword_only for param in self.params)
         self.keywords = tuple(param.name for param in self.params[self.positional :])
         cast: tuple[str, ...] | None = options.get("cast")
+        self.defaults = tuple(param.default for param in self.params)
+        self.required = tuple(at for at, default in enumerate(self.defaults) if default is REQUIRED)
         self.tensor_at = tuple(at for at, param in enumerate(self.params) if param.kind in TENSOR_KINDS)
         self.cast_at = tuple(at for at in self.tensor_at if cast is None or self.params[at].name in cast)
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
@@ -146,7 +148,7 @@ class Op:
 
         Raises TypeError with torch's text if they do not fit.
         """
-        return bind(self, list(args), kwargs)
+        return bind(self, args, kwargs)
 
     def call(self, kernel: Callable[..., Any], values: list[Any]) -> Any:
         """The kernel, or another form of it, on arguments in the order of the parameters."""
@@ -158,7 +160,7 @@ class Op:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.short is not None and len(args) == self.operands and not kwargs:
             return self.short(*args)
-        return Op.door(self, bind(self, list(args), kwargs))
+        return Op.door(self, bind(self, args, kwargs))
 
     def __repr__(self) -> str:
         return f"<op {self.signature()}>"
@@ -199,37 +201,41 @@ def _params(kernel: Callable[..., Any]) -> tuple[Param, ...]:
     return tuple(Param(each, hints[each.name]) for each in inspect.signature(kernel).parameters.values())
 
 
-def bind(op: Op, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
+def bind(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
     """Match Python arguments with an op's parameters (`Op.bind`)."""
     params = op.params
-    if len(args) > op.positional or (len(args) > 1 and type(args[-1]) is int):
-        args = _gather_sizes(params, args)
-    if len(args) > op.positional:
-        raise errors.bad_type(f"{op.name}() takes {op.positional} positional arguments but {len(args)} were given")
-    values: list[Any] = []
     count = len(args)
-    for at, param in enumerate(params):
-        if at < count:
-            if kwargs and param.name in kwargs:
-                raise errors.bad_type(f"{op.name}() got multiple values for argument '{param.name}'")
-            value = args[at]
-        elif kwargs and param.name in kwargs:
-            value = kwargs[param.name]
-        elif param.default is REQUIRED:
-            raise errors.bad_type(f'{op.name}() missing 1 required positional arguments: "{param.name}"')
-        else:
-            values.append(param.default)
-            continue
-        if value is None and param.optional:
-            values.append(None)
-            continue
-        try:
-            values.append(param.accept(value))
-        except Mismatch:
-            raise _bad_type(op, param, value, at) from None
-    if kwargs:
-        _refuse_keywords(op, kwargs)
+    if count > op.positional or (count > 1 and type(args[-1]) is int):
+        args = _gather_sizes(params, args)
+        count = len(args)
+        if count > op.positional:
+            raise errors.bad_type(f"{op.name}() takes {op.positional} positional arguments but {count} were given")
+    values = list(op.defaults)
+    for at in range(count):
+        values[at] = _accepted(op, at, args[at])
+    for name, value in kwargs.items():
+        place = op.index.get(name)
+        if place is None:
+            raise errors.bad_type(f"{op.name}() got an unexpected keyword argument '{name}'")
+        if place < count:
+            raise errors.bad_type(f"{op.name}() got multiple values for argument '{name}'")
+        values[place] = _accepted(op, place, value)
+    for at in op.required:
+        if values[at] is REQUIRED:
+            missing = [params[each].name for each in op.required if values[each] is REQUIRED]
+            names = ", ".join(f'"{name}"' for name in missing)
+            raise errors.bad_type(f"{op.name}() missing {len(missing)} required positional arguments: {names}")
     return values
+
+
+def _accepted(op: Op, at: int, value: Any) -> Any:
+    param = op.params[at]
+    if value is None and param.optional:
+        return None
+    try:
+        return param.accept(value)
+    except Mismatch:
+        raise _bad_type(op, param, value, at) from None
 
 
 def _bad_type(op: Op, param: Param, value: Any, at: int) -> TypeError:
@@ -239,7 +245,7 @@ def _bad_type(op: Op, param: Param, value: Any, at: int) -> TypeError:
     )
 
 
-def _gather_sizes(params: tuple[Param, ...], args: list[Any]) -> list[Any]:
+def _gather_sizes(params: tuple[Param, ...], args: Sequence[Any]) -> Sequence[Any]:
     """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
     for at, param in enumerate(params):
         if param.kind is Kind.SIZE:
@@ -247,12 +253,6 @@ def _gather_sizes(params: tuple[Param, ...], args: list[Any]) -> list[Any]:
                 return [*args[:at], tuple(args[at:])]
             break
     return args
-
-
-def _refuse_keywords(op: Op, kwargs: dict[str, Any]) -> None:
-    for name in kwargs:
-        if name not in op.index:
-            raise errors.bad_type(f"{op.name}() got an unexpected keyword argument '{name}'")
 
 
 class Function:
@@ -270,7 +270,7 @@ class Function:
             return ops[0](*args, **kwargs)
         for each in ops:
             try:
-                values = bind(each, list(args), kwargs)
+                values = bind(each, args, kwargs)
             except TypeError:
                 continue
             return Op.door(each, values)

@@ -16,7 +16,7 @@ from engine import arrays, dtypes, errors, printing
 from engine.devices import Device
 from engine.graph import FROZEN, Edge, Node
 from engine.modes import state
-from engine.op import Function, registry
+from engine.op import Function, Op, bind, registry
 from engine.views import View, edge_of
 
 
@@ -513,9 +513,15 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
 
 def method_door(function: Function) -> Any:
     """A plain function, so that Python binds it as a method."""
+    only = function.ops[0]
 
-    def door(*args: Any, **kwargs: Any) -> Any:
+    def single(*args: Any, **kwargs: Any) -> Any:
+        return Op.door(only, bind(only, args, kwargs))
+
+    def overloaded(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
+
+    door = single if len(function.ops) == 1 else overloaded
 
     door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
     door.__doc__ = function.ops[0].doc

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from app import fields
 from app.calls import Answer, Call
-from app.hosts.slot import Slot
+from app.hosts.slot import Slot, unknown_session
 from app.problems import Problem, problem_of
 from app.session.session import Session
 from app.settings import Settings
@@ -97,10 +97,9 @@ class InlineHost:
         slot = self._find(id)
         if if_match is not None:
             await slot.enter(self._deadline())
-            slot.leave()
-            _check_version(slot, if_match)
-        self._slots.pop(id, None)
-        await self._free(slot)
+            slot.leave()  # nobody comes between this and the next line that waits
+            _check_version(slot.session, if_match)
+        await self._close(id, slot)
         return Answer(204, b"")
 
     async def call(self, id: str, call: Call, if_match: str | None = None) -> Answer:
@@ -127,8 +126,7 @@ class InlineHost:
             return False
         if slot.busy or slot.session.expires_at > self._now():
             return True
-        del self._slots[id]
-        self._pool.submit(_drop, slot)
+        self._close(id, slot)
         return False
 
     def _find(self, id: str) -> Slot:
@@ -136,20 +134,17 @@ class InlineHost:
             raise unknown_session()
         return self._slots[id]
 
-    async def _free(self, slot: Slot) -> None:
-        """Let the session go. In a thread: a large graph takes its time."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, _drop, slot)
+    def _close(self, id: str, slot: Slot) -> asyncio.Future[None]:
+        """Take the session out at once and let its memory go, in a thread: a large graph takes its time."""
+        del self._slots[id]
+        slot.closed = True
+        return asyncio.get_running_loop().run_in_executor(None, _drop, slot)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
             for id in list(self._slots):
                 self._alive(id)
-
-
-def unknown_session() -> Problem:
-    """The refusal of a session that is not, or no longer, there."""
-    return Problem("unknown_session", "there is no such session: it was never made, was deleted or has expired")
 
 
 def _drop(slot: Slot) -> None:
@@ -159,12 +154,12 @@ def _drop(slot: Slot) -> None:
 def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
     """Run one call in a thread. What goes wrong is returned, without the frames that would keep tensors alive."""
     session = slot.session
-    if session is None:
+    if session is None:  # deleted since the turn was given
         return unknown_session()
     try:
         session.touch()
         if if_match is not None:
-            _check_version(slot, if_match)
+            _check_version(session, if_match)
         return session.handle(call)
     except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
         problem = problem_of(error)
@@ -173,13 +168,12 @@ def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
         session.touch()
 
 
-def _check_version(slot: Slot, if_match: str) -> None:
-    if slot.session is None:
+def _check_version(session: Session | None, if_match: str) -> None:
+    if session is None:
         raise unknown_session()
     tags = [tag.strip() for tag in if_match.split(",")]
-    current = slot.session.version
-    if "*" not in tags and f'"{current}"' not in tags:
-        raise Problem("precondition_failed", f"the session is at version {current}")
+    if "*" not in tags and f'"{session.version}"' not in tags:
+        raise Problem("precondition_failed", f"the session is at version {session.version}")
 
 
 def _cursor(text: str) -> int:

@@ -9,13 +9,19 @@ from app.problems import Problem
 from app.session.session import Session
 
 
+def unknown_session() -> Problem:
+    """The refusal of a session that is not, or no longer, there."""
+    return Problem("unknown_session", "there is no such session: it was never made, was deleted or has expired")
+
+
 class Slot:
     """Turns are given in order of arrival. Everything here but `session` belongs to the event loop's thread."""
 
-    __slots__ = ("_lock", "_pending", "_waiting", "number", "session")
+    __slots__ = ("_lock", "_pending", "_waiting", "closed", "number", "session")
 
     def __init__(self, session: Session, number: int, pending: int) -> None:
-        self.session: Session | None = session  # None once it was deleted
+        self.session: Session | None = session  # None once it has been let go
+        self.closed = False  # True from the moment of its deletion
         self.number = number
         self._pending = pending
         self._waiting = 0
@@ -29,7 +35,8 @@ class Slot:
     async def enter(self, deadline: float) -> None:
         """Wait for the turn until `deadline`, on the clock of `time.monotonic()`.
 
-        Raises `rate_limited` if too many wait already and `deadline` if the turn does not come in time.
+        Raises `rate_limited` if too many wait already, `deadline` if the turn does not come in time, and
+        `unknown_session` if the session was deleted meanwhile.
         """
         if not self.busy:
             await self._lock.acquire()  # free and nobody before us: does not wait
@@ -44,6 +51,9 @@ class Slot:
             raise Problem("deadline", "the time limit of this request passed while others had the session") from None
         finally:
             self._waiting -= 1
+        if self.closed:
+            self.leave()
+            raise unknown_session()
 
     def leave(self) -> None:
         """Give the turn to the next."""

@@ -230,7 +230,7 @@ def spread(shape: tuple[int, ...], dtype: str, low: float, high: float, seed: in
     drawn = _ramp(count, low, high, rng).reshape(shape)
     if target.kind == "c":
         drawn = drawn + 1j * _ramp(count, low, high, rng).reshape(shape)
-    return drawn.astype(target)
+    return np.asarray(drawn).astype(target)
 
 
 def _ramp(count: int, low: float, high: float, rng: np.random.Generator) -> Array:

@@ -1,0 +1,54 @@
+"""`python -m app`: start the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from app import telemetry
+from app.main import create_app
+from app.server import Server, listen
+from app.settings import Settings, SettingsError, bracketed, load
+
+USAGE_ERROR = 2
+
+
+def announcement(settings: Settings, port: int) -> str:
+    """What a person reads when the server listens."""
+    url = f"http://{bracketed(settings.host)}:{port}"
+    lines = [
+        f"Autograd Server listening on {url}",
+        f"  docs   {url}/docs",
+        "  try    " + first_call(url),
+    ]
+    if settings.insecure and not settings.allowed_hosts:
+        lines.append("  note   requests by another name than the above need it in --allowed-hosts")
+    return "\n".join(lines)
+
+
+def first_call(url: str) -> str:
+    """A command that works as it is."""
+    return f"curl -X POST {url}/v1/sessions -H 'Content-Type: application/json' -d '{{\"id\": \"demo\"}}'"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until stopped; the exit status."""
+    try:
+        settings = load(arguments, os.environ)
+        bound = listen(settings.host, settings.port)
+    except SettingsError as error:
+        print(f"autograd server: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except OSError as error:
+        print(f"autograd server: cannot listen there: {error.strerror}", file=sys.stderr)
+        return 1
+    telemetry.configure(settings.log_level)
+    port: int = bound.getsockname()[1]
+    server = Server(create_app(settings), settings, lambda: print(announcement(settings, port), flush=True))
+    server.run([bound])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

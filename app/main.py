@@ -1,0 +1,85 @@
+"""The application: routes, host and front door put together. Importing this module does nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from app import __version__
+from app.devices import list_devices
+from app.hosts.inline import InlineHost
+from app.middleware import Front, problem_response
+from app.openapi import DESCRIPTION, make_pages, operation_id
+from app.problems import Problem
+from app.routes import autograd, ops, run, service, sessions, tensors
+from app.settings import Settings
+
+# The most called first: routes are tried in turn.
+ROUTERS = (ops.router, run.router, autograd.router, tensors.router, sessions.router, service.router)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application."""
+    app = FastAPI(
+        title="Autograd Server",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load their scripts from the internet
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.ready = False
+    app.add_middleware(Front, hosts=settings.hosts)
+    for kind in (Problem, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_problem)
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)  # `include_router` would match every request twice
+    app.state.pages = make_pages(app)
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """From before the first request to after the last."""
+    app.state.devices = await asyncio.to_thread(list_devices)
+    app.state.host = InlineHost(app.state.settings)
+    await app.state.host.start()
+    app.state.ready = True
+    yield
+    app.state.ready = False
+    await app.state.host.stop()
+
+
+async def answer_problem(request: Request, error: Exception) -> Response:
+    """The answer to what a route, or the router itself, raised."""
+    if isinstance(error, HTTPException):
+        error = routing_problem(request, error)
+    return problem_response(request.scope, error)
+
+
+def routing_problem(request: Request, error: HTTPException) -> Problem:
+    """The router's own refusals: an unknown path, or a method that the path does not have."""
+    if error.status_code == 404:
+        return Problem("not_found", "there is nothing at this path")
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(allowed_methods(request)))
+        return Problem("method_not_allowed", f"this path allows {allowed}", headers={"Allow": allowed})
+    return Problem("bad_request", str(error.detail), status=error.status_code)
+
+
+def allowed_methods(request: Request) -> set[str]:
+    """The methods of all routes at the request's path."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found | {"HEAD"} if "GET" in found else found

@@ -1,0 +1,1 @@
+"""The routes, by noun: thin, they hand the bytes on."""

@@ -1,0 +1,82 @@
+"""What all routes share: handing a request to the session it names, and the answer back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from app import body
+from app.calls import Answer, Call
+from app.hosts.inline import InlineHost
+from app.problems import MEDIA_TYPE
+from app.settings import Settings
+
+PROBLEM: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
+}
+
+
+class BytesRoute(APIRoute):
+    """A documented route whose endpoint gets its path parameters as they are and reads the body itself.
+
+    FastAPI's own handling would parse the body, and costs every request more than the rest of the way through.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint, called with the request and the texts in the path."""
+        endpoint = self.endpoint
+
+        async def handler(request: Request) -> Response:
+            response: Response = await endpoint(request=request, **request.path_params)
+            return response
+
+        return handler
+
+
+def new_router(tag: str) -> APIRouter:
+    """A router for the routes of one noun."""
+    return APIRouter(tags=[tag], route_class=BytesRoute, default_response_class=Response, responses=PROBLEM)
+
+
+def json_body(example: dict[str, Any], required: bool = True) -> dict[str, Any]:
+    """The documentation of a JSON body: an object, with an example that works."""
+    content = {body.JSON: {"schema": {"type": "object"}, "example": example}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def host_of(request: Request) -> InlineHost:
+    """Where the sessions live."""
+    host: InlineHost = request.app.state.host
+    return host
+
+
+async def read_json(request: Request) -> bytes:
+    """The JSON body of a request, as bytes."""
+    body.require_json(request.headers)
+    return await read(request, None)
+
+
+async def read(request: Request, limit: int | None) -> bytes:
+    """The body of a request, of at most `limit` bytes or as many as the settings allow."""
+    settings: Settings = request.app.state.settings
+    allowed = settings.limits.body_bytes
+    return await body.read(request, allowed if limit is None else min(limit, allowed), settings.body_timeout_s)
+
+
+async def forward(request: Request, session: str, method: str, name: str | None = None) -> Response:
+    """Hand the request to a session as a call of `method`."""
+    body.require_acceptable(request.headers)
+    content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
+    query = dict(request.query_params) if request.scope["query_string"] else {}
+    call = Call(method, name, query, content, request.headers.get("content-type"))
+    return respond(await host_of(request).call(session, call, request.headers.get("if-match")))
+
+
+def respond(answer: Answer) -> Response:
+    """An answer as a response."""
+    media_type = answer.media_type if answer.body else None
+    return Response(answer.body, answer.status, answer.headers, media_type)

@@ -1,0 +1,66 @@
+"""The service itself: whether it is well, what it can do."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import Request
+from starlette.responses import HTMLResponse, Response
+
+from app import __version__, body
+from app.problems import Problem
+from app.routes.forwarding import new_router
+
+router = new_router("service")
+
+FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad")
+
+
+@router.get("/healthz")
+async def healthz(request: Request) -> Response:
+    """Whether the process is alive."""
+    return Response(b'{"status":"ok"}', media_type=body.JSON)
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Whether the server takes requests: 503 while it is starting or stopping."""
+    if not request.app.state.ready:
+        raise Problem("unavailable", "the server is starting or stopping")
+    return Response(b'{"status":"ready"}', media_type=body.JSON)
+
+
+@router.get("/v1/info")
+async def info(request: Request) -> Response:
+    """The version, devices, limits and features of this server."""
+    state = request.app.state
+    document = {
+        "version": __version__,
+        "devices": [device["name"] for device in state.devices],
+        "limits": state.settings.limits.document(),
+        "features": FEATURES,
+    }
+    return Response(orjson.dumps(document), media_type=body.JSON)
+
+
+@router.get("/v1/devices")
+async def devices(request: Request) -> Response:
+    """The devices that tensors can be on."""
+    return Response(orjson.dumps({"devices": request.app.state.devices}), media_type=body.JSON)
+
+
+@router.get("/", include_in_schema=False)
+async def home(request: Request) -> Response:
+    """Where to go from here."""
+    return HTMLResponse(request.app.state.pages.home)
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> Response:
+    """The calls, for reading."""
+    return HTMLResponse(request.app.state.pages.calls)
+
+
+@router.get("/docs/errors", include_in_schema=False)
+async def errors(request: Request) -> Response:
+    """The problem codes, for reading: where the `type` of a problem leads."""
+    return HTMLResponse(request.app.state.pages.errors)

@@ -1,0 +1,48 @@
+"""Sessions: make, list, look at, change, delete."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import Response
+
+from app import body
+from app.routes.forwarding import forward, host_of, json_body, new_router, read, respond
+
+router = new_router("sessions")
+
+MAX_BODY = 65_536  # a handful of fields: parsed in the event loop, where a long text would hold up everybody
+
+
+@router.post("/v1/sessions", status_code=201, openapi_extra=json_body({"id": "demo", "seed": 0}, required=False))
+async def create_session(request: Request) -> Response:
+    """Make a session: `id`, `device`, `dtype`, `seed` and `ttl_s` may be given."""
+    body.require_acceptable(request.headers)
+    content = await read(request, MAX_BODY)
+    if content:
+        body.require_json(request.headers)
+    return respond(await host_of(request).create(content))
+
+
+@router.get("/v1/sessions")
+async def list_sessions(request: Request) -> Response:
+    """List the sessions, a page at a time (`limit`, `cursor`)."""
+    body.require_acceptable(request.headers)
+    return respond(await host_of(request).list(dict(request.query_params)))
+
+
+@router.get("/v1/sessions/{session}")
+async def get_session(request: Request, session: str) -> Response:
+    """Show a session: its settings, version, and what it holds."""
+    return await forward(request, session, "session.get")
+
+
+@router.patch("/v1/sessions/{session}", openapi_extra=json_body({"grad_enabled": True}))
+async def change_session(request: Request, session: str) -> Response:
+    """Change `grad_enabled`, `ttl_s`, `dtype` or `seed` of a session."""
+    return await forward(request, session, "session.patch")
+
+
+@router.delete("/v1/sessions/{session}", status_code=204)
+async def delete_session(request: Request, session: str) -> Response:
+    """Delete a session and free what it holds."""
+    return respond(await host_of(request).delete(session, request.headers.get("if-match")))

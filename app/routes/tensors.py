@@ -1,0 +1,75 @@
+"""Tensors of a session by name, their values and their gradients."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import Response
+
+from app.routes.forwarding import forward, json_body, new_router
+
+router = new_router("tensors")
+
+TENSORS = "/v1/sessions/{session}/tensors"
+TENSOR = TENSORS + "/{tensor}"
+
+
+@router.post(
+    TENSORS, status_code=201, openapi_extra=json_body({"name": "x", "data": [[1, 1], [1, 1]], "requires_grad": True})
+)
+async def create_tensor(request: Request, session: str) -> Response:
+    """Make a tensor; 409 if the name is taken."""
+    return await forward(request, session, "tensor.create")
+
+
+@router.get(TENSORS)
+async def list_tensors(request: Request, session: str) -> Response:
+    """List the named tensors (`limit`, `cursor`), or show those of `names` (with `data=true`, their values)."""
+    return await forward(request, session, "tensor.list")
+
+
+@router.put(TENSOR, openapi_extra=json_body({"data": [1.0, 2.0]}))
+async def put_tensor(request: Request, session: str, tensor: str) -> Response:
+    """Make a tensor of this name, or bind the name again."""
+    return await forward(request, session, "tensor.put", tensor)
+
+
+@router.get(TENSOR)
+async def get_tensor(request: Request, session: str, tensor: str) -> Response:
+    """Show a tensor with its values."""
+    return await forward(request, session, "tensor.get", tensor)
+
+
+@router.patch(TENSOR, openapi_extra=json_body({"requires_grad": True}))
+async def change_tensor(request: Request, session: str, tensor: str) -> Response:
+    """Set `requires_grad` or `retains_grad`, or rename."""
+    return await forward(request, session, "tensor.patch", tensor)
+
+
+@router.delete(TENSOR, status_code=204)
+async def delete_tensor(request: Request, session: str, tensor: str) -> Response:
+    """Unbind a name."""
+    return await forward(request, session, "tensor.delete", tensor)
+
+
+@router.put(TENSOR + "/data", openapi_extra=json_body({"data": [3.0, 4.0]}))
+async def set_tensor_data(request: Request, session: str, tensor: str) -> Response:
+    """Overwrite the values in place, as an optimiser does under `no_grad`."""
+    return await forward(request, session, "tensor.set_data", tensor)
+
+
+@router.get(TENSOR + "/grad")
+async def get_gradient(request: Request, session: str, tensor: str) -> Response:
+    """Show the gradient; 404 if there is none."""
+    return await forward(request, session, "grad.get", tensor)
+
+
+@router.put(TENSOR + "/grad", openapi_extra=json_body({"data": [0.0, 0.0]}))
+async def put_gradient(request: Request, session: str, tensor: str) -> Response:
+    """Assign the gradient."""
+    return await forward(request, session, "grad.put", tensor)
+
+
+@router.delete(TENSOR + "/grad", status_code=204)
+async def delete_gradient(request: Request, session: str, tensor: str) -> Response:
+    """Clear the gradient."""
+    return await forward(request, session, "grad.delete", tensor)
