@@ -47,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._too_large:
             super().send_400_response(msg)
             return
-        content = Problem("headers_too_large", f"the headers are over the limit of {self.limit} bytes").render("")
+        content = Problem("headers_too_large", f"the headers are over the limit of {self.limit} bytes").render("/")
         head = f"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: {MEDIA_TYPE}\r\n"
         head += f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
         self.transport.write(head.encode("ascii") + content)

@@ -319,7 +319,8 @@ class Walk:
                 if not keep:
                     node.saved = None
             edges = node.edges
-            for at, formula, names in node.plan.quick or node.plan.quick_steps():
+            steps = node.plan.quick or node.plan.quick_steps()
+            for at, formula, names in steps:
                 made = formula(g, *values) if names is None else formula(g, *[values[name] for name in names])
                 target, _, shape, dtype = edges[at]  # type: ignore[misc]  # only edges there are have a step
                 if made is None or target.rare is not None:
@@ -331,6 +332,8 @@ class Walk:
                 grads[target] = made if before is None else before + made
                 if type(target) is AccumulateGrad:
                     before = made = None  # so that the leaf may adopt the array
+                    if at == steps[-1][0]:
+                        g = None  # it may be what `made` was a view of
                     self._settle(target)
 
     def _visit(self, node: Node) -> None:

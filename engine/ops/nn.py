@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as xp
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype, Size
 from engine.op import Op, alias, op
@@ -175,12 +175,19 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_in
 
 def class_scores(input: Any, target: Any, weight: Any, ignore: int) -> Any:
     """The score at each target and its weight (0 where ignored), in the target's shape."""
-    axis = 0 if input.ndim == 1 else 1
     keep = target != ignore
-    safe = xp.where(keep, target, 0).astype(xp.int64)
-    picked = xp.squeeze(xp.take_along_axis(input, xp.expand_dims(safe, axis), axis), axis)
-    scale = keep.astype(input.dtype) if weight is None else xp.where(keep, weight[safe], weight.dtype.type(0))
-    return xp.where(keep, picked, input.dtype.type(0)), scale
+    safe = xp.where(keep, target, 0)
+    place = class_index(input.shape, safe)
+    scale = keep.astype(input.dtype) if weight is None else arrays.keep(keep, weight[safe])
+    return arrays.keep(keep, input[place]), scale
+
+
+def class_index(shape: Any, target: Any) -> tuple[Any, ...]:
+    """The index of each target's score in scores of this shape: its class, in the place of its own batch entry."""
+    if len(shape) == 1:
+        return (target,)
+    grid = xp.indices(target.shape, sparse=True) if target.ndim != 1 else (xp.arange(len(target)),)
+    return (grid[0], target, *grid[1:])
 
 
 nll_loss.vjp(
@@ -199,21 +206,14 @@ def nll_backward_rule(op: Op, values: list[Any]) -> Estimate:
 def nll_backward(grad_output: Array, target: Array, weight: Array | None, sizes: Size, ignore: int,
                  reduction: str) -> Any:
     """Minus the weight, times the gradient, at each target class; zero elsewhere."""
-    out, axis, index, scale = scattered(grad_output, target, weight, sizes, ignore, reduction)
-    xp.put_along_axis(out, index, xp.expand_dims(-scale * grad_output, axis).astype(out.dtype), axis)
-    return out
-
-
-def scattered(g: Any, target: Any, weight: Any, sizes: Any, ignore: int, reduction: str) -> Any:
-    """Zeros of the scores' shape, the class axis, the index along it, the weight of each target."""
-    axis = 0 if len(sizes) == 1 else 1
     keep = target != ignore
-    safe = xp.where(keep, target, 0).astype(xp.int64)
-    one = g.dtype.type(1)
-    scale = xp.where(keep, one if weight is None else weight[safe], g.dtype.type(0))
+    safe = xp.where(keep, target, 0)
+    scale = keep.astype(grad_output.dtype) if weight is None else arrays.keep(keep, weight[safe])
     if reduction == "mean":
         scale = scale / scale.sum()
-    return xp.zeros(sizes, g.dtype), axis, xp.expand_dims(safe, axis), scale
+    out = xp.zeros(sizes, grad_output.dtype)
+    out[class_index(sizes, safe)] = arrays.keep(keep, -scale * grad_output)
+    return out
 
 
 nll_backward.vjp(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.engine.samples import arithmetic, compare, creation, unary
+from tests.engine.samples import arithmetic, compare, creation, reduction, unary
 from tests.engine.samples.base import Sample
 
-SAMPLES: list[Sample] = [each for family in (arithmetic, compare, creation, unary) for each in family.SAMPLES]
+SAMPLES: list[Sample] = [each for family in (arithmetic, compare, creation, reduction, unary) for each in family.SAMPLES]
