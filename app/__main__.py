@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app import telemetry
 from app.main import create_app
-from app.server import Server, listen
+from app.server import Server, listen, tune_process
 from app.settings import Settings, SettingsError, bracketed, load
 
 USAGE_ERROR = 2
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"autograd server: cannot listen there: {error.strerror}", file=sys.stderr)
         return 1
     telemetry.configure(settings.log_level)
+    tune_process(settings.blas_threads)
     port: int = bound.getsockname()[1]
     server = Server(create_app(settings), settings, lambda: print(announcement(settings, port), flush=True))
     server.run([bound])

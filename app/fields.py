@@ -45,7 +45,7 @@ def dtype(value: Any) -> str:
 def seed(value: Any) -> int:
     """A seed as `torch.manual_seed` takes it."""
     if isinstance(value, bool) or not isinstance(value, int) or value not in SEEDS:
-        raise wrong("seed", "must be an integer from -2^63 to 2^64 - 1")
+        raise wrong("seed", "must be an integer of 64 bits")
     return value
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 
 from app.protocol import bounded
 from app.settings import Settings
 
 KEEP_ALIVE_S = 60
+# The event loop gets the interpreter back this soon from a thread that computes in pure Python.
+SWITCH_S = 0.001
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 class Server(uvicorn.Server):
@@ -50,6 +56,15 @@ class Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
         self._service.state.ready = False
+
+
+def tune_process(blas_threads: int) -> None:
+    """Set what holds for the whole process: how threads share the interpreter, and BLAS the cores."""
+    sys.setswitchinterval(SWITCH_S)
+    if blas_threads:
+        threadpool_limits(blas_threads)
+        # For the libraries that are loaded later: they look here.
+        os.environ.update(dict.fromkeys(BLAS_VARIABLES, str(blas_threads)))
 
 
 def listen(host: str, port: int) -> socket.socket:

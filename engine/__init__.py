@@ -1,44 +1,35 @@
 """PyTorch-style automatic differentiation on NumPy and CuPy.
 
-`import engine as torch` runs PyTorch snippets: tensors, recorded graphs, `backward`, `torch.autograd.grad`.
+`import engine as torch` runs PyTorch snippets: tensors, recorded graphs, `backward`, `torch.autograd.grad`. The ops'
+functions are looked up when first asked for (`engine.namespaces`).
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
-from engine import apply as _apply  # the ops' door opens here
 from engine import autograd, fast, linalg, nn, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
-from engine.dtypes import (
-    DType as dtype,
-)
-from engine.dtypes import (
-    bfloat16,
-    complex64,
-    complex128,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    uint8,
-)
+from engine.dtypes import DType as dtype
+from engine.dtypes import bfloat16, complex64, complex128, float16, float32, float64, promote_types, uint8
 from engine.dtypes import bool_ as bool
 from engine.dtypes import complex64 as cfloat
 from engine.dtypes import complex128 as cdouble
 from engine.dtypes import float16 as half
 from engine.dtypes import float32 as float
 from engine.dtypes import float64 as double
+from engine.dtypes import int8 as int8
+from engine.dtypes import int16 as int16
 from engine.dtypes import int16 as short
 from engine.dtypes import int32 as int
+from engine.dtypes import int32 as int32
+from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
+from engine.methods import install
 from engine.modes import (
     enable_grad,
     get_default_dtype,
@@ -51,28 +42,82 @@ from engine.modes import (
 )
 from engine.namespaces import function_named
 from engine.op import registry
-from engine.ops import (
-    arithmetic,
-    compare,
-    creation,
-    gathering,
-    indexing,
-    joining,
-    parts,
-    properties,
-    reduction,
-    unary,
-    views,
-)
-from engine.ops import linalg as _linalg
-from engine.ops import nn as _nn
 from engine.printing import set_printoptions
 from engine.random import Generator
-from engine.tensor import Size, Tensor, install
+from engine.tensor import Size, Tensor
+
+__all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
+    "as_tensor",
+    "autograd",
+    "bfloat16",
+    "bool",
+    "cdouble",
+    "cfloat",
+    "complex64",
+    "complex128",
+    "device",
+    "double",
+    "dtype",
+    "e",
+    "enable_grad",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "get_default_dtype",
+    "half",
+    "inf",
+    "initial_seed",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "is_tensor",
+    "linalg",
+    "long",
+    "manual_seed",
+    "nan",
+    "nn",
+    "no_grad",
+    "pi",
+    "promote_types",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_printoptions",
+    "short",
+    "special",
+    "tensor",
+    "uint8",
+]
+
+FAMILIES = (
+    "arithmetic",
+    "compare",
+    "copies",
+    "creation",
+    "gathering",
+    "indexing",
+    "joining",
+    "linalg",
+    "nn",
+    "parts",
+    "properties",
+    "reduction",
+    "strided",
+    "unary",
+    "views",
+)
+for _family in FAMILIES:
+    importlib.import_module(f"engine.ops.{_family}")
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
-
-Tensor.backward = tensor_backward  # type: ignore[method-assign]
+Tensor.backward = tensor_backward
 fast.open_doors(registry)
 install(registry, fast.door, fast.operator_door)
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.binding import kernel_of
-from engine.graph import FROZEN, Edge, Node, Saved, next_sequence, plan_of
+from engine.binding import bind
+from engine.devices import CPU
+from engine.graph import FROZEN, Edge, Node, Saved, plan_of
 from engine.infer import Estimate
 from engine.modes import Context, state
 from engine.op import Op
+from engine.order import next_sequence
 from engine.tensor import Tensor, wrap
 from engine.views import check_inplace, edge_of, rebase, view_of
 
@@ -23,14 +25,19 @@ def apply(op: Op, values: list[Any]) -> Any:
     raises; nothing is computed or allocated before the rule has passed.
     """
     if op.composite:
-        return op.call(op.kernel, values)
+        return op.run(*values)
     ctx = state.ctx
     raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
     estimate: Estimate = op.rule(op, raw)
+    for shape, _ in estimate.outputs:
+        if len(shape) > 64:
+            raise errors.shape_mismatch(f"tensor has too many (>64) dims: {len(shape)}")
     if ctx.guard is not None:
         ctx.guard.check(op, estimate)
     if op.inplace_only:
         return _apply_inplace(op, values, raw, estimate, ctx)
+    if op.leaf:
+        return _leaf(op, values, op.run(*estimate.values), ctx)
     result = _compute(op, raw, estimate)
     return _finish(op, values, raw, result, estimate, ctx)
 
@@ -77,9 +84,9 @@ def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
             operands[at] = [_operand(each, target, backend) for each in value]
         elif value is not None:
             operands[at] = _operand(value, target, backend)
-    kernel = op.kernel if backend is arrays.NUMPY else kernel_of(op, backend.name, backend.xp)
+    run = op.run if backend is arrays.NUMPY else bind(op.run, backend.name, backend.xp)
     try:
-        return op.call(kernel, operands)
+        return run(*operands)
     except MemoryError:
         raise errors.too_large("DefaultCPUAllocator: can't allocate memory") from None
 
@@ -106,8 +113,6 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
             tensor._counter = source._counter
             tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
         tensors.append(tensor)
-    if op.leaf:
-        return _leaf(op, values, tensors[0])
     if ctx.grad_enabled and op.diff_at:
         _record(op, values, raw, tensors, estimate)
     if not op.multiple:
@@ -115,14 +120,13 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
     return op.pack(tensors)
 
 
-def _leaf(op: Op, values: list[Any], tensor: Tensor) -> Tensor:
+def _leaf(op: Op, values: list[Any], array: Any, ctx: Context) -> Tensor:
     """A factory's result on the device asked for, requiring grad if asked."""
     device = values[op.index["device"]]
     if device is None:
         like = values[0]
-        device = like.device if isinstance(like, Tensor) else state.ctx.default_device
-    if device.type != "cpu" or arrays.gpu_loaded():
-        tensor._array = arrays.put(tensor._array, device)
+        device = like.device if isinstance(like, Tensor) else ctx.default_device
+    tensor = wrap(array if device is CPU else arrays.put(array, device))
     tensor._requires_grad = values[op.index["requires_grad"]]
     return tensor
 
@@ -173,9 +177,7 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
     save(node, values, raw, tensors, estimate)
 
 
-def new_node(
-    op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None
-) -> Node:
+def new_node(op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None) -> Node:
     """A node without its saved values."""
     plan = plan_of(op, needs)
     node = plan.node_type()

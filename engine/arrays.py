@@ -17,6 +17,7 @@ from engine import errors
 from engine.devices import CPU, Device
 
 Array = Any  # numpy.ndarray or cupy.ndarray
+xp: Any = np  # the name kernels use for the array library
 NO_CUDA = (
     "Torch not compiled with CUDA enabled: no CuPy with a usable GPU was found (install the extra `cuda13` or "
     "`cuda12` on a machine with an NVIDIA GPU and driver)"
@@ -97,7 +98,7 @@ def cupy() -> CupyBackend | None:
         module = importlib.import_module("cupy")
         if module.cuda.runtime.getDeviceCount() < 1:
             return None
-    except Exception:  # an absent driver shows as one of several errors of CuPy's own
+    except Exception:  # noqa: BLE001  # an absent driver shows as one of several errors of CuPy's own
         return None
     return CupyBackend("cupy", module)
 
@@ -175,9 +176,13 @@ def as_array(value: Any) -> Array:
 
 def owner(array: Array) -> Array:
     """The array that owns the memory a view looks at."""
-    while isinstance(array.base, type(array)):
-        array = array.base
-    return array
+    while True:
+        base = array.base
+        if not isinstance(base, type(array)):
+            base = getattr(base, "base", None)  # as_strided's views have a stand-in between
+            if not isinstance(base, type(array)):
+                return array
+        array = base
 
 
 def address(array: Array) -> int:
@@ -221,8 +226,6 @@ def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], o
     return np.lib.stride_tricks.as_strided(memory[start:], shape, steps)
 
 
-
-
 def laid_out(array: Array, strides: tuple[int, ...]) -> Array:
     """A copy of the array whose memory has the given strides (in elements)."""
     xp = backend_of(array).xp
@@ -250,8 +253,8 @@ def _through_one_call(array: Array) -> int:
 # Interpreters count a caller's own references differently: measure what "nobody else" looks like.
 _box = {0: np.empty(2)}
 _ALONE = _through_one_call(_box.pop(0))
-_box = {0: np.empty((2, 2)).T}
-_BASE_ALONE = _base_references(_box.pop(0))
+_views = {0: np.empty((2, 2)).T}
+_BASE_ALONE = _base_references(_views.pop(0))
 
 
 def is_sole_owner(array: Array) -> bool:
@@ -285,6 +288,6 @@ def keep(mask: Array, values: Array) -> Array:
 
 def expanded(array: Array, shape: tuple[int, ...]) -> Array:
     """`broadcast_to`, quick for what gradients of full reductions are: 0-d host arrays."""
-    if not array.shape and array.dtype in CACHED and isinstance(array, (np.ndarray, np.generic)):
+    if not array.shape and array.dtype in CACHED and not gpu_loaded():
         return np.ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
     return backend_of(array).xp.broadcast_to(array, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from engine import errors
 
@@ -14,14 +15,15 @@ class Device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: str | Device, index: int | None = None) -> None:
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, Device):
             type, index = type.type, type.index
         match = _PATTERN.match(type) if isinstance(type, str) else None
         if match is None or match[1] == "meta":
-            raise errors.bad_argument(
-                f"Expected one of cpu, cuda device type at start of device string: {type!s:.64}"
-            )
+            raise errors.bad_argument(f"Expected one of cpu, cuda device type at start of device string: {type!s:.64}")
         self.type = match[1]
         self.index = index if match[2] is None else int(match[2])
 

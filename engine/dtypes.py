@@ -132,7 +132,7 @@ def _promote_floats(a: DType, b: DType) -> DType:
     return a if _FLOAT_RANK[a] > _FLOAT_RANK[b] else b
 
 
-def number_dtype(value: complex, default: DType) -> DType:
+def number_dtype(value: Any, default: DType) -> DType:
     """The dtype a Python number has as a tensor, given the default floating dtype."""
     kind = type(value)
     if kind is bool:
@@ -156,7 +156,7 @@ def result_type(operands: Iterable[Any], default: DType) -> DType:
 
 
 def _combine_ranks(ranks: list[DType | None], default: DType) -> DType:
-    result: DType | None = None
+    result: Any = None
     for rank, dtype in enumerate(ranks):
         if dtype is None:
             continue

@@ -13,9 +13,10 @@ import numpy as np
 
 from engine.apply import attribute_of
 from engine.arrays import cached_scalar
-from engine.graph import FROZEN, Node, Plan, leaf_edge, next_sequence, plan_of
+from engine.graph import FROZEN, Node, Plan, leaf_edge, plan_of
 from engine.modes import state
 from engine.op import Function, Op
+from engine.order import next_sequence
 from engine.tensor import Tensor
 
 _new = object.__new__

@@ -8,7 +8,6 @@ had, attributes. It holds no closure and never its own output tensor, so memory 
 from __future__ import annotations
 
 import functools
-import itertools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -28,15 +27,24 @@ Edge = tuple["Node", int, tuple[int, ...], Any]
 Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
 
 FROZEN: list[Any] = [0]  # the version counter of values nobody can change
-sequence = itertools.count()
-next_sequence = sequence.__next__
 
 
 class Plan:
     """For an op and the inputs that need gradients: what to save and which formulas to run."""
 
-    __slots__ = ("attributes", "entries", "needs", "node_type", "numpy_steps", "op", "quick", "saves_output_only", "simple", "sources",
-                 "tensors")
+    __slots__ = (
+        "attributes",
+        "entries",
+        "needs",
+        "node_type",
+        "numpy_steps",
+        "op",
+        "quick",
+        "saves_output_only",
+        "simple",
+        "sources",
+        "tensors",
+    )
 
     def __init__(self, op: Op, needs: tuple[bool, ...]) -> None:
         self.op = op
@@ -63,7 +71,7 @@ class Plan:
         self.node_type = node_type(op.node_name)
         self.saves_output_only = self.sources == (-1,)
         # bound at the first backward, when all ops are declared
-        self.numpy_steps: Any = None
+        self.numpy_steps: tuple[tuple[Callable[..., Any], Any] | None, ...] | None = None
         self.quick: tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...] = ()
 
     def _is_tensor(self, name: str) -> bool:
@@ -82,7 +90,7 @@ class Plan:
     def steps_for(self, backend: arrays.Backend) -> tuple[tuple[Callable[..., Any], Any] | None, ...]:
         """The entries with their formulas on the bare kernels of a backend; no positions where all values go in."""
         if backend is arrays.NUMPY and self.numpy_steps is not None:
-            return self.numpy_steps  # type: ignore[no-any-return]
+            return self.numpy_steps
         everything = tuple(range(len(self.tensors) + len(self.attributes)))
         steps = tuple(
             entry and (bind(entry[0], backend.name, backend.xp), None if entry[1] == everything else entry[1])
@@ -91,7 +99,6 @@ class Plan:
         if backend is arrays.NUMPY:
             self.numpy_steps = steps
         return steps
-
 
     def quick_steps(self) -> tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...]:
         """The steps on NumPy as (edge, formula, positions of its values), without those nobody needs."""
@@ -102,10 +109,10 @@ class Plan:
 
 def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:
     """The plan of an op for the inputs that need gradients, made once."""
-    plan = op.plans.get(needs)
+    plan: Plan | None = op.plans.get(needs)
     if plan is None:
         plan = op.plans[needs] = Plan(op, needs)
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 class Rare:

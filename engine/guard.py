@@ -57,6 +57,10 @@ class Guard:
             )
         self.used += size
 
+    def release(self, size: int) -> None:
+        """Count bytes that have gone again."""
+        self.used -= size
+
     def make_room(self, size: int) -> bool:
         """Called when the count passes the limit: an owner that can count exactly corrects `used` here."""
         return False

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
+from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
-from engine.ops.views import alias_, copy_, fill_tensor, reshape, select, slice_, unsqueeze
+from engine.ops.views import alias_, reshape, select, slice_, unsqueeze
 from engine.tensor import Tensor, wrap
 
-BAD_TYPE = (
-    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
-)
+BAD_TYPE = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 ZERO_DIM = (
     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
     "tensor to a number"
@@ -32,7 +31,8 @@ def getitem(tensor: Tensor, key: Any) -> Tensor:
     if advanced is not None:
         result: Tensor = index(viewed, checked(viewed._array, advanced))
         return result
-    return alias_(viewed) if viewed is tensor else viewed
+    whole: Tensor = alias_(viewed) if viewed is tensor else viewed
+    return whole
 
 
 def setitem(tensor: Tensor, key: Any, value: Any) -> None:
@@ -59,9 +59,7 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
         return value
     if isinstance(value, (bool, int, float, complex)):
         if isinstance(value, complex) and not tensor.is_complex():
-            raise errors.bad_argument(
-                f"value cannot be converted to type {tensor.dtype.cpp_name} without overflow"
-            )
+            raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.cpp_name} without overflow")
         return wrap(arrays.scalar(value, tensor._array.dtype))
     if isinstance(value, np.ndarray):
         return wrap(value)
@@ -71,7 +69,8 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
 def cast(source: Tensor, target: Tensor) -> Tensor:
     """The value in the target's dtype (a number's; torch refuses to cast a tensor here)."""
     if source.dtype is not target.dtype and source.ndim == 0 and source.is_leaf:
-        return source.to(target.dtype)
+        made: Tensor = source.to(target.dtype)
+        return made
     return source
 
 
@@ -178,8 +177,9 @@ def checked(array: Any, keys: list[Any]) -> tuple[Any, ...]:
     except ValueError:
         listed = ", ".join(str(list(each)) for each in shapes)
         raise errors.coded(
-            IndexError, "shape_mismatch",
-            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+            IndexError,
+            "shape_mismatch",
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}",
         ) from None
     return tuple(result)
 
@@ -203,5 +203,3 @@ def _wrapped(key: Any, size: int, dim: int) -> Any:
         if low < 0:
             wide = np.where(wide < 0, wide + size, wide)
     return wide
-
-

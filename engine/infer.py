@@ -85,7 +85,7 @@ def infer(op: Op, values: list[Any]) -> list[Meta]:
     Raises what the op raises for arguments that do not fit; computes and allocates nothing.
     """
     if op.composite:
-        made = op.call(bind(op.kernel, META), values)
+        made = bind(op.run, META)(*values)
         return list(made) if isinstance(made, (list, tuple)) else [made]
     return [Meta(shape, dtype) for shape, dtype in op.rule(op, values).outputs]
 

@@ -94,19 +94,19 @@ class _GradMode(ContextDecorator):
         state.ctx.grad_enabled = self._previous.pop()
 
 
-class no_grad(_GradMode):  # noqa: N801  # torch's name
+class no_grad(_GradMode):  # torch's name
     """Ops inside record no graph."""
 
     mode = False
 
 
-class enable_grad(_GradMode):  # noqa: N801  # torch's name
+class enable_grad(_GradMode):  # torch's name
     """Ops inside record the graph again, within `no_grad`."""
 
     mode = True
 
 
-class set_grad_enabled(_GradMode):  # noqa: N801  # torch's name
+class set_grad_enabled(_GradMode):  # torch's name
     """Sets grad mode at once; as a context manager puts the old one back at the end."""
 
     def __init__(self, mode: bool) -> None:

@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from engine import fast
+from engine.methods import method_door
 from engine.op import registry
-from engine.tensor import method_door
 
 
 def function_named(name: str, module: str) -> Any:

@@ -20,12 +20,16 @@ import re
 import typing
 from collections import namedtuple
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from engine import errors
 from engine.kinds import ACCEPT, PLAIN, TENSOR_KINDS, Kind, Mismatch
 
-Rule = Callable[..., Any]
+if TYPE_CHECKING:
+    from engine.infer import Estimate
+
+Rule = Callable[["Op", list[Any]], "Estimate"]
 REQUIRED: Any = inspect.Parameter.empty
 
 
@@ -66,6 +70,7 @@ class Op:
     def __init__(self, kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> None:
         self.kernel = kernel
         self.rule = rule
+        self.run = _all_positional(kernel)  # called with every argument in the order of the parameters
         self.name: str = options.get("name") or kernel.__name__
         self.namespace: str = options.get("namespace", "")
         self.doc = inspect.getdoc(kernel) or ""
@@ -91,7 +96,6 @@ class Op:
         self.diff_at: tuple[int, ...] = ()
         self.operands = sum(param.kind in (Kind.TENSOR, Kind.OPERAND) for param in self.params)
         self.positional = sum(not param.keyword_only for param in self.params)
-        self.keywords = tuple(param.name for param in self.params[self.positional :])
         cast: tuple[str, ...] | None = options.get("cast")
         self.defaults = tuple(param.default for param in self.params)
         self.required = tuple(at for at, default in enumerate(self.defaults) if default is REQUIRED)
@@ -99,6 +103,7 @@ class Op:
         self.cast_at = tuple(at for at in self.tensor_at if cast is None or self.params[at].name in cast)
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
         self.writes: bool = options.get("writes", False)
+        self.weak: bool = options.get("weak", getattr(rule, "weak", False))
         self.leaf: bool = options.get("leaf", False)
         self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
         self.plans: dict[Any, Any] = {}
@@ -150,14 +155,8 @@ class Op:
         """
         return bind(self, args, kwargs)
 
-    def call(self, kernel: Callable[..., Any], values: list[Any]) -> Any:
-        """The kernel, or another form of it, on arguments in the order of the parameters."""
-        if not self.keywords:
-            return kernel(*values)
-        at = self.positional
-        return kernel(*values[:at], **dict(zip(self.keywords, values[at:], strict=True)))
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op; raises what its binding and its rule raise."""
         if self.short is not None and len(args) == self.operands and not kwargs:
             return self.short(*args)
         return Op.door(self, bind(self, args, kwargs))
@@ -172,17 +171,27 @@ class Op:
 
 def _result_type(op: Op) -> Callable[[list[Any]], Any]:
     """The named tuple of an op with several outputs, printed as torch prints `torch.return_types.max`."""
-    base = namedtuple(op.name, op.outputs)  # type: ignore[misc]  # the names come from the declaration
+    base: Any = namedtuple(op.name, op.outputs)  # type: ignore[misc]  # the names come from the declaration
 
-    class Result(base):  # type: ignore[misc, valid-type]
+    class Result(base):
         __slots__ = ()
 
         def __repr__(self) -> str:
-            fields = ",\n".join(f"{name}={value!r}" for name, value in zip(op.outputs, self, strict=True))
+            values: tuple[Any, ...] = tuple(self)
+            fields = ",\n".join(f"{name}={value!r}" for name, value in zip(op.outputs, values, strict=True))
             return f"torch.return_types.{op.wire_name.replace('.', '_')}(\n{fields})"
 
     Result.__name__ = Result.__qualname__ = op.wire_name.replace(".", "_")
-    return Result._make  # type: ignore[no-any-return]
+    return Result._make
+
+
+def _all_positional(kernel: Any) -> Callable[..., Any]:
+    """The kernel with its keyword-only parameters made positional: quicker to call with all of them."""
+    code = kernel.__code__
+    if not code.co_kwonlyargcount:
+        return kernel  # type: ignore[no-any-return]
+    flat = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+    return FunctionType(flat, kernel.__globals__, kernel.__name__, None, kernel.__closure__)
 
 
 def node_name(name: str) -> str:
@@ -265,6 +274,7 @@ class Function:
         self.ops: list[Op] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the first overload that takes the arguments; raises TypeError if none does."""
         ops = self.ops
         if len(ops) == 1:
             return ops[0](*args, **kwargs)
@@ -293,14 +303,18 @@ registry: dict[str, Function] = {}
 def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     """Declare the decorated kernel as an op, an overload of its name if the name is known already.
 
-    Options: `name` (else the kernel's), `namespace` (`linalg`), `outputs` (names; several make a tuple),
-    `returns_list`, `differentiable` (outputs that have gradients), `view`, `multi_view`, `inplace` (there is a
-    `name_`), `cast` (the parameters the rule's compute dtype holds for, else all
-    tensors), `leaf` (a factory with `device` and `requires_grad`), `writes` (the kernel writes into its
-    first operand itself), `shows_geometry` (torch's node shows sizes and strides of what it saved), `inplace_only`, `checks_cast` (in-place: the result's dtype must fit), `composite` (the body calls ops), `hidden`
-    (known to formulas alone), `method`, `prop` (a property), `function`, `operators` (Python's special
-    methods), `node` (the node's name where it is not the op's), `fast` (one dtype in and
-    out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does).
+    Options, by what they are about:
+    names: `name` (else the kernel's), `namespace` (`linalg`), `node` (the node's name where it is not the op's);
+    outputs: `outputs` (names; several make a tuple), `returns_list`, `differentiable` (outputs that have gradients),
+    `view`, `multi_view` (one of several views), `leaf` (a factory with `device` and `requires_grad`);
+    faces: `method`, `prop` (a property), `function`, `operators` (Python's special methods), `hidden` (known to
+    formulas alone), `example`;
+    in-place: `inplace` (there is a `name_`), `inplace_only`, `writes` (the kernel writes into its first operand
+    itself), `checks_cast` (the result's dtype must fit);
+    running: `composite` (the body calls ops), `cast` (the parameters the rule's compute dtype holds for, else all
+    tensors), `weak` (a Python number may stand for any tensor; rules of elementwise ops say so), `fast` (one dtype in
+    and out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does),
+    `shows_geometry` (torch's node shows sizes and strides of what it saved).
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:

@@ -103,9 +103,7 @@ def format_tensor(
     return _with_suffixes(_PREFIX + body, suffixes, options.linewidth)
 
 
-def _value_suffixes(
-    array: np.ndarray[Any, Any], dtype: str, default_dtype: str, options: _Options
-) -> list[str]:
+def _value_suffixes(array: np.ndarray[Any, Any], dtype: str, default_dtype: str, options: _Options) -> list[str]:
     """Return the size and dtype suffixes: what a reader cannot tell from the printed values."""
     if array.size:
         show_size = options.edgeitems == 0
@@ -158,9 +156,7 @@ def _edges(array: np.ndarray[Any, Any], cut: list[bool], edge: int) -> np.ndarra
     return result
 
 
-def _nest(
-    cells: list[str], shape: tuple[int, ...], cut: list[bool], edge: int, indent: int, per_line: int
-) -> str:
+def _nest(cells: list[str], shape: tuple[int, ...], cut: list[bool], edge: int, indent: int, per_line: int) -> str:
     """Lay out the cells of an array of `shape`, in row-major order, as nested brackets."""
     if not shape:
         return cells[0]
@@ -170,8 +166,7 @@ def _nest(
         return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
     step = len(cells) // shape[0]
     parts = [
-        _nest(cells[i : i + step], shape[1:], cut[1:], edge, indent + 1, per_line)
-        for i in range(0, len(cells), step)
+        _nest(cells[i : i + step], shape[1:], cut[1:], edge, indent + 1, per_line) for i in range(0, len(cells), step)
     ]
     if cut[0]:
         parts.insert(edge, "...")

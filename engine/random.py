@@ -53,7 +53,7 @@ class Generator:
         """Uniform numbers in [0, 1)."""
         if dtype == np.float64:
             return self._rng.random(shape)
-        drawn = self._rng.random(shape, dtype=np.float32)
+        drawn: np.ndarray[Any, Any] = self._rng.random(shape, dtype=np.float32)
         if dtype.itemsize == 2:  # rounding to a half type could reach 1.0: draw as many bits as it holds
             bits = 256 if dtype.kind != "f" else 2048
             drawn = np.floor(drawn * bits) / bits
@@ -63,7 +63,8 @@ class Generator:
         """Standard normal numbers; a complex one has variance 1/2 in each part."""
         if dtype.kind == "c":
             parts = self._rng.standard_normal((2, *shape)) * np.sqrt(0.5)
-            return (parts[0] + 1j * parts[1]).astype(dtype)
+            joined: np.ndarray[Any, Any] = (parts[0] + 1j * parts[1]).astype(dtype)
+            return joined
         if dtype == np.float64:
             return self._rng.standard_normal(shape)
         return self._rng.standard_normal(shape, dtype=np.float32).astype(dtype, copy=False)

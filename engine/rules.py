@@ -84,6 +84,12 @@ def cast_bytes(arrays: list[Any], compute: Any) -> int:
     return sum(each.size * compute.itemsize for each in arrays if not is_number(each) and each.dtype != compute)
 
 
+def weak(rule: Rule) -> Rule:
+    """Mark a rule whose ops take a Python number in the place of any tensor (weak promotion)."""
+    rule.weak = True  # type: ignore[attr-defined]  # functions take attributes at run time
+    return rule
+
+
 def elementwise(policy: str = "same", refuse: tuple[int, ...] = (), kernel: str | None = None, cost: int = 1) -> Rule:
     """The rule of an op that works element by element on broadcast operands.
 
@@ -103,15 +109,18 @@ def elementwise(policy: str = "same", refuse: tuple[int, ...] = (), kernel: str 
         out = BOOL if policy == "bool" else compute
         return Estimate(values, [(shape, out)], compute, cast_bytes(args, compute), cost * math.prod(shape))
 
-    return rule
+    return weak(rule)
 
 
 def same_as_input(op: Op, values: list[Any]) -> Estimate:
     """The rule of a unary op that keeps shape and dtype, whatever the dtype."""
     array = values[0]
     if is_number(array):
-        return Estimate(values, [((), dtypes.number_dtype(array, default_dtype()).numpy)],
-                        dtypes.number_dtype(array, default_dtype()).numpy)
+        return Estimate(
+            values,
+            [((), dtypes.number_dtype(array, default_dtype()).numpy)],
+            dtypes.number_dtype(array, default_dtype()).numpy,
+        )
     return Estimate(values, [(array.shape, array.dtype)], None, 0, array.size)
 
 
@@ -195,9 +204,7 @@ def along_dim(op: Op, values: list[Any]) -> Estimate:
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), op.name)
     dim = check_dim(argument(op, values, "dim"), array.ndim)
     if array.ndim and array.shape[dim] == 0:
-        raise errors.bad_index(
-            f"{op.name}(): Expected reduction dim {dim} to have non-zero size."
-        )
+        raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
     keepdim = bool(argument(op, values, "keepdim"))
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
     values = with_values(op, values, dim=dim, keepdim=keepdim)

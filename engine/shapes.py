@@ -83,8 +83,7 @@ def expanded(shape: Shape, size: Shape) -> Shape:
         if want == -1:
             if have is None:
                 raise errors.shape_mismatch(
-                    f"The expanded size of the tensor ({want}) isn't allowed in a leading, "
-                    f"non-existing dimension {at}"
+                    f"The expanded size of the tensor ({want}) isn't allowed in a leading, non-existing dimension {at}"
                 )
             result[at] = have
         elif want < 0:

@@ -7,7 +7,7 @@ by hand in `wrap`, because making a tensor is on the path of every op.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine import arrays, dtypes, errors, printing
 from engine.devices import Device
 from engine.graph import FROZEN, Edge, Node
 from engine.modes import state
-from engine.op import Function, Op, bind, registry
+from engine.op import registry
 from engine.views import View, edge_of
 
 
@@ -43,11 +43,11 @@ class Tensor:
         "__weakref__",
         "_accumulator",
         "_array",
+        "_counter",
         "_edge",
         "_grad",
         "_requires_grad",
         "_retains",
-        "_counter",
         "_view",
     )
 
@@ -59,6 +59,8 @@ class Tensor:
     _view: View | None
     _accumulator: weakref.ref[Any] | None
     _retains: bool
+
+    backward: Any  # `engine.backward.tensor_backward`, declared above this module
 
     if TYPE_CHECKING:
 
@@ -163,7 +165,7 @@ class Tensor:
             raise errors.dtype_mismatch("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(value)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
         """Set whether a leaf requires grad.
 
         Raises RuntimeError for a non-leaf set to False, and for dtypes that cannot require grad.
@@ -493,49 +495,3 @@ def check_grad(tensor: Tensor, grad: Any) -> None:
             f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size "
             f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
-
-
-def install(functions: dict[str, Function], fast: Callable[..., Any], fast_operator: Callable[..., Any]) -> None:
-    """Put the ops' methods, properties and operators on `Tensor`.
-
-    `fast` and `fast_operator` give a shorter way for a function, or None.
-    """
-    for name, function in functions.items():
-        if "." in name:
-            continue
-        if any(op.method for op in function.ops) and name not in Tensor.__dict__:
-            door = fast(function) or method_door(function)
-            setattr(Tensor, name, property(door) if function.ops[0].prop else door)
-        for operator in {each for op in function.ops for each in op.operators}:
-            slow = operator_door(function)
-            setattr(Tensor, operator, fast_operator(function, slow) or slow)
-
-
-def method_door(function: Function) -> Any:
-    """A plain function, so that Python binds it as a method."""
-    only = function.ops[0]
-
-    def single(*args: Any, **kwargs: Any) -> Any:
-        return Op.door(only, bind(only, args, kwargs))
-
-    def overloaded(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    door = single if len(function.ops) == 1 else overloaded
-
-    door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
-    door.__doc__ = function.ops[0].doc
-    return door
-
-
-def operator_door(function: Function) -> Any:
-    """A function for an operator: operands it does not take are left to Python, and so to the other side."""
-
-    def door(self: Any, *others: Any) -> Any:
-        if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
-            return NotImplemented
-        return function(self, *others)
-
-    door.__name__ = door.__qualname__ = function.name
-    door.__doc__ = function.ops[0].doc
-    return door

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays
+from engine.order import next_sequence
 from engine.random import Generator, State
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 class UndoLog:
     """First-seen copies of everything changed since it was made."""
 
-    __slots__ = ("_fields", "_generators", "_nodes", "_storages", "_versions")
+    __slots__ = ("_fields", "_generators", "_nodes", "_start", "_storages", "_versions")
 
     def __init__(self) -> None:
+        self._start = next_sequence()  # nodes made later die with the names that are rolled back
         self._fields: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._storages: dict[int, tuple[Any, Any]] = {}
         self._versions: dict[int, tuple[list[Any], list[Any]]] = {}
@@ -47,7 +49,7 @@ class UndoLog:
 
     def node(self, node: Node) -> None:
         """Before a node's saved values are freed or its hooks change; the old ones are let go when the log is."""
-        if id(node) not in self._nodes:
+        if node.sequence < self._start and id(node) not in self._nodes:
             self._nodes[id(node)] = (node, node.saved, node.hooks)
 
     def generator(self, generator: Generator) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays, dtypes, errors
-from engine.graph import Edge, Node, Rare, leaf_edge, next_sequence, plan_of, short_name
+from engine.graph import Edge, Node, Rare, leaf_edge, plan_of, short_name
 from engine.modes import state
+from engine.order import next_sequence
 
 if TYPE_CHECKING:
     from engine.op import Op
@@ -57,7 +58,7 @@ def _geometry_step(source: Tensor) -> tuple[tuple[Op, tuple[Any, ...]], ...]:
 
 def as_strided_op() -> Op:
     """The op that any view of one dtype can be written as."""
-    from engine.ops.views import as_strided
+    from engine.ops.strided import as_strided
 
     return as_strided
 
@@ -203,7 +204,7 @@ class CopySlices(Node):
         return array
 
     def _recorded(self, g: Any, wanted: list[bool]) -> list[Any]:
-        from engine.ops.views import clone, copy_, lay_out, zero_
+        from engine.ops.copies import clone, copy_, lay_out, zero_
 
         result = lay_out(clone(g), self.base_strides)
         steps = self.replay or ((as_strided_op(), self.geometry),)

@@ -17,9 +17,7 @@ MAX_FUNCTION_LINES = 80
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # In pieces, so that this file does not name what it forbids.
-MACHINE_PATH = re.compile(
-    r"(?<![\w./:$}-])/(?:" + "|".join(["wor" + "k", "roo" + "t", "User" + "s"]) + r")(?![\w-])"
-)
+MACHINE_PATH = re.compile(r"(?<![\w./:$}-])/(?:" + "|".join(["wor" + "k", "roo" + "t", "User" + "s"]) + r")(?![\w-])")
 REGISTRY_HOST = re.compile(
     "|".join(
         re.escape(".".join(host))
@@ -42,9 +40,7 @@ def repository_files() -> list[Path]:
     """The files that are in git or would be after `git add .`."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-        ).stdout
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
@@ -71,9 +67,7 @@ def test_the_patterns_find_what_they_are_for() -> None:
 
 
 def test_files_are_short() -> None:
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES
-    }
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert {name: lines for name, lines in lengths.items() if lines >= MAX_FILE_LINES} == {}
 
 
@@ -98,6 +92,8 @@ def undocumented(body: list[ast.stmt], prefix: str) -> list[str]:
     for node in body:
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)) or node.name.startswith("_") or is_overload(node):
             continue
+        if any(isinstance(each, ast.Attribute) and each.attr in ("setter", "deleter") for each in node.decorator_list):
+            continue
         if not (ast.get_docstring(node) or "").strip():
             found.append(f"{prefix}{node.name}")
         if isinstance(node, ast.ClassDef):
@@ -109,8 +105,6 @@ def test_public_functions_and_classes_have_docstrings() -> None:
     missing = [
         name
         for path in SOURCES
-        for name in undocumented(
-            ast.parse(path.read_text(encoding="utf-8")).body, f"{path.relative_to(ROOT)}: "
-        )
+        for name in undocumented(ast.parse(path.read_text(encoding="utf-8")).body, f"{path.relative_to(ROOT)}: ")
     ]
     assert missing == []

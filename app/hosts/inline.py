@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +17,8 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from threadpoolctl import threadpool_limits
 
-from app import fields
+from app import codec, fields
 from app.calls import Answer, Call
 from app.hosts.slot import Slot, unknown_session
 from app.problems import Problem, problem_of
@@ -28,8 +26,6 @@ from app.session.session import Session
 from app.settings import Settings
 
 SWEEP_S = 0.5
-# The event loop gets the interpreter back this soon from a thread that computes in pure Python.
-SWITCH_S = 0.001
 SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
 
 
@@ -47,9 +43,6 @@ class InlineHost:
 
     async def start(self) -> None:
         """Begin to serve."""
-        sys.setswitchinterval(SWITCH_S)
-        if self._settings.blas_threads:
-            threadpool_limits(self._settings.blas_threads)
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -63,7 +56,7 @@ class InlineHost:
 
     async def create(self, body: bytes) -> Answer:
         """A new session from the JSON of `POST /v1/sessions`."""
-        given = _session_fields(body)
+        given = _session_fields(body, self._limits.json_depth)
         id = fields.session_id(given["id"]) if "id" in given else secrets.token_urlsafe(16)
         options = {
             "device": fields.device(given.get("device", "cpu")),
@@ -182,12 +175,9 @@ def _cursor(text: str) -> int:
     return int(text)
 
 
-def _session_fields(body: bytes) -> dict[str, Any]:
+def _session_fields(body: bytes, depth: int) -> dict[str, Any]:
     """The JSON of `POST /v1/sessions`, null fields left out; an empty body stands for no fields."""
-    try:
-        given = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
+    given = codec.loads(body or b"{}", depth)
     if not isinstance(given, dict):
         raise Problem("bad_argument", "the body must be a JSON object")
     if unknown := sorted(given.keys() - SESSION_FIELDS):

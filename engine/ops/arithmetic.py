@@ -5,16 +5,17 @@ from __future__ import annotations
 import operator as python
 from typing import Any
 
-import numpy as xp
+import numpy as np
 
 from engine import dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, alias, op
 from engine.ops.compare import eq, ge, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
-from engine.rules import broadcast, default_dtype, elementwise, is_number, operands, same_as_input, shape_of
+from engine.rules import broadcast, default_dtype, elementwise, is_number, operands, same_as_input, shape_of, weak
 
 
 def is_complex(x: Any) -> bool:
@@ -90,7 +91,7 @@ def with_alpha(name: str) -> Rule:
             raise errors.bad_argument("For non-complex input tensors, argument alpha must not be a complex number.")
         return estimate
 
-    return rule
+    return weak(rule)
 
 
 def _is_bool(value: Any) -> bool:
@@ -150,6 +151,7 @@ div.vjp(
 )
 
 
+@weak
 def rounded_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of div with a rounding mode: integers stay integers."""
     mode = values[op.index["rounding_mode"]]
@@ -168,7 +170,7 @@ def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
     """Raise RuntimeError for an integer division by zero, as torch does on the CPU."""
     other = values[1]
     if estimate.compute.kind in "iu" and not isinstance(other, (float, complex)):
-        zero = other == 0 if is_number(other) else isinstance(other, xp.ndarray) and not other.all()
+        zero = other == 0 if is_number(other) else isinstance(other, np.ndarray) and not other.all()
         if zero:
             raise errors.coded(RuntimeError, "bad_argument", "ZeroDivisionError")
 
@@ -191,6 +193,7 @@ div_rounded.vjp(
 )
 
 
+@weak
 def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of floor_divide."""
     estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel="div_floor_cpu")(op, values)
@@ -331,12 +334,15 @@ minimum.vjp(
 )
 
 
+@weak
 def where_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of where: a bool condition, and two operands that promote."""
     condition = values[0]
     if is_number(condition) or condition.dtype not in (bool, xp.uint8):
         name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).name
-        raise errors.dtype_mismatch(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}")
+        raise errors.dtype_mismatch(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
+        )
     pair = values[1:]
     compute = dtypes.result_type(pair, default_dtype()).numpy
     shape = broadcast(*[shape_of(each) for each in values])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import operator as python
 from typing import Any
 
-import numpy as xp
-
 from engine import dtypes
+from engine.arrays import xp
 from engine.kinds import Array, Operand
 from engine.op import Op, alias, op
 from engine.rules import elementwise

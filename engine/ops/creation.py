@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as xp
-
 from engine import arrays, dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Random, Size
 from engine.modes import state
 from engine.op import Op, op
-from engine.rules import argument, default_dtype, with_values
+from engine.rules import default_dtype
 
 Shape = tuple[int, ...]
 
@@ -34,10 +33,12 @@ def checked_size(size: Any) -> Shape:
 
 def factory(op: Op, values: list[Any], shape: Shape, fallback: dtypes.DType) -> Estimate:
     """The estimate of a factory: shape given, dtype as asked or the fallback."""
-    dtype = argument(op, values, "dtype") or fallback
-    if argument(op, values, "requires_grad") and not dtype.differentiable:
+    index = op.index
+    dtype = values[index["dtype"]] or fallback
+    if values[index["requires_grad"]] and not dtype.differentiable:
         raise errors.dtype_mismatch("Only Tensors of floating point and complex dtype can require gradients")
-    values = with_values(op, values, dtype=dtype)
+    values = list(values)
+    values[index["dtype"]] = dtype
     return Estimate(values, [(shape, dtype.numpy)], None, 0, math.prod(shape))
 
 
@@ -60,57 +61,87 @@ def like(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(by_size, method=False, leaf=True)
-def zeros(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-          requires_grad: bool = False) -> Any:
+def zeros(size: Size, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False) -> Any:
     """A tensor of zeros."""
     return xp.zeros(size, dtype.numpy)
 
 
 @op(by_size, method=False, leaf=True)
-def ones(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-         requires_grad: bool = False) -> Any:
+def ones(size: Size, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False) -> Any:
     """A tensor of ones."""
-    return xp.ones(size, dtype.numpy)
+    out = xp.empty(size, dtype.numpy)
+    out.fill(1)  # a third of the time of xp.ones
+    return out
 
 
 @op(by_size, method=False, leaf=True)
-def empty(size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-          requires_grad: bool = False) -> Any:
+def empty(size: Size, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False) -> Any:
     """A tensor to be filled: zeros here, so that no old memory shows."""
     return xp.zeros(size, dtype.numpy)
 
 
 @op(by_size_and_value, method=False, leaf=True)
-def full(size: Size, fill_value: Number, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-         requires_grad: bool = False) -> Any:
+def full(
+    size: Size,
+    fill_value: Number,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """A tensor of one value."""
     return xp.full(size, arrays.scalar(fill_value, dtype.numpy)[()], dtype.numpy)
 
 
 @op(like, method=False, leaf=True)
-def zeros_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-               requires_grad: bool = False) -> Any:
+def zeros_like(
+    input: Array,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """Zeros of the input's shape, dtype and device."""
     return xp.zeros_like(input, dtype=dtype and dtype.numpy)
 
 
 @op(like, method=False, leaf=True)
-def ones_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-              requires_grad: bool = False) -> Any:
+def ones_like(
+    input: Array,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """Ones of the input's shape, dtype and device."""
     return xp.ones_like(input, dtype=dtype and dtype.numpy)
 
 
 @op(like, method=False, leaf=True)
-def empty_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-               requires_grad: bool = False) -> Any:
+def empty_like(
+    input: Array,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """A tensor of the input's shape to be filled: zeros here."""
     return xp.zeros_like(input, dtype=dtype and dtype.numpy)
 
 
 @op(like, method=False, leaf=True)
-def full_like(input: Array, fill_value: Number, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-              requires_grad: bool = False) -> Any:
+def full_like(
+    input: Array,
+    fill_value: Number,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """One value in the input's shape, dtype and device."""
     wanted = input.dtype if dtype is None else dtype.numpy
     return xp.full(input.shape, arrays.scalar(fill_value, wanted)[()], wanted)
@@ -140,8 +171,15 @@ def _bounds(values: list[Any]) -> tuple[Any, Any, Any]:
 
 
 @op(arange_rule, method=False, leaf=True)
-def arange(start: Number, end: Number | None = None, step: Number = 1, *, dtype: Dtype | None = None,
-           device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def arange(
+    start: Number,
+    end: Number | None = None,
+    step: Number = 1,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """The numbers from `start` (0 if only one bound is given) to before `end`."""
     whole = isinstance(start, int) and isinstance(step, int)
     count = -((start - end) // step) if whole and isinstance(end, int) else math.ceil((end - start) / step)
@@ -158,8 +196,15 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(linspace_rule, method=False, leaf=True)
-def linspace(start: Number, end: Number, steps: int, *, dtype: Dtype | None = None,
-             device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def linspace(
+    start: Number,
+    end: Number,
+    steps: int,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """`steps` evenly spaced numbers from `start` to `end`, both included."""
     return xp.linspace(start, end, steps).astype(dtype.numpy)
 
@@ -175,8 +220,14 @@ def eye_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(eye_rule, method=False, leaf=True)
-def eye(n: int, m: int | None = None, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-        requires_grad: bool = False) -> Any:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
     return xp.eye(n, m, dtype=dtype.numpy)
 
@@ -204,29 +255,53 @@ def floating(rule: Any, name: str) -> Any:
 
 
 @op(floating(by_size, "check_uniform_bounds"), method=False, leaf=True)
-def rand(size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
-         device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def rand(
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """Uniform random numbers in [0, 1)."""
     return xp.asarray(stream(generator).uniform(size, dtype.numpy))
 
 
 @op(floating(by_size, "normal_kernel_cpu"), method=False, leaf=True)
-def randn(size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
-          device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def randn(
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """Standard normal random numbers."""
     return xp.asarray(stream(generator).normal(size, dtype.numpy))
 
 
 @op(floating(like, "check_uniform_bounds"), method=False, leaf=True)
-def rand_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-              requires_grad: bool = False) -> Any:
+def rand_like(
+    input: Array,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """Uniform random numbers in the input's shape, dtype and device."""
     return xp.asarray(stream(None).uniform(input.shape, dtype.numpy))
 
 
 @op(floating(like, "normal_kernel_cpu"), method=False, leaf=True)
-def randn_like(input: Array, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-               requires_grad: bool = False) -> Any:
+def randn_like(
+    input: Array,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
     """Standard normal random numbers in the input's shape, dtype and device."""
     return xp.asarray(stream(None).normal(input.shape, dtype.numpy))
 
@@ -241,8 +316,16 @@ def randint_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(randint_rule, method=False, leaf=True)
-def randint(low: int, high: int, size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
-            device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def randint(
+    low: int,
+    high: int,
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """Random integers in [low, high)."""
     return xp.asarray(stream(generator).integers(low, high, size).astype(dtype.numpy))
 
@@ -254,7 +337,14 @@ def randint_below_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(randint_below_rule, name="randint", method=False, leaf=True)
-def randint_below(high: int, size: Size, *, generator: Random | None = None, dtype: Dtype | None = None,
-                  device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def randint_below(
+    high: int,
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """Random integers in [0, high)."""
     return xp.asarray(stream(generator).integers(0, high, size).astype(dtype.numpy))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as xp
+import numpy as np
 
 from engine import arrays, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Size
 from engine.op import Op, op
-from engine.rules import INT64, check_dim
+from engine.rules import INT64
+from engine.tensor import check_dim
 
 
 def gather_rule(op: Op, values: list[Any]) -> Estimate:
@@ -28,7 +30,7 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
                 f"Size does not match at dimension {at} expected index {list(index.shape)} to be no larger than self "
                 f"{list(array.shape)} apart from dimension {dim}"
             )
-    if isinstance(index, xp.ndarray):
+    if isinstance(index, np.ndarray):
         check_range(index, array.shape[dim] if array.ndim else 1)
     return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, index.size)
 
@@ -111,6 +113,4 @@ def pick(input: Array, indices: Array, dim: int, keepdim: bool) -> Any:
     return taken if keepdim else xp.squeeze(taken, dim)
 
 
-pick.vjp(
-    input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g, indices, input_shape, dim, keepdim)
-)
+pick.vjp(input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g, indices, input_shape, dim, keepdim))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as xp
-
 from engine import dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Arrays, Size
 from engine.op import Op, alias, op
 from engine.ops.creation import zeros_like
 from engine.ops.views import narrow, select
-from engine.rules import check_dim, default_dtype
+from engine.rules import default_dtype
+from engine.tensor import check_dim
 
 
 def cat_rule(op: Op, values: list[Any]) -> Estimate:
@@ -57,7 +57,8 @@ alias(cat, "concat", "concatenate")
 
 def cut(g: Any, shapes: Any, dim: int) -> list[Any]:
     """The pieces of a gradient that belong to the joined tensors."""
-    pieces, start = [], 0
+    pieces: list[Any] = []
+    start = 0
     for shape in shapes:
         if shape == (0,):
             pieces.append(None)
@@ -197,15 +198,16 @@ def split_sections_rule(op: Op, values: list[Any]) -> Estimate:
     for each in sections:
         if each < 0:
             raise errors.bad_argument(
-                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sections)}"
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(sections)}"
             )
     total = 0
     for each in sections:
         total += each
     if total != length:
         raise errors.bad_argument(
-            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension {dim}), "
-            f"but got split_sizes={list(sections)}"
+            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension "
+            f"{dim}), but got split_sizes={list(sections)}"
         )
     return sections_estimate(array, [array, tuple(sections), dim], list(sections), dim)
 

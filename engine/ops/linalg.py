@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as xp
-
 from engine import dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
@@ -225,8 +224,10 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     if broadcast(added.shape, out) != out:
         raise errors.shape_mismatch(f"expand: the input of size {list(added.shape)} does not expand to {list(out)}")
     if added.dtype != a.dtype:
-        raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got "
-                                    f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}")
+        raise errors.dtype_mismatch(
+            "self and mat2 must have the same dtype, but got "
+            f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}"
+        )
     return Estimate(values, [(out, a.dtype)], None, out[0] * out[1] * a.dtype.itemsize, 2 * a.size * b.shape[1])
 
 
@@ -294,8 +295,10 @@ def eigh(A: Array, UPLO: str = "L") -> Any:
         values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
     except xp.linalg.LinAlgError:
         raise errors.coded(
-            RuntimeError, "singular", "linalg.eigh: The algorithm failed to converge because the input matrix is "
-            "ill-conditioned or has too many repeated eigenvalues."
+            RuntimeError,
+            "singular",
+            "linalg.eigh: The algorithm failed to converge because the input matrix is "
+            "ill-conditioned or has too many repeated eigenvalues.",
         ) from None
     return values, vectors
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as xp
+import numpy as np
 
 from engine import arrays, dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype, Size
 from engine.op import Op, alias, op
@@ -28,7 +29,7 @@ def widened(array: Any) -> Any:
 
 
 @op(softmax_like)
-def softmax(input: Array, dim: int | None, *, dtype: Dtype | None = None) -> Any:
+def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
     x = widened(input)
     e = xp.exp(x - x.max(axis=dim, keepdims=True)) if x.size else x
@@ -51,7 +52,7 @@ def total_along(x: Any, dim: int) -> Any:
 
 
 @op(softmax_like)
-def log_softmax(input: Array, dim: int | None, *, dtype: Dtype | None = None) -> Any:
+def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     """The logarithm of softmax, without rounding to log(0)."""
     x = widened(input)
     if not x.size or not x.ndim:
@@ -126,9 +127,7 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("nll_loss_out_frame", dtype.type_name)
     if target.dtype not in (xp.int64, xp.uint8):
-        raise errors.dtype_mismatch(
-            f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}"
-        )
+        raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
     _check_batch(scores.shape, target.shape)
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]
     if weight is not None and weight.shape != (classes,):
@@ -136,7 +135,7 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
             f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
             f"shape: {list(weight.shape)}"
         )
-    if isinstance(target, xp.ndarray):
+    if isinstance(target, np.ndarray):
         _check_classes(target, classes, ignore)
     out = target.shape if reduction == "none" else ()
     return Estimate(values, [(out, scores.dtype)], scores.dtype, 4 * target.size * 8, 4 * target.size)
@@ -149,9 +148,7 @@ def _check_batch(scores: Any, target: Any) -> None:
         )
     wanted = () if len(scores) == 1 else (scores[0], *scores[2:])
     if target != wanted:
-        raise errors.shape_mismatch(
-            f"Expected target size {list(wanted)}, got {list(target)}"
-        )
+        raise errors.shape_mismatch(f"Expected target size {list(wanted)}, got {list(target)}")
 
 
 def _check_classes(target: Any, classes: int, ignore: int) -> None:
@@ -160,10 +157,10 @@ def _check_classes(target: Any, classes: int, ignore: int) -> None:
         raise errors.bad_index(f"Target {int(wrong.reshape(-1)[0])} is out of bounds.")
 
 
-@op(nll_rule, namespace=FUNCTIONAL, node="NllLossBackward0", cast=("input", "weight"),
-    outputs=("out",))
-def nll_loss(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100,
-             reduction: str = "mean") -> Any:
+@op(nll_rule, namespace=FUNCTIONAL, node="NllLossBackward0", cast=("input", "weight"), outputs=("out",))
+def nll_loss(
+    input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Any:
     """Minus the score of each target class: mean (weighted), sum, or each."""
     picked, scale = class_scores(input, target, weight, ignore_index)
     losses = -picked * scale
@@ -203,8 +200,9 @@ def nll_backward_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(nll_backward_rule, hidden=True, node="NllLossBackwardBackward0")
-def nll_backward(grad_output: Array, target: Array, weight: Array | None, sizes: Size, ignore: int,
-                 reduction: str) -> Any:
+def nll_backward(
+    grad_output: Array, target: Array, weight: Array | None, sizes: Size, ignore: int, reduction: str
+) -> Any:
     """Minus the weight, times the gradient, at each target class; zero elsewhere."""
     keep = target != ignore
     safe = xp.where(keep, target, 0)
@@ -222,15 +220,25 @@ nll_backward.vjp(
 
 
 @op(nll_rule, namespace=FUNCTIONAL, composite=True)
-def cross_entropy(input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
-                  ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Any:
+def cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
     """The negative log-likelihood of softmax: of class indices, or of class probabilities."""
     checked_reduction(reduction)
     if not len(input.shape):
-        raise errors.bad_argument("Expected floating point type for target with class probabilities, got Long"
-                                  if tuple(target.shape) == () and target.dtype is dtypes.int64
-                                  else "Expected 1 or more dimensions (got 0)", IndexError)
+        raise errors.bad_argument(
+            "Expected floating point type for target with class probabilities, got Long"
+            if tuple(target.shape) == () and target.dtype is dtypes.int64
+            else "Expected 1 or more dimensions (got 0)",
+            IndexError,
+        )
     axis = 0 if len(input.shape) == 1 else 1
     scores = log_softmax(input, axis)
     if tuple(input.shape) == tuple(target.shape):
@@ -255,8 +263,9 @@ def probability_loss(scores: Any, target: Any, weight: Any, reduction: str, smoo
     return total if reduction == "sum" else div(total, max(math.prod(scores.shape) // classes, 1))
 
 
-def smoothed(scores: Any, target: Any, weight: Any, ignore: int, reduction: str, smoothing: float, axis: int,
-             loss: Any) -> Any:
+def smoothed(
+    scores: Any, target: Any, weight: Any, ignore: int, reduction: str, smoothing: float, axis: int, loss: Any
+) -> Any:
     """cross_entropy with part of the target spread evenly over all classes."""
     classes = tuple(scores.shape)[axis]
     if weight is not None:
@@ -277,5 +286,3 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
         return addmm(bias, input, t(weight))
     out = matmul(input, t(weight))
     return out if bias is None else add(out, bias)
-
-

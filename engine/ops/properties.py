@@ -11,8 +11,9 @@ from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex
+from engine.ops.copies import to_copy
 from engine.ops.creation import full, ones, zeros
-from engine.ops.views import permute, to_copy, transpose
+from engine.ops.views import permute, transpose
 from engine.rules import same_as_input
 
 
@@ -71,9 +72,18 @@ def value_of_dtype(dtype: dtypes.DType) -> None:
     def kernel(input: Array) -> Any:
         return input if input.dtype is dtype else to_copy(input, dtype, None)
 
-    kernel.__name__ = {"float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int",
-                       "int16": "short", "int8": "char", "uint8": "byte", "complex64": "cfloat",
-                       "complex128": "cdouble"}.get(dtype.name, dtype.name)
+    kernel.__name__ = {
+        "float32": "float",
+        "float64": "double",
+        "float16": "half",
+        "int64": "long",
+        "int32": "int",
+        "int16": "short",
+        "int8": "char",
+        "uint8": "byte",
+        "complex64": "cfloat",
+        "complex128": "cdouble",
+    }.get(dtype.name, dtype.name)
     kernel.__doc__ = f"The tensor as {dtype.name}."
     op(same_as_input, composite=True, function=False)(kernel)
 
@@ -83,14 +93,23 @@ for _dtype in dtypes.ALL:
 
 
 @op(same_as_input, composite=True, function=False)
-def to(input: Array, dtype: Dtype, non_blocking: bool = False, copy: bool = False) -> Any:
+def to(
+    input: Array, dtype: Dtype, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
+) -> Any:
     """The tensor in another dtype; itself if nothing changes."""
     return input if input.dtype is dtype and not copy else to_copy(input, dtype, None)
 
 
 @op(same_as_input, name="to", composite=True, function=False)
-def to_device(input: Array, device: DeviceLike | None = None, dtype: Dtype | None = None, non_blocking: bool = False,
-              copy: bool = False) -> Any:
+def to_device(
+    input: Array,
+    device: DeviceLike = None,
+    dtype: Dtype = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    *,
+    memory_format: str | None = None,
+) -> Any:
     """The tensor on another device, in another dtype; itself if nothing changes."""
     device = None if device is None else arrays.resolve(device)
     if device == input.device:
@@ -101,7 +120,9 @@ def to_device(input: Array, device: DeviceLike | None = None, dtype: Dtype | Non
 
 
 @op(same_as_input, name="to", composite=True, function=False)
-def to_other(input: Array, other: Array, non_blocking: bool = False, copy: bool = False) -> Any:
+def to_other(
+    input: Array, other: Array, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
+) -> Any:
     """The tensor in the dtype and on the device of another."""
     return to_device(input, other.device, other.dtype, non_blocking, copy)
 
@@ -113,7 +134,7 @@ def cpu(input: Array) -> Any:
 
 
 @op(same_as_input, composite=True, function=False)
-def cuda(input: Array, device: DeviceLike | None = None) -> Any:
+def cuda(input: Array, device: DeviceLike = None) -> Any:
     """The tensor on a GPU."""
     return to_device(input, device or "cuda")
 
@@ -127,8 +148,14 @@ def type_as(input: Array, other: Array) -> Any:
 def new_factory(name: str, make: Any) -> None:
     """Declare `new_zeros` and its like: a factory with another tensor's dtype and device."""
 
-    def kernel(input: Array, size: Size, *, dtype: Dtype | None = None, device: DeviceLike | None = None,
-               requires_grad: bool = False) -> Any:
+    def kernel(
+        input: Array,
+        size: Size,
+        *,
+        dtype: Dtype = None,
+        device: DeviceLike = None,
+        requires_grad: bool = False,
+    ) -> Any:
         return make(size, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
 
     kernel.__name__ = name
@@ -142,11 +169,19 @@ new_factory("new_empty", zeros)
 
 
 @op(same_as_input, composite=True, function=False)
-def new_full(input: Array, size: Size, fill_value: Number, *, dtype: Dtype | None = None,
-             device: DeviceLike | None = None, requires_grad: bool = False) -> Any:
+def new_full(
+    input: Array,
+    size: Size,
+    fill_value: Number,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
     """A tensor of one value in this tensor's dtype, on its device."""
-    return full(size, fill_value, dtype=dtype or input.dtype, device=device or input.device,
-                requires_grad=requires_grad)
+    return full(
+        size, fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+    )
 
 
 @op(scalar_rule, composite=True, method=False)

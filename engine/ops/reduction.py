@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as xp
-
 from engine import dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
@@ -35,7 +34,7 @@ def wide(array: Any) -> Any:
 
 
 @op(reduction("sum"), node="SumBackward0", fast=True)
-def sum(input: Array, *, dtype: Dtype | None = None) -> Any:
+def sum(input: Array, *, dtype: Dtype = None) -> Any:
     """The sum of all elements; integers and bools sum to int64."""
     return xp.add.reduce(input, axis=None, dtype=wide(input))
 
@@ -44,7 +43,7 @@ sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
 
 
 @op(reduction("sum"), name="sum", node="SumBackward1")
-def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The sum over the given dims."""
     return xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
 
@@ -78,7 +77,7 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(mean_rule, node="MeanBackward0", fast=True)
-def mean(input: Array, *, dtype: Dtype | None = None) -> Any:
+def mean(input: Array, *, dtype: Dtype = None) -> Any:
     """The mean of all elements."""
     total = xp.add.reduce(input, axis=None, dtype=wide(input))
     return total / input.size if input.size else total * xp.nan
@@ -89,7 +88,7 @@ max_int = max
 
 
 @op(mean_rule, name="mean", node="MeanBackward1")
-def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The mean over the given dims."""
     total = xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
     count = count_of(input.shape, dim)
@@ -282,8 +281,9 @@ def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
 
 
 @op(norm_rule, namespace="linalg", node="LinalgVectorNormBackward0")
-def vector_norm(x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
-                dtype: Dtype | None = None) -> Any:
+def vector_norm(
+    x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None
+) -> Any:
     """The norm of order `ord` of the elements over the dims."""
     return norm_kernel(x, ord, dim, keepdim)
 
@@ -292,8 +292,7 @@ vector_norm.vjp(x=lambda g, x, out, ord, dim, keepdim: norm_backward(g, x, out, 
 
 
 @op(norm_rule, composite=True)
-def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *,
-         dtype: Dtype | None = None) -> Any:
+def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The p-norm of the elements over the dims."""
     return vector_norm(input, p, dim, keepdim, dtype=dtype)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as xp
-
 from engine import arrays, dtypes, errors
+from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, alias, op
@@ -269,7 +268,9 @@ def sgn(input: Array) -> Any:
     if input.dtype.kind == "c":
         size = xp.absolute(input)
         return xp.where(size == 0, input.dtype.type(0), input / xp.where(size == 0, size.dtype.type(1), size))
-    return xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
+    return (
+        xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
+    )
 
 
 sgn.vjp(input=lambda g, input, out: sgn_backward(g, input, out))
@@ -295,7 +296,9 @@ def real_step_rule(op: Op, values: list[Any]) -> Estimate:
 @op(real_step_rule, inplace=True)
 def sign(input: Array) -> Any:
     """-1, 0 or 1; 0 for NaN."""
-    return xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
+    return (
+        xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
+    )
 
 
 sign.vjp(input=lambda g: zeros_like(g))

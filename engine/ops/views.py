@@ -1,20 +1,20 @@
-"""Ops that change how values are seen (views, which share storage) or copy them as they are."""
+"""Views: ops that change how values are seen, and share their storage."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as xp
-
-from engine import arrays, dtypes, errors
+from engine import errors
+from engine.arrays import expanded as expanded_array
+from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, DeviceLike, Dims, Dtype, Number, Size
+from engine.kinds import Array, Dims, Size
 from engine.op import Op, alias, op
-from engine.ops.creation import zeros_like
-from engine.rules import Shape, check_dim, is_number, normal_dims, same_as_input, shape_of
+from engine.ops.copies import contiguous_copy, copied
+from engine.rules import Shape, normal_dims
 from engine.shapes import can_view, expanded, infer_size
-
+from engine.tensor import check_dim
 
 MAX_INT = 2**63 - 1  # torch's end of an open slice
 
@@ -23,83 +23,6 @@ def viewed(values: list[Any], *shapes: Shape) -> Estimate:
     """The estimate of a view: nothing allocated."""
     dtype = values[0].dtype
     return Estimate(values, [(shape, dtype) for shape in shapes], shared=True)
-
-
-def copied(values: list[Any], shape: Shape, dtype: Any = None) -> Estimate:
-    """The estimate of a copy."""
-    return Estimate(values, [(shape, dtype or values[0].dtype)], None, 0, math.prod(shape))
-
-
-# -- copies ---------------------------------------------------------------------------------------------------------
-
-
-@op(same_as_input)
-def clone(input: Array) -> Any:
-    """A copy that gradients flow through."""
-    return xp.array(input, order="K")
-
-
-clone.vjp(input=lambda g: g)
-
-
-@op(same_as_input, hidden=True, node="CloneBackward0")
-def contiguous_copy(input: Array) -> Any:
-    """A row-major copy."""
-    return xp.array(input, order="C")
-
-
-contiguous_copy.vjp(input=lambda g: g)
-
-
-@op(same_as_input, composite=True)
-def contiguous(input: Array) -> Any:
-    """The tensor itself if it lies in row-major order, else a copy that does."""
-    return input if input.is_contiguous() else contiguous_copy(input)
-
-
-@op(same_as_input, hidden=True, node="CloneBackward0")
-def lay_out(input: Array, strides: Size) -> Any:
-    """A copy with the given strides in memory, in elements."""
-    return arrays.laid_out(input, strides)
-
-
-lay_out.vjp(input=lambda g: g)
-
-
-@op(same_as_input, hidden=True, node="torch::autograd::CopyBackwards")
-def grad_copy(input: Array) -> Any:
-    """The copy that a first recorded gradient is kept as."""
-    return xp.array(input, order="C")
-
-
-grad_copy.vjp(input=lambda g: g)
-
-
-def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of a copy to another dtype."""
-    dtype = values[1]
-    return copied(values, values[0].shape, values[0].dtype if dtype is None else dtype.numpy)
-
-
-@op(to_copy_rule, hidden=True, node="ToCopyBackward0")
-def to_copy(input: Array, dtype: Dtype | None, device: DeviceLike | None) -> Any:
-    """A copy in another dtype or on another device."""
-    if dtype is not None:
-        source = input.real if input.dtype.kind == "c" and dtype.numpy.kind not in "cb" else input
-        input = source.astype(dtype.numpy)
-    return input if device is None else arrays.put(input, device)
-
-
-to_copy.vjp(input=lambda g: g)
-
-
-@op(to_copy_rule, composite=True, function=False)
-def to_dtype(input: Array, dtype: Dtype, *, copy: bool = False) -> Any:
-    """The tensor in another dtype; itself if it has it already."""
-    return input if input.dtype is dtype and not copy else to_copy(input, dtype, None)
-
-
-# -- reshaping ------------------------------------------------------------------------------------------------------
 
 
 def view_rule(op: Op, values: list[Any]) -> Estimate:
@@ -179,9 +102,6 @@ def view_as(input: Array, other: Array) -> Any:
 def reshape_as(input: Array, other: Array) -> Any:
     """The values in the shape of `other`."""
     return reshape(input, tuple(other.shape))
-
-
-# -- dims -----------------------------------------------------------------------------------------------------------
 
 
 def transpose_rule(op: Op, values: list[Any]) -> Estimate:
@@ -301,7 +221,7 @@ def expand_rule(op: Op, values: list[Any]) -> Estimate:
 @op(expand_rule, view=True, function=False)
 def expand(input: Array, size: Size) -> Any:
     """Dims of size 1 repeated without a copy, as a view."""
-    return arrays.expanded(input, size)
+    return expanded_array(input, size)
 
 
 expand.vjp(input=lambda g, input_shape: g)  # the edge sums to its target's shape; torch's node shows the sizes
@@ -317,9 +237,6 @@ def broadcast_to(input: Array, size: Size) -> Any:
 def expand_as(input: Array, other: Array) -> Any:
     """The tensor expanded to the shape of `other`, as a view."""
     return expand(input, tuple(other.shape))
-
-
-# -- parts ----------------------------------------------------------------------------------------------------------
 
 
 def select_rule(op: Op, values: list[Any]) -> Estimate:
@@ -380,9 +297,7 @@ def slice_(input: Array, dim: int = 0, start: int | None = None, end: int | None
     return input[(slice(None),) * dim + (slice(start, end, step), ...)]
 
 
-slice_.vjp(
-    input=lambda g, input_shape, dim, start, end, step: slice_backward(g, input_shape, dim, start, end, step)
-)
+slice_.vjp(input=lambda g, input_shape, dim, start, end, step: slice_backward(g, input_shape, dim, start, end, step))
 
 
 @op(padded_rule, hidden=True)
@@ -422,147 +337,3 @@ def alias_(input: Array) -> Any:
 
 
 alias_.vjp(input=lambda g: g)
-
-
-def as_strided_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of as_strided: every element lies in the input's storage."""
-    array, size, stride, offset = values
-    if len(size) != len(stride):
-        raise errors.bad_argument("mismatch in length of strides and shape")
-    if [each for each in (*size, *stride) if each < 0]:
-        raise errors.bad_argument(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    if offset is None:
-        offset = 0
-    reach = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    memory = arrays.owner(array).size if hasattr(array, "base") else array.size
-    if 0 not in size and (offset < 0 or reach > memory):
-        raise errors.bad_argument(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{array.dtype.itemsize} requiring a storage size of {reach * array.dtype.itemsize} are out of bounds "
-            f"for storage of size {memory * array.dtype.itemsize}"
-        )
-    return viewed([array, size, stride, offset], tuple(size))
-
-
-@op(as_strided_rule, view=True)
-def as_strided(input: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Any:
-    """The input's memory under another size and strides, counted in elements from its first one; a view."""
-    return arrays.as_strided(input, size, stride, storage_offset)
-
-
-as_strided.vjp(
-    input=lambda g, input_shape, input_strides, size, stride, storage_offset: strided_scatter(
-        g, input_shape, input_strides, size, stride, storage_offset
-    )
-)
-
-
-def scatter_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of as_strided's gradient."""
-    return copied(values, tuple(values[1]))
-
-
-@op(scatter_rule, hidden=True, node="AsStridedBackwardBackward0")
-def strided_scatter(grad: Array, shape: Size, strides: Size, size: Size, stride: Size, offset: int) -> Any:
-    """The gradient of as_strided: each element added where it was read from."""
-    memory = xp.zeros(extent(shape, strides, size, stride, offset), grad.dtype)
-    where = element_index(size, stride) + offset
-    arrays.backend_of(memory).add_at(memory, where, grad)
-    return xp.array(arrays.as_strided(memory, shape, strides, 0))
-
-
-strided_scatter.vjp(
-    grad=lambda g, shape, strides, size, stride, offset: strided_gather(g, shape, strides, size, stride, offset)
-)
-
-
-@op(lambda op, values: copied(values, tuple(values[3])), hidden=True, node="AsStridedBackward0")
-def strided_gather(input: Array, shape: Size, strides: Size, size: Size, stride: Size, offset: int) -> Any:
-    """What as_strided reads from a tensor laid out with the given shape and strides."""
-    memory = xp.zeros(extent(shape, strides, size, stride, offset), input.dtype)
-    arrays.as_strided(memory, shape, strides, 0)[...] = input
-    return xp.array(arrays.as_strided(memory, size, stride, offset))
-
-
-strided_gather.vjp(
-    input=lambda g, shape, strides, size, stride, offset: strided_scatter(g, shape, strides, size, stride, offset)
-)
-
-
-def extent(shape: Shape, strides: Shape, size: Shape, stride: Shape, offset: int) -> int:
-    """The elements of memory that two geometries reach."""
-    reach = [
-        1 + start + sum(max(n - 1, 0) * step for n, step in zip(lengths, steps, strict=True))
-        for lengths, steps, start in ((shape, strides, 0), (size, stride, offset))
-    ]
-    return max(reach)
-
-
-def element_index(size: Shape, stride: Shape) -> Any:
-    """The place in memory of each element of a strided tensor."""
-    where = xp.zeros(size, xp.int64)
-    for dim, (length, step) in enumerate(zip(size, stride, strict=True)):
-        where += xp.arange(length).reshape((-1,) + (1,) * (len(size) - dim - 1)) * step
-    return where
-
-
-# -- in-place -------------------------------------------------------------------------------------------------------
-
-
-def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of copy_: the source broadcasts to the destination."""
-    array, source = values[0], values[1]
-    expanded(shape_of(source), array.shape)
-    return Estimate(values, [(array.shape, array.dtype)], None, 0, array.size)
-
-
-@op(overwrite_rule, name="copy_", inplace_only=True, node="torch::autograd::CopyBackwards", checks_cast=False,
-    function=False)
-def copy_(input: Array, src: Array) -> Any:
-    """Overwrite with the values of `src`, broadcast and cast."""
-    return arrays.put(src.real if src.dtype.kind == "c" and input.dtype.kind not in "cb" else src,
-                      arrays.device_of(input))
-
-
-copy_.vjp(input=lambda g: zeros_like(g), src=lambda g: g)
-
-
-def fill_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of fill_ and zero_: the tensor's own shape and dtype."""
-    array = values[0]
-    if len(values) > 1 and not is_number(values[1]) and values[1].ndim:
-        raise errors.shape_mismatch(
-            f"fill_ only supports 0-dimension value tensor but got tensor with {values[1].ndim} dimensions."
-        )
-    if len(values) > 1 and isinstance(values[1], complex) and array.dtype.kind != "c":
-        target = dtypes.BY_NUMPY[array.dtype].cpp_name
-        raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
-    return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size)
-
-
-@op(fill_rule, name="fill_", inplace_only=True, node="FillBackward3", checks_cast=False)
-def fill_tensor(input: Array, value: Array) -> Any:
-    """Overwrite every element with the value of a 0-d tensor."""
-    return value
-
-
-fill_tensor.vjp(input=lambda g: zeros_like(g), value=lambda g: g)  # the edge sums
-
-
-@op(fill_rule, name="fill_", inplace_only=True, node="FillBackward2", checks_cast=False)
-def fill_number(input: Array, value: Number) -> Any:
-    """Overwrite every element with a number."""
-    return arrays.scalar(value, input.dtype)[()]
-
-
-fill_number.vjp(input=lambda g: zeros_like(g))
-
-
-@op(fill_rule, inplace_only=True, checks_cast=False)
-def zero_(input: Array) -> Any:
-    """Overwrite every element with 0."""
-    return input.dtype.type(0)
-
-
-zero_.vjp(input=lambda g: zeros_like(g))
-

@@ -67,9 +67,7 @@ def test_every_call_sets_sci_mode() -> None:
 def test_full_profile_shows_everything() -> None:
     printing.set_printoptions(profile="full")
     text = printing.format_tensor(np.arange(2000), dtype="int64")
-    assert [int(item) for item in text.removeprefix("tensor([").removesuffix("])").split(",")] == list(
-        range(2000)
-    )
+    assert [int(item) for item in text.removeprefix("tensor([").removesuffix("])").split(",")] == list(range(2000))
 
 
 def test_negative_precision_is_refused_when_a_number_needs_it() -> None:
@@ -114,9 +112,7 @@ def test_suffixes(keywords: dict[str, Any], expected: str) -> None:
         ("complex128", "float32", True),
     ],
 )
-def test_complex_counterpart_of_the_default_dtype_is_not_named(
-    dtype: str, default_dtype: str, shown: bool
-) -> None:
+def test_complex_counterpart_of_the_default_dtype_is_not_named(dtype: str, default_dtype: str, shown: bool) -> None:
     text = printing.format_tensor(np.ones(1, dtype), dtype=dtype, default_dtype=default_dtype)
     assert text == f"tensor([1.+0.j]{f', dtype=torch.{dtype}' if shown else ''})"
 
@@ -126,9 +122,7 @@ def test_only_what_is_shown_is_read() -> None:
     array = np.broadcast_to(np.float32(0.5), (10**9, 10**9))
     lines = printing.format_tensor(array, dtype="float32").splitlines()
     row = "[0.5000, 0.5000, 0.5000,  ..., 0.5000, 0.5000, 0.5000]"
-    assert lines[1:] == [f"        {row},"] * 2 + ["        ...,"] + [f"        {row},"] * 2 + [
-        f"        {row}])"
-    ]
+    assert lines[1:] == [f"        {row},"] * 2 + ["        ...,"] + [f"        {row},"] * 2 + [f"        {row}])"]
 
 
 def test_array_that_is_not_contiguous() -> None:

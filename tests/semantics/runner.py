@@ -139,9 +139,7 @@ class Outcome:
 
     def __str__(self) -> str:
         """Return the outcome in the form in which answers stand in item files."""
-        return (
-            self.text if self.error is None else f"raises {type(self.error).__name__}: {self.text}".rstrip()
-        )
+        return self.text if self.error is None else f"raises {type(self.error).__name__}: {self.text}".rstrip()
 
 
 def run(code: str, module: ModuleType | str) -> Outcome:
@@ -323,9 +321,7 @@ def check(items: Sequence[Item], module: str, pending: dict[str, str]) -> int:
         (waiting if item.id in pending else failed).append(item.id)
         mark = f"PENDING ({pending[item.id]})" if item.id in pending else "FAIL"
         print(f"{mark}  {report(item, outcome)}\n")
-    print(
-        f"{len(held)} of {len(items)} items hold in {module}; {len(failed)} fail, {len(waiting)} are pending"
-    )
+    print(f"{len(held)} of {len(items)} items hold in {module}; {len(failed)} fail, {len(waiting)} are pending")
     if awake := [name for name in held if name in pending]:
         print(f"to be taken out of {PENDING.name}, for they hold: {' '.join(awake)}")
     return len(failed)
@@ -333,9 +329,7 @@ def check(items: Sequence[Item], module: str, pending: dict[str, str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the command line; the exit status is 1 if an item that is not pending failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.semantics.runner", description="Run or record items."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.semantics.runner", description="Run or record items.")
     parser.add_argument("only", nargs="*", help="ids or section letters (default: all items)")
     parser.add_argument("--module", help="what to run them against (default: engine; to record: torch)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="fill in the answers an item file lacks")

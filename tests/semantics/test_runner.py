@@ -95,10 +95,7 @@ def test_values(expected: str, good: bool) -> None:
     ],
 )
 def test_errors(expected: str, good: bool) -> None:
-    assert (
-        verdict("torch.fail(torch.error)", expected, fail=fail, error=RuntimeError("size [2] and 0.5\n"))
-        is good
-    )
+    assert verdict("torch.fail(torch.error)", expected, fail=fail, error=RuntimeError("size [2] and 0.5\n")) is good
 
 
 def test_an_error_may_be_of_a_subclass_but_not_of_a_base() -> None:
@@ -106,9 +103,7 @@ def test_an_error_may_be_of_a_subclass_but_not_of_a_base() -> None:
 
     for expected in ("raises GradcheckError: x", "raises RuntimeError: x"):
         assert verdict("torch.fail(torch.error)", expected, fail=fail, error=GradcheckError("x"))
-    assert not verdict(
-        "torch.fail(torch.error)", "raises GradcheckError: x", fail=fail, error=RuntimeError("x")
-    )
+    assert not verdict("torch.fail(torch.error)", "raises GradcheckError: x", fail=fail, error=RuntimeError("x"))
 
 
 @pytest.mark.parametrize(
@@ -227,9 +222,7 @@ def test_process_wide_state_is_put_back(ending: str) -> None:
         set_printoptions=lambda profile: state.update(printing=profile),
         manual_seed=lambda seed: state.update(seed=seed),
     )
-    code = (
-        "torch.set_grad_enabled(False); torch.set_default_dtype(f64); torch.autograd.set_detect_anomaly(True)"
-    )
+    code = "torch.set_grad_enabled(False); torch.set_default_dtype(f64); torch.autograd.set_detect_anomaly(True)"
     run(f"{code}; torch.set_printoptions('full'); {ending}", torch)
     assert state == {"grad": True, "dtype": "float32", "anomaly": False, "printing": "default", "seed": 0}
 
@@ -279,9 +272,7 @@ def test_a_file_is_read_and_written_back() -> None:
     assert render(intro, [one, two]) == FILE
 
 
-@pytest.mark.parametrize(
-    "block", ["### no number\n>>> 1", "### X-1  no code\n1", "### X-1  late code\n... 1"]
-)
+@pytest.mark.parametrize("block", ["### no number\n>>> 1", "### X-1  no code\n1", "### X-1  late code\n... 1"])
 def test_malformed_items_are_refused(block: str) -> None:
     with pytest.raises(ValueError, match="###"):
         parse(block)
@@ -337,9 +328,7 @@ def test_check_counts_failures_and_pending_apart(installed: str, capsys) -> None
     assert "to be taken out of pending.txt, for they hold: X-4" in out
 
 
-def test_the_command_line_chooses_items_and_says_whether_they_hold(
-    installed: str, monkeypatch, capsys
-) -> None:
+def test_the_command_line_chooses_items_and_says_whether_they_hold(installed: str, monkeypatch, capsys) -> None:
     items = [Item("A", 1, "right", "torch.floor(2.5)", "2"), Item("B", 2, "wrong", "torch.floor(2.5)", "3")]
     monkeypatch.setattr(runner, "load", lambda: items)
     assert main(["--module", "no_such_module", "A"]) == 1

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from tests.engine.samples import arithmetic, compare, creation, reduction, unary
+from tests.engine.samples import (
+    arithmetic,
+    compare,
+    conversion,
+    creation,
+    indexing,
+    joining,
+    linalg,
+    nn,
+    reduction,
+    unary,
+    views,
+)
 from tests.engine.samples.base import Sample
+from tests.engine.samples.derived import derived
 
-SAMPLES: list[Sample] = [each for family in (arithmetic, compare, creation, reduction, unary) for each in family.SAMPLES]
+FAMILIES = (arithmetic, compare, conversion, creation, indexing, joining, linalg, nn, reduction, unary, views)
+SAMPLES: list[Sample] = [each for family in FAMILIES for each in family.SAMPLES]
+SAMPLES += derived(SAMPLES)

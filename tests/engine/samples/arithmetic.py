@@ -36,7 +36,9 @@ class Binary:
     numbers: bool = True  # the right side may be a Python number
 
 
-def sides(b: Binary, dtype: str, other: str, a: tuple[int, ...], c: tuple[int, ...], layout: str = "C") -> tuple[In, In]:
+def sides(
+    b: Binary, dtype: str, other: str, a: tuple[int, ...], c: tuple[int, ...], layout: str = "C"
+) -> tuple[In, In]:
     low, high = b.left
     low2, high2 = b.right
     return (
@@ -143,9 +145,7 @@ def divisions() -> list[Sample]:
         ]
     made.append(Sample("div", "none", (a, b), whole_quotient, {"rounding_mode": None}))
     made.append(Sample("div", "none-int64", ints, whole_quotient, {"rounding_mode": None}, "float32", False))
-    made.append(
-        Sample("div", "by-zero", (of([1.0, -1.0, 0.0]), of([0.0, 0.0, 0.0])), np.true_divide, smooth=False)
-    )
+    made.append(Sample("div", "by-zero", (of([1.0, -1.0, 0.0]), of([0.0, 0.0, 0.0])), np.true_divide, smooth=False))
     return made
 
 
@@ -191,7 +191,7 @@ def powers() -> list[Sample]:
         Sample("pow", "int-to-float", (of([1, 4, 9], "int64"), 0.5), power, dtype="float32", differentiable=False),
         Sample("pow", "int-tensors", (i, of([0, 1, 2], "int64")), power, differentiable=False),
         Sample("pow", "complex-squared", (z, 2), power),
-        Sample("pow", "complex-number", (z, 1.5 - 0.5j), power),
+        Sample("pow", "complex-to-complex-number", (z, 1.5 - 0.5j), power),
         Sample("pow", "complex-zeroth", (z, 0), power),
         Sample("pow", "number-to-complex", (1.7, z), power),
         Sample("pow", "complex-base", (1.7 - 0.3j, x), power),
@@ -256,14 +256,24 @@ def small_types() -> list[Sample]:
         Sample("add", "bool", (b, c), np.logical_or, differentiable=False),
         Sample("add", "bool-number", (b, 1), lambda a, n: a.astype(np.int64) + n, differentiable=False),
         Sample("add", "bool-true", (b, True), lambda a, n: a | n, differentiable=False),
-        Sample("add", "uint8-wraps", (u, v), lambda a, b: (a.astype(int) + b) % 256, dtype="uint8", differentiable=False),
-        Sample("add", "uint8-number", (u, 300), lambda a, n: (a.astype(int) + n) % 256, dtype="uint8",
-               differentiable=False),
+        Sample(
+            "add", "uint8-wraps", (u, v), lambda a, b: (a.astype(int) + b) % 256, dtype="uint8", differentiable=False
+        ),
+        Sample(
+            "add", "uint8-number", (u, 300), lambda a, n: (a.astype(int) + n) % 256, dtype="uint8", differentiable=False
+        ),
         Sample("mul", "bool", (b, c), np.logical_and, differentiable=False),
         Sample("mul", "bool-float", (b, tensor(3, seed=1)), np.multiply),
-        Sample("mul", "int-with-complex", (of([1, 2], "int64"), tensor(2, dtype="complex64", seed=2)), np.multiply,
-               dtype="complex64"),
-        Sample("sub", "uint8-wraps", (v, u), lambda a, b: (a.astype(int) - b) % 256, dtype="uint8", differentiable=False),
+        Sample(
+            "mul",
+            "int-with-complex",
+            (of([1, 2], "int64"), tensor(2, dtype="complex64", seed=2)),
+            np.multiply,
+            dtype="complex64",
+        ),
+        Sample(
+            "sub", "uint8-wraps", (v, u), lambda a, b: (a.astype(int) - b) % 256, dtype="uint8", differentiable=False
+        ),
         Sample("div", "bool", (b, of([2, 4, 5], "int32")), np.true_divide, dtype="float32", differentiable=False),
     ]
     for dtype in ("float16", "bfloat16"):
@@ -272,10 +282,20 @@ def small_types() -> list[Sample]:
             Sample(op, dtype, (x, y), halves(reference), dtype=dtype)
             for op, reference in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("div", np.divide))
         ]
-        made.append(Sample("add", f"{dtype}-with-float", (x, tensor(4, dtype="float32", seed=3)), halves(np.add),
-                           dtype="float32"))
-    made.append(Sample("add", "halves", (tensor(3, dtype="float16"), tensor(3, dtype="bfloat16", seed=4)),
-                       halves(np.add), dtype="float32"))
+        made.append(
+            Sample(
+                "add", f"{dtype}-with-float", (x, tensor(4, dtype="float32", seed=3)), halves(np.add), dtype="float32"
+            )
+        )
+    made.append(
+        Sample(
+            "add",
+            "halves",
+            (tensor(3, dtype="float16"), tensor(3, dtype="bfloat16", seed=4)),
+            halves(np.add),
+            dtype="float32",
+        )
+    )
     return made
 
 

@@ -167,18 +167,43 @@ SQUARE_WHOLE = [
     Sample("sgn", "complex-zero", (of([0j, 1 + 2j], "complex128"),), sgn, smooth=False),
     Sample("abs", "complex-zero", (of([0j, 3 - 4j], "complex128"),), np.abs, smooth=False),
     Sample("relu", "zero", (of([0.0, -0.0, 1.0]),), lambda x: np.where(x > 0, x, 0), smooth=False),
-    Sample("neg", "uint8-wraps", (of([0, 1, 255], "uint8"),), lambda x: (256 - x.astype(int)) % 256, dtype="uint8",
-           differentiable=False),
-    Sample("abs", "int8-lowest", (of([-128, 127], "int8"),), lambda x: np.array([-128, 127]), dtype="int8",
-           differentiable=False),
-    Sample("sigmoid", "far", (of([-800.0, 800.0, -30.0]),), lambda x: [[0.0, 1.0, 9.357622968839299e-14]], dtype="float64"),
+    Sample(
+        "neg",
+        "uint8-wraps",
+        (of([0, 1, 255], "uint8"),),
+        lambda x: (256 - x.astype(int)) % 256,
+        dtype="uint8",
+        differentiable=False,
+    ),
+    Sample(
+        "abs",
+        "int8-lowest",
+        (of([-128, 127], "int8"),),
+        lambda x: np.array([-128, 127]),
+        dtype="int8",
+        differentiable=False,
+    ),
+    Sample(
+        "sigmoid", "far", (of([-800.0, 800.0, -30.0]),), lambda x: [[0.0, 1.0, 9.357622968839299e-14]], dtype="float64"
+    ),
     Sample("exp", "overflow", (of([800.0, -800.0]),), lambda x: [[np.inf, 0.0]], dtype="float64", smooth=False),
     Sample("log1p", "tiny", (of([1e-18, -1e-18]),), lambda x: x, smooth=False),
     Sample("expm1", "tiny", (of([1e-18, -1e-18]),), lambda x: x, smooth=False),
-    Sample("log", "float32-tiny", (of([1e-40], "float32"),), lambda x: np.log(x.astype(np.float64)), dtype="float32",
-           smooth=False),
-    Sample("round", "halves", (of([0.5, 1.5, 2.5, -0.5, -1.5]),), lambda x: np.array([0.0, 2.0, 2.0, -0.0, -2.0]),
-           smooth=False),
+    Sample(
+        "log",
+        "float32-tiny",
+        (of([1e-40], "float32"),),
+        lambda x: np.log(x.astype(np.float64)),
+        dtype="float32",
+        smooth=False,
+    ),
+    Sample(
+        "round",
+        "halves",
+        (of([0.5, 1.5, 2.5, -0.5, -1.5]),),
+        lambda x: np.array([0.0, 2.0, 2.0, -0.0, -2.0]),
+        smooth=False,
+    ),
 ]
 
 SAMPLES = [each for f in FUNCTIONS for each in samples_of(f)] + at_odd_values() + SQUARE_WHOLE

@@ -1,0 +1,268 @@
+"""Bytes to values and back: the only file of the service that knows arrays.
+
+Reading is strict (`true` is no number, `"1"` is none) and checked before anything large is made. Writing loses nothing:
+every float32, float64 and int64 reads back as it was, and what JSON has no number for goes as the strings of
+`NON_FINITE`. Neither loops over elements in Python while all of them are finite.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+
+from app.problems import Problem
+from engine import arrays, construct, dtypes
+from engine.devices import Device
+from engine.dtypes import DType
+
+Array = np.ndarray[Any, Any]
+
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+MAX_LISTS = 2**21  # a list takes 28 times the memory of its two bytes of JSON
+MAX_DIMS = 64  # NumPy's
+INT64 = range(-(2**63), 2**63)
+
+# Bytes with every digit as 0, the decimal point as it is and everything else as a space: in them this is
+# the beginning of a number whose whole part might not fit int64.
+_FOLDED = bytes(ord("0") if chr(each) in "0123456789" else each if chr(each) == "." else 32 for each in range(256))
+_MANY_DIGITS = b" " + b"0" * 19
+_SUSPECT = re.compile(rb"[\s,:\[](-?(?:\d{20,}|9[2-9]\d{17}))(?![\d.eE])")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKET = bytes(each for each in range(256) if chr(each) not in '[]{}"')
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def loads(body: bytes, depth: int) -> Any:
+    """The value of a JSON text.
+
+    Raises Problem `not_json`, `too_large` for nesting beyond `depth` or too many lists (before parsing), and
+    `bad_argument` for an integer beyond int64, which the parser would have made a float.
+    """
+    _check_nesting(body, depth)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
+    suspect = _MANY_DIGITS in body.translate(_FOLDED) and _is_beyond_int64(body)
+    if suspect and _is_beyond_int64(_STRING.sub(b'""', body)):
+        raise Problem("bad_argument", "Overflow when unpacking long long: an integer is beyond int64")
+    return value
+
+
+def _check_nesting(body: bytes, depth: int) -> None:
+    opened = body.count(b"[") + body.count(b"{")
+    if opened <= depth:
+        return
+    if opened > MAX_LISTS:
+        raise Problem("too_large", f"the body has {opened} lists and objects, over the limit of {MAX_LISTS}")
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = body.translate(None, _NO_BRACKET)
+    if b'"' in brackets:
+        brackets = b"".join(brackets.split(b'"')[::2])
+    codes = np.frombuffer(brackets, np.uint8)
+    steps = np.where((codes == ord("[")) | (codes == ord("{")), np.int32(1), np.int32(-1))
+    if np.cumsum(steps, dtype=np.int32).max(initial=0) > depth:
+        raise Problem("too_large", f"the body is nested deeper than {depth}")
+
+
+def _is_beyond_int64(text: bytes) -> bool:
+    found = (each[1] for each in _SUSPECT.finditer(text))
+    return any(len(token.lstrip(b"-")) > 19 or int(token) not in INT64 for token in found)
+
+
+def array_of_numbers(
+    data: Any, dtype: DType | None, shape: tuple[int, ...] | None, default: DType, floating: bool = False
+) -> Array:
+    """A new array of a number or nested lists of numbers, as `torch.tensor` makes it.
+
+    `dtype` None infers one (`floating`: `default` for integers too). With `shape` any nesting of that many numbers
+    will do. A complex value is a pair. Raises Problem or what `torch.tensor` raises.
+    """
+    found, flat = _flattened(data, any_nesting=shape is not None)
+    kinds = set(map(type, flat))
+    if str in kinds:
+        flat = [_finite_or_not(each) for each in flat]
+        kinds = {float, *kinds} - {str}
+    _check_numbers(kinds)
+    if dtype is None:
+        inexact = float in kinds or not kinds
+        dtype = default if inexact or floating else dtypes.int64 if int in kinds else dtypes.bool_
+    if dtype.is_complex:
+        return _pairs(flat, found, shape, dtype)
+    final = found if shape is None else shape
+    _check_count(len(flat), final)
+    return _cast(_packed(flat, kinds, dtype), dtype).reshape(final)
+
+
+def _flattened(data: Any, any_nesting: bool) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of nested lists and their leaves, row-major; with `any_nesting` lists may be ragged."""
+    shape: list[int] = []
+    level: list[Any] = [data]
+    while level and list in set(map(type, level)):
+        if set(map(type, level)) != {list} or len(set(map(len, level))) != 1:
+            if any_nesting:
+                return (), _leaves(data)
+            construct.tensor(data)  # raises torch's own error
+            raise Problem("bad_argument", "the lists are of unequal lengths")
+        shape.append(len(level[0]))
+        level = list(chain.from_iterable(level))
+    if len(shape) > MAX_DIMS:
+        raise Problem("bad_argument", f"a tensor has at most {MAX_DIMS} dimensions, not {len(shape)}")
+    return tuple(shape), level
+
+
+def _leaves(data: list[Any]) -> list[Any]:
+    """What is not a list in ragged lists, in order."""
+    leaves: list[Any] = []
+    stack = [iter(data)]
+    while stack:
+        for each in stack[-1]:
+            if type(each) is list:
+                stack.append(iter(each))
+                break
+            leaves.append(each)
+        else:
+            stack.pop()
+    return leaves
+
+
+def _finite_or_not(value: Any) -> Any:
+    if type(value) is not str:
+        return value
+    if value not in NON_FINITE:
+        raise Problem("bad_argument", 'new(): invalid data type \'str\' (but for "NaN", "Infinity" and "-Infinity")')
+    return NON_FINITE[value]
+
+
+def _check_numbers(kinds: set[type]) -> None:
+    for kind in kinds - {int, float, bool}:
+        raise Problem("bad_argument", f"Could not infer dtype of {kind.__name__}")
+
+
+def _check_count(count: int, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) != count:
+        raise Problem("shape_mismatch", f"shape '{list(shape)}' is invalid for input of size {count}")
+
+
+def _packed(flat: list[Any], kinds: set[type], dtype: DType) -> Array:
+    """The numbers in the widest NumPy type of their kind; all of them are read in C."""
+    if float in kinds or dtype.differentiable:
+        return np.fromiter(flat, np.float64, len(flat))
+    return np.fromiter(flat, np.int64 if int in kinds else np.bool_, len(flat))
+
+
+def _cast(array: Array, dtype: DType) -> Array:
+    """Numbers as the dtype; those that an integer dtype cannot hold are refused, as `torch.tensor` does."""
+    if array.dtype == dtype.numpy:
+        return array
+    if dtype.category == dtypes.INTEGRAL and array.dtype != np.bool_:
+        bounds = np.iinfo(dtype.numpy)
+        low = int(bounds.min)
+        if array.dtype == np.int64 and not dtype.is_signed:
+            low = -int(bounds.max)  # negative integers wrap around
+        # Compared as the array's own type, where int64's maximum as a float is 2^63: that one is out too.
+        over = array >= 2.0**63 if array.dtype == np.float64 and dtype is dtypes.int64 else array > int(bounds.max)
+        if not (array >= low).all() or over.any():
+            raise Problem("bad_argument", f"value cannot be converted to type {dtype.name} without overflow")
+    return array.astype(dtype.numpy, copy=False)
+
+
+def _pairs(flat: list[Any], found: tuple[int, ...], shape: tuple[int, ...] | None, dtype: DType) -> Array:
+    """Complex numbers from pairs; a lone number, or as many numbers as the shape has elements, are real."""
+    parts = np.fromiter(flat, np.float64, len(flat))
+    if found == () or (shape is not None and len(flat) == math.prod(shape)):
+        _check_count(len(flat), found if shape is None else shape)
+        return parts.astype(dtype.numpy).reshape(found if shape is None else shape)
+    if shape is None:
+        if found[-1] != 2 and flat:
+            raise Problem("shape_mismatch", f"a complex value is a pair [re, im], not a list of length {found[-1]}")
+        shape = found[:-1] if found[-1] == 2 else found
+    _check_count(len(flat), (*shape, 2) if flat else shape)
+    return parts.view(np.complex128).astype(dtype.numpy, copy=False).reshape(shape)
+
+
+def array_of_base64(text: str, dtype: DType, shape: tuple[int, ...]) -> Array:
+    """A new array of little-endian, row-major bytes in base64.
+
+    Raises Problem if they are not base64, or not as many as the shape takes.
+    """
+    try:
+        raw = binascii.a2b_base64(text.encode(), strict_mode=True)
+    except ValueError:
+        raise Problem("bad_argument", "b64 is not valid base64") from None
+    wanted = math.prod(shape) * dtype.itemsize
+    if len(raw) != wanted:
+        raise Problem("shape_mismatch", f"b64 has {len(raw)} bytes; {list(shape)} of {dtype.name} takes {wanted}")
+    stored = np.uint8 if dtype is dtypes.bool_ else dtype.numpy.newbyteorder("<")
+    return np.frombuffer(raw, stored).astype(dtype.numpy).reshape(shape)
+
+
+def number(value: Any) -> complex | None:
+    """A JSON number, boolean, non-finite string or `{"complex": [re, im]}` as a Python number, else None."""
+    if type(value) is str:
+        return NON_FINITE.get(value)
+    if type(value) in (bool, int, float):
+        return value  # type: ignore[no-any-return]
+    if type(value) is dict and value.keys() == {"complex"}:
+        pair = value["complex"]
+        parts = [number(each) for each in pair] if type(pair) is list and len(pair) == 2 else []
+        if parts and all(type(each) in (int, float) for each in parts):
+            return complex(*parts)  # type: ignore[arg-type]  # two real numbers
+    return None
+
+
+# -- writing --------------------------------------------------------------------------------------------------------
+
+
+def dumps(value: Any) -> bytes:
+    """The JSON text of an answer, in which `values` stand for arrays."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def values(array: Any) -> Any:
+    """The values of an array, on whatever device, as `dumps` takes them: nested lists, or one for shape []."""
+    host = arrays.to_host(array)
+    shape = host.shape
+    if host.dtype in dtypes.HALF_TYPES:
+        host = host.astype(np.float64)  # which has exact digits for them
+    if not host.flags.c_contiguous:
+        host = np.ascontiguousarray(host)
+    if host.dtype.kind == "c":
+        host = host.reshape(-1).view(dtypes.of(host).to_real().numpy).reshape((*shape, 2))
+    finite = host.dtype.kind != "f" or bool(np.isfinite(host).all())
+    if not finite:
+        return _with_non_finite(host)
+    return host if host.ndim else orjson.Fragment(dumps(host.reshape(1))[1:-1])
+
+
+def _with_non_finite(host: Array) -> Any:
+    """The text with a name in each place where the writer put null."""
+    flat = host.reshape(-1)
+    odd = flat[~np.isfinite(flat)].tolist()
+    names = [b'"NaN"' if each != each else b'"Infinity"' if each > 0 else b'"-Infinity"' for each in odd]
+    parts = dumps(host if host.ndim else flat).split(b"null")
+    text = b"".join(chain.from_iterable(zip(parts, names, strict=False))) + parts[-1]
+    return orjson.Fragment(text if host.ndim else text[1:-1])
+
+
+def plain(value: Any) -> Any:
+    """A Python value that an op answered with, as JSON has it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, complex):
+        return [plain(value.real), plain(value.imag)]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(each) for each in value]
+    if isinstance(value, DType):
+        return value.name
+    return str(value) if isinstance(value, Device) else value

@@ -1,0 +1,343 @@
+"""Arguments of a step: from JSON to what an op takes.
+
+The parameter's kind decides what a value means: a string is a tensor's name only where PyTorch takes a tensor, else a
+dtype, a device or a text. Python numbers go to ops as they are, with PyTorch's weak promotion.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app import codec
+from app.problems import Problem
+from app.session.indexing import index_of
+from app.session.literals import make_tensor
+from app.session.names import SHOWN, Names
+from engine import dtypes
+from engine.devices import Device
+from engine.kinds import Kind
+from engine.op import REQUIRED, Function, Op
+from engine.tensor import Tensor
+
+_PREFIX = "torch."
+
+
+class Extra(enum.Enum):
+    """Kinds of parameters that only the service's own steps have; the value is the type's name in messages."""
+
+    ROOTS = "tensor or list of tensors"
+    RAW = "tensor or literal"
+    NAME = "name"
+    NAMES = "list of names"
+
+
+class Mismatch(Exception):
+    """A value that a parameter does not take; carries the better Problem, where there is one, such as an unknown name."""
+
+    def __init__(self, text: str, problem: Problem | None = None) -> None:
+        super().__init__(text)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a step, as the wire has it."""
+
+    name: str
+    kind: Kind | Extra
+    default: Any = REQUIRED
+    optional: bool = False
+    keyword_only: bool = False
+
+
+@dataclass(slots=True)
+class Scope:
+    """What the arguments of one step may name, and what they have named so far."""
+
+    names: Names
+    addressed: dict[int, str] = field(default_factory=dict)  # by id of the tensor; the names keep the tensors alive
+    literals: dict[int, Tensor] = field(default_factory=dict)  # by id of the JSON: overloads are tried in turn
+
+    def named(self, text: str) -> Tensor:
+        """The tensor of `x` or `x.grad`.
+
+        Raises Problem `unknown_tensor` or `no_grad`.
+        """
+        tensor = self.names.resolve(text)
+        self.addressed.setdefault(id(tensor), text)
+        return tensor
+
+    def constant(self, value: Any) -> Tensor:
+        """The tensor of a list or literal."""
+        made = self.literals.get(id(value))
+        if made is None:
+            made = self.literals[id(value)] = make_tensor(value)
+        return made
+
+
+def parameters_of(op: Op) -> list[Parameter]:
+    """The parameters of an op on the wire: generators are not offered, and what torch calls `self` is `input`."""
+    return [
+        Parameter("input" if each.name == "self" else each.name, each.kind, each.default, each.optional, each.keyword_only)
+        for each in op.params
+        if each.kind is not Kind.GENERATOR
+    ]
+
+
+# -- one value ------------------------------------------------------------------------------------------------------
+
+
+def convert(kind: Kind | Extra, value: Any, scope: Scope, weak: bool) -> Any:
+    """The value as its kind of parameter takes it; with `weak` a number may stand for a tensor.
+
+    Raises Mismatch, or Problem where the value is of the right kind but wrong.
+    """
+    return _CONVERT[kind](value, scope, weak)
+
+
+def _tensor(value: Any, scope: Scope, weak: bool) -> Any:
+    number = codec.number(value)
+    if number is not None:
+        if weak:
+            return number
+    elif type(value) is str:
+        try:
+            return scope.named(value)
+        except Problem as problem:
+            raise Mismatch(problem.detail, problem) from None
+    elif type(value) in (list, dict):
+        try:
+            return scope.constant(value)
+        except Problem as problem:
+            raise Mismatch(problem.detail, problem) from None
+    raise Mismatch("")
+
+
+def _operand(value: Any, scope: Scope, weak: bool) -> Any:
+    return _tensor(value, scope, True)
+
+
+def _solid(value: Any, scope: Scope, weak: bool) -> Tensor:
+    """A tensor in any case: a number is one of no dimensions."""
+    made: Tensor = _tensor(value, scope, False) if codec.number(value) is None else make_tensor(value)
+    return made
+
+
+def _tensors(value: Any, scope: Scope, weak: bool) -> list[Tensor]:
+    if type(value) is not list:
+        raise Mismatch("")
+    return [_solid(each, scope, weak) for each in value]
+
+
+def _roots(value: Any, scope: Scope, weak: bool) -> list[Tensor]:
+    return [_solid(each, scope, weak) for each in (value if type(value) is list else [value])]
+
+
+def _number(value: Any, scope: Scope, weak: bool) -> complex:
+    number = codec.number(value)
+    if number is None:
+        raise Mismatch("")
+    return number
+
+
+def _float(value: Any, scope: Scope, weak: bool) -> float:
+    number = codec.number(value)
+    if type(number) not in (int, float):
+        raise Mismatch("")
+    return float(number)  # type: ignore[arg-type]  # checked in the line before
+
+
+def _exactly(*types: type) -> Callable[[Any, Scope, bool], Any]:
+    def same(value: Any, scope: Scope, weak: bool) -> Any:
+        if type(value) not in types:
+            raise Mismatch("")
+        return value
+
+    return same
+
+
+def _text(value: Any, scope: Scope, weak: bool) -> str:
+    if type(value) is not str:
+        raise Mismatch("")
+    return value.removeprefix(_PREFIX)
+
+
+def _ints(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
+    values = value if type(value) is list else [value]
+    if any(type(each) is not int for each in values):
+        raise Mismatch("")
+    return tuple(values)
+
+
+def _dtype(value: Any, scope: Scope, weak: bool) -> dtypes.DType:
+    known = dtypes.parse(value) if type(value) is str else None
+    if known is None:
+        raise Mismatch("")
+    return known
+
+
+def _device(value: Any, scope: Scope, weak: bool) -> Device:
+    if type(value) is not str:
+        raise Mismatch("")
+    try:
+        return Device(value)
+    except RuntimeError as error:
+        raise Mismatch(str(error)) from None
+
+
+def _index(value: Any, scope: Scope, weak: bool) -> tuple[Any, ...]:
+    return index_of(value, scope.named)
+
+
+def _names(value: Any, scope: Scope, weak: bool) -> list[str]:
+    if type(value) is not list or any(type(each) is not str for each in value):
+        raise Mismatch("")
+    return value
+
+
+def _as_it_is(value: Any, scope: Scope, weak: bool) -> Any:
+    return value
+
+
+_CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
+    Kind.TENSOR: _tensor,
+    Kind.OPERAND: _operand,
+    Kind.TENSORS: _tensors,
+    Kind.NUMBER: _number,
+    Kind.INT: _exactly(int),
+    Kind.FLOAT: _float,
+    Kind.BOOL: _exactly(bool),
+    Kind.STR: _text,
+    Kind.DIMS: _ints,
+    Kind.SIZE: _ints,
+    Kind.DTYPE: _dtype,
+    Kind.DEVICE: _device,
+    Kind.INDEX: _index,
+    Kind.DATA: _as_it_is,
+    Extra.ROOTS: _roots,
+    Extra.RAW: _as_it_is,
+    Extra.NAME: _exactly(str),
+    Extra.NAMES: _names,
+}
+
+
+# -- all of a step --------------------------------------------------------------------------------------------------
+
+
+def bind(
+    name: str, parameters: Sequence[Parameter], args: list[Any], fields: Mapping[str, Any], scope: Scope, weak: bool
+) -> list[Any]:
+    """The arguments in the order of the parameters, converted.
+
+    Raises Mismatch with torch's text.
+    """
+    args = _gathered(parameters, args)
+    most = sum(not each.keyword_only for each in parameters)
+    if len(args) > most:
+        raise Mismatch(f"{name}() takes {most} positional arguments but {len(args)} were given")
+    unknown = fields.keys() - {each.name for each in parameters}
+    if unknown:
+        raise Mismatch(f"{name}() got an unexpected keyword argument '{min(unknown)[:SHOWN]}'")
+    values = []
+    for at, parameter in enumerate(parameters):
+        if at < len(args):
+            if parameter.name in fields:
+                raise Mismatch(f"{name}() got multiple values for argument '{parameter.name}'")
+            value = args[at]
+        elif parameter.name in fields:
+            value = fields[parameter.name]
+        elif parameter.default is REQUIRED:
+            raise Mismatch(f'{name}() missing 1 required positional arguments: "{parameter.name}"')
+        else:
+            values.append(parameter.default)
+            continue
+        values.append(_converted(name, parameter, at, value, scope, weak))
+    return values
+
+
+def _converted(name: str, parameter: Parameter, at: int, value: Any, scope: Scope, weak: bool) -> Any:
+    if value is None and parameter.optional:
+        return None
+    try:
+        return convert(parameter.kind, value, scope, weak)
+    except Mismatch as mismatch:
+        if str(mismatch):
+            raise
+        place = "" if parameter.keyword_only else f" (position {at + 1})"
+        wanted = parameter.kind.value.strip()
+        text = f"{name}(): argument '{parameter.name}'{place} must be {wanted}, not {type(value).__name__}"
+        raise Mismatch(text) from None
+
+
+def _gathered(parameters: Sequence[Parameter], args: list[Any]) -> list[Any]:
+    """`x.view(2, 3)` means `x.view((2, 3))`, and `einsum(e, a, b)` means `einsum(e, [a, b])`."""
+    positional = [each for each in parameters if not each.keyword_only]
+    for at, parameter in enumerate(positional[: len(args)]):
+        if parameter.kind is Kind.SIZE and all(type(each) is int for each in args[at:]):
+            return [*args[:at], args[at:]]
+        last = at + 1 == len(positional)
+        if parameter.kind is Kind.TENSORS and last and (len(args) > at + 1 or type(args[at]) is not list):
+            return [*args[:at], args[at:]]
+    return args
+
+
+def bind_op(function: Function, args: list[Any], fields: Mapping[str, Any], scope: Scope) -> tuple[Op, list[Any]]:
+    """The first overload that takes the arguments, and they in the order of its parameters.
+
+    Numbers stand for tensors only where no overload takes them as numbers. Raises Problem `bad_argument`, or
+    `unknown_tensor` where a name is the reason.
+    """
+    refusals: list[Mismatch] = []
+    for weak in (False, True):
+        for op in function.ops:
+            try:
+                values = bind(op.name, parameters_of(op), args, fields, scope, weak)
+            except Mismatch as mismatch:
+                refusals.append(mismatch)
+                continue
+            if len(values) < len(op.params):
+                values = _with_generator(op, values)
+            return op, _settled(op, values) if weak else values
+    raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
+
+
+def _with_generator(op: Op, values: list[Any]) -> list[Any]:
+    given = iter(values)
+    return [None if each.kind is Kind.GENERATOR else next(given) for each in op.params]
+
+
+def _settled(op: Op, values: list[Any]) -> list[Any]:
+    """Numbers in the places of tensors: kept where the op's rule takes them, else 0-d tensors."""
+    raw = [getattr(each, "_array", each) for each in values]
+    try:
+        if not op.composite:
+            op.rule(op, [[each._array for each in value] if type(value) is list else value for value in raw])
+            return values
+    except Exception as error:
+        if hasattr(error, "code"):
+            raise
+    return [
+        make_tensor(value) if at in op.tensor_at and isinstance(value, (bool, int, float, complex)) else value
+        for at, value in enumerate(values)
+    ]
+
+
+def _refusal(
+    function: Function, args: list[Any], fields: Mapping[str, Any], scope: Scope, refusals: list[Mismatch]
+) -> Problem:
+    for mismatch in refusals:
+        if mismatch.problem is not None:
+            return mismatch.problem
+    known = {each.name for op in function.ops for each in parameters_of(op)}
+    unknown = [{"field": name[:SHOWN], "message": "unknown field"} for name in fields if name not in known]
+    if len(function.ops) == 1 or unknown:
+        return Problem("bad_argument", str(refusals[0]), errors=unknown or None)
+    return Problem("bad_argument", str(function.refuse(_seen(args, scope), dict(zip(fields, _seen(list(fields.values()), scope), strict=True)))))
+
+
+def _seen(values: list[Any], scope: Scope) -> list[Any]:
+    """Names as the tensors they stand for, so that the refusal says `Tensor` and not `str`."""
+    return [scope.names.get(each) or each if type(each) is str else each for each in values]

@@ -1,0 +1,57 @@
+"""How the ops' functions become methods, properties and operators of `Tensor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine.op import Function, Op, bind
+from engine.tensor import Tensor
+
+
+def install(functions: dict[str, Function], fast: Callable[..., Any], fast_operator: Callable[..., Any]) -> None:
+    """Put the ops' methods, properties and operators on `Tensor`.
+
+    `fast` and `fast_operator` give a shorter way for a function, or None.
+    """
+    for name, function in functions.items():
+        if "." in name:
+            continue
+        if any(op.method for op in function.ops) and name not in Tensor.__dict__:
+            door = fast(function) or method_door(function)
+            setattr(Tensor, name, property(door) if function.ops[0].prop else door)
+        for operator in {each for op in function.ops for each in op.operators}:
+            slow = operator_door(function)
+            setattr(Tensor, operator, fast_operator(function, slow) or slow)
+
+
+def method_door(function: Function) -> Any:
+    """A plain function, so that Python binds it as a method."""
+    only = function.ops[0]
+
+    def single(*args: Any, **kwargs: Any) -> Any:
+        return Op.door(only, bind(only, args, kwargs))
+
+    def overloaded(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    door = single if len(function.ops) == 1 else overloaded
+
+    door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
+    door.__doc__ = function.ops[0].doc
+    return door
+
+
+def operator_door(function: Function) -> Any:
+    """A function for an operator: operands it does not take are left to Python, and so to the other side."""
+
+    def door(self: Any, *others: Any) -> Any:
+        if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
+            return NotImplemented
+        return function(self, *others)
+
+    door.__name__ = door.__qualname__ = function.name
+    door.__doc__ = function.ops[0].doc
+    return door

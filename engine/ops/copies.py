@@ -1,0 +1,153 @@
+"""Ops that copy values as they are: clones, other dtypes, other devices, and overwriting in place."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, DeviceLike, Dtype, Number, Size
+from engine.op import Op, op
+from engine.ops.creation import zeros_like
+from engine.rules import Shape, is_number, same_as_input, shape_of
+from engine.shapes import expanded
+
+
+def copied(values: list[Any], shape: Shape, dtype: Any = None) -> Estimate:
+    """The estimate of a copy."""
+    return Estimate(values, [(shape, dtype or values[0].dtype)], None, 0, math.prod(shape))
+
+
+def formatted(op: Op, values: list[Any]) -> Estimate:
+    """The rule of copies that choose their layout."""
+    name = values[op.index["memory_format"]]
+    if name is not None and name.removeprefix("torch.") not in ("contiguous_format", "preserve_format"):
+        raise errors.bad_argument(f"unsupported memory format option {name!s:.64}")
+    return same_as_input(op, values)
+
+
+@op(formatted)
+def clone(input: Array, *, memory_format: str | None = None) -> Any:
+    """A copy that gradients flow through; `memory_format="contiguous_format"` makes it row-major."""
+    return xp.array(input, order="C" if memory_format is not None and "contiguous" in memory_format else "K")
+
+
+clone.vjp(input=lambda g: g)
+
+
+@op(same_as_input, hidden=True, node="CloneBackward0")
+def contiguous_copy(input: Array) -> Any:
+    """A row-major copy."""
+    return xp.array(input, order="C")
+
+
+contiguous_copy.vjp(input=lambda g: g)
+
+
+@op(formatted, composite=True)
+def contiguous(input: Array, memory_format: str | None = None) -> Any:
+    """The tensor itself if it lies in row-major order, else a copy that does."""
+    return input if input.is_contiguous() else contiguous_copy(input)
+
+
+@op(same_as_input, hidden=True, node="CloneBackward0")
+def lay_out(input: Array, strides: Size) -> Any:
+    """A copy with the given strides in memory, in elements."""
+    return arrays.laid_out(input, strides)
+
+
+lay_out.vjp(input=lambda g: g)
+
+
+@op(same_as_input, hidden=True, node="torch::autograd::CopyBackwards")
+def grad_copy(input: Array) -> Any:
+    """The copy that a first recorded gradient is kept as."""
+    return xp.array(input, order="C")
+
+
+grad_copy.vjp(input=lambda g: g)
+
+
+def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a copy to another dtype."""
+    dtype = values[1]
+    return copied(values, values[0].shape, values[0].dtype if dtype is None else dtype.numpy)
+
+
+@op(to_copy_rule, hidden=True, node="ToCopyBackward0")
+def to_copy(input: Array, dtype: Dtype, device: DeviceLike | None) -> Any:
+    """A copy in another dtype or on another device."""
+    if dtype is not None:
+        source = input.real if input.dtype.kind == "c" and dtype.numpy.kind not in "cb" else input
+        input = source.astype(dtype.numpy)
+    return input if device is None else arrays.put(input, device)
+
+
+to_copy.vjp(input=lambda g: g)
+
+
+def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of copy_: the source broadcasts to the destination."""
+    array, source = values[0], values[1]
+    expanded(shape_of(source), array.shape)
+    return Estimate(values, [(array.shape, array.dtype)], None, 0, array.size)
+
+
+@op(
+    overwrite_rule,
+    name="copy_",
+    inplace_only=True,
+    node="torch::autograd::CopyBackwards",
+    checks_cast=False,
+    function=False,
+)
+def copy_(input: Array, src: Array) -> Any:
+    """Overwrite with the values of `src`, broadcast and cast."""
+    return arrays.put(
+        src.real if src.dtype.kind == "c" and input.dtype.kind not in "cb" else src, arrays.device_of(input)
+    )
+
+
+copy_.vjp(input=lambda g: zeros_like(g), src=lambda g: g)
+
+
+def fill_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of fill_ and zero_: the tensor's own shape and dtype."""
+    array = values[0]
+    if len(values) > 1 and not is_number(values[1]) and values[1].ndim:
+        raise errors.shape_mismatch(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {values[1].ndim} dimensions."
+        )
+    if len(values) > 1 and isinstance(values[1], complex) and array.dtype.kind != "c":
+        target = dtypes.BY_NUMPY[array.dtype].cpp_name
+        raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
+    return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size)
+
+
+@op(fill_rule, name="fill_", inplace_only=True, node="FillBackward3", checks_cast=False)
+def fill_tensor(input: Array, value: Array) -> Any:
+    """Overwrite every element with the value of a 0-d tensor."""
+    return value
+
+
+fill_tensor.vjp(input=lambda g: zeros_like(g), value=lambda g: g)  # the edge sums
+
+
+@op(fill_rule, name="fill_", inplace_only=True, node="FillBackward2", checks_cast=False)
+def fill_number(input: Array, value: Number) -> Any:
+    """Overwrite every element with a number."""
+    return arrays.scalar(value, input.dtype)[()]
+
+
+fill_number.vjp(input=lambda g: zeros_like(g))
+
+
+@op(fill_rule, inplace_only=True, checks_cast=False)
+def zero_(input: Array) -> Any:
+    """Overwrite every element with 0."""
+    return input.dtype.type(0)
+
+
+zero_.vjp(input=lambda g: zeros_like(g))

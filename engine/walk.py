@@ -1,0 +1,312 @@
+"""One backward pass: a walk over the graph in the order torch runs it, without recursion.
+
+Nodes run by falling sequence number: a node's inputs were made before it, so every gradient is complete when its node
+runs. An AccumulateGrad runs as soon as its last use has. Gradients are bare arrays unless a graph is recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from engine import arrays, dtypes, errors
+from engine.graph import AccumulateGrad, Edge, Node
+from engine.modes import state
+from engine.ops.copies import grad_copy
+from engine.tensor import Tensor, wrap
+
+_by_sequence = attrgetter("sequence")
+
+
+class Walk:
+    """One backward pass."""
+
+    __slots__ = ("captured", "grads", "keep", "pending", "reachable", "record", "targets")
+
+    def __init__(self, record: bool, keep: bool, targets: set[tuple[Node, int]] | None) -> None:
+        self.record = record
+        self.keep = keep
+        self.targets = targets
+        self.captured: dict[tuple[Node, int], Any] = {}
+        self.grads: dict[Node, Any] = {}
+        self.pending: dict[Node, int] = {}
+
+    def captured_tensor(self, edge: Edge | None) -> Tensor | None:
+        """The gradient that arrived at an edge, as a tensor."""
+        gradient = self.captured.get(edge[:2]) if edge is not None else None
+        if gradient is None or self.record:
+            return gradient
+        return wrap(arrays.as_array(gradient))
+
+    def run(self, roots: list[tuple[Edge, Any]]) -> None:
+        """Send the roots' gradients through the graph."""
+        ctx = state.ctx
+        previous, ctx.grad_enabled = ctx.grad_enabled, self.record
+        try:
+            order = self._order(roots)
+            for edge, gradient in roots:
+                self._send(edge, gradient)
+            if ctx.guard is not None:
+                self._ask(ctx.guard, order)
+            self._loop(order)
+        finally:
+            ctx.grad_enabled = previous
+
+    def _order(self, roots: list[tuple[Edge, Any]]) -> list[Node]:
+        """The nodes to run, latest first; counts the uses of each leaf."""
+        seen: set[Node] = set()
+        stack: list[Node] = []
+        pending = self.pending
+        nodes: list[Node] = []
+        for edge, _ in roots:
+            node = edge[0]
+            if type(node) is AccumulateGrad:
+                pending[node] = pending.get(node, 0) + 1
+            elif node not in seen:
+                seen.add(node)
+                stack.append(node)
+        while stack:
+            node = stack.pop()
+            nodes.append(node)
+            for link in node.edges:
+                if link is not None:
+                    target = link[0]
+                    if type(target) is AccumulateGrad:
+                        pending[target] = pending.get(target, 0) + 1
+                    elif target not in seen:
+                        seen.add(target)
+                        stack.append(target)
+        nodes.sort(key=_by_sequence, reverse=True)
+        return nodes if self.targets is None else self._needed(nodes)
+
+    def _needed(self, nodes: list[Node]) -> list[Node]:
+        """Only the nodes through which gradients reach a target; edges elsewhere are not computed."""
+        assert self.targets is not None
+        wanted = {node for node, _ in self.targets}
+        passing: set[Node] = set()
+        for node in reversed(nodes):
+            if any(edge is not None and (edge[0] in wanted or edge[0] in passing) for edge in node.edges):
+                passing.add(node)
+        self.reachable = wanted | passing
+        return [node for node in nodes if node in passing or node in wanted]
+
+    def _ask(self, guard: Any, order: list[Node]) -> None:
+        """The bill before any gradient is made: the most that can be alive at once, beside what leaves keep."""
+        sizes: dict[Node, int] = {}
+        live = peak = kept = 0
+        for node in order:
+            for edge in node.edges:
+                if edge is None or edge[0] in sizes:
+                    continue
+                size = edge[3].itemsize * math.prod(edge[2])
+                sizes[edge[0]] = size
+                if type(edge[0]) is AccumulateGrad:
+                    kept += size
+                else:
+                    live += size
+                    peak = max(peak, live)
+            live -= sizes.get(node, 0)
+        guard.allocate("backward", kept + peak)
+        guard.release(peak)
+
+    def _loop(self, order: list[Node]) -> None:
+        ctx = state.ctx
+        if self.record or self.targets is not None or arrays.gpu_loaded() or ctx.log is not None or not ctx.plain:
+            for node in order:
+                self._visit(node)
+        else:
+            self._loop_quick(order)
+
+    def _loop_quick(self, order: list[Node]) -> None:
+        """The short way for nodes with one output and no lists or hooks, on NumPy (see docs/performance.md)."""
+        grads = self.grads
+        keep = self.keep
+        for node in order:
+            if node.rare is not None or not node.plan.simple:
+                self._visit(node)
+                continue
+            g = grads.pop(node, None)
+            if g is None:
+                self._skip(node)
+                continue
+            saved = node.saved
+            if saved is None:
+                raise errors.graph_freed()
+            values: Any = node.attributes
+            if saved:
+                values = [each[0] for each in saved]
+                for _, counter, stamp in saved:
+                    if counter[0] != stamp:
+                        node.check_saved()
+                values += node.attributes
+                if not keep:
+                    node.saved = None
+            edges = node.edges
+            steps = node.plan.quick or node.plan.quick_steps()
+            for at, formula, names in steps:
+                made = formula(g, *values) if names is None else formula(g, *[values[name] for name in names])
+                target, _, shape, dtype = edges[at]  # type: ignore[misc]  # only edges there are have a step
+                if made is None or target.rare is not None:
+                    self._send(edges[at], made)  # type: ignore[arg-type]
+                    continue
+                if made.shape != shape or made.dtype is not dtype:
+                    made = conform(made, shape, dtype)
+                before = grads.get(target)
+                grads[target] = made if before is None else before + made
+                if type(target) is AccumulateGrad:
+                    before = made = None  # so that the leaf may adopt the array
+                    if at == steps[-1][0]:
+                        g = None  # it may be what `made` was a view of
+                    self._settle(target)
+
+    def _visit(self, node: Node) -> None:
+        g = self.grads.pop(node, None)
+        if g is None:
+            self._skip(node)
+        else:
+            self._run(node, g)
+
+    def _skip(self, node: Node) -> None:
+        """No gradient reached this node: its inputs have one user less."""
+        for edge in node.edges:
+            if edge is not None and type(edge[0]) is AccumulateGrad:
+                self._settle(edge[0])
+
+    def _run(self, node: Node, g: Any) -> None:
+        guard = state.ctx.guard
+        if guard is not None:
+            guard.tick()
+        grads = g if node.outputs is not None else [g]
+        if node.hooks is not None:
+            self._retain(node, grads)
+        if self.targets is not None:
+            self._capture(node, grads)
+            if not self._passes(node):
+                return
+        wanted = [edge is not None and self._wants(edge) for edge in node.edges]
+        results = node.backward(grads, self.record, wanted)
+        for at, (edge, want) in enumerate(zip(node.edges, wanted, strict=True)):
+            if edge is None:
+                continue
+            if want and results[at] is not None:
+                self._send(edge, _take(results, at))
+            elif type(edge[0]) is AccumulateGrad:
+                self._settle(edge[0])
+        if not self.keep:
+            node.release()
+
+    def _passes(self, node: Node) -> bool:
+        return any(edge is not None and edge[0] in self.reachable for edge in node.edges)
+
+    def _wants(self, edge: Edge) -> bool:
+        return self.targets is None or edge[0] in self.reachable
+
+    def _capture(self, node: Node, grads: list[Any]) -> None:
+        assert self.targets is not None
+        for nr, gradient in enumerate(grads):
+            if (node, nr) in self.targets and gradient is not None:
+                self.captured[node, nr] = gradient
+
+    def _retain(self, node: Node, grads: list[Any]) -> None:
+        for nr, reference in node.hooks.items():
+            tensor = reference()
+            if tensor is not None and grads[nr] is not None:
+                gradient = grads[nr] if self.record else wrap(arrays.as_array(grads[nr]).copy())
+                tensor._log()
+                tensor._grad = gradient if tensor._grad is None else tensor._grad + gradient
+
+    def _send(self, edge: Edge, g: Any) -> None:
+        """Bring a gradient into the form its target has, and add it to what has arrived there."""
+        node, nr, shape, dtype = edge
+        if g is None:  # a formula may say that nothing flows
+            if type(node) is AccumulateGrad:
+                self._settle(node)
+            return
+        if self.record:
+            g = conform_tensor(g, shape, dtype)
+        elif g.shape != shape or g.dtype is not dtype:
+            g = conform(g, shape, dtype)
+        grads = self.grads
+        if node.outputs is None:
+            before = grads.get(node)
+            grads[node] = g if before is None else before + g
+        else:
+            slots = grads.get(node)
+            if slots is None:
+                slots = grads[node] = [None] * len(node.outputs)
+            before = slots[nr]
+            slots[nr] = g if before is None else before + g
+        if type(node) is AccumulateGrad:
+            before = g = None  # so that the leaf may adopt the array
+            self._settle(node)
+
+    def _settle(self, node: AccumulateGrad) -> None:
+        """One use of a leaf is done; after the last its gradient is complete."""
+        left = self.pending[node] - 1
+        self.pending[node] = left
+        if left == 0 and node in self.grads:
+            if self.targets is None:
+                accumulate(node.variable, self.grads.pop(node), self.record)
+            elif (node, 0) in self.targets:
+                self.captured[node, 0] = self.grads.pop(node)
+
+
+def _take(results: list[Any], at: int) -> Any:
+    """An entry that its list lets go of, so that a leaf may adopt it."""
+    taken, results[at] = results[at], None
+    return taken
+
+
+def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A gradient summed back to its input's shape, dtype and realness (arrays)."""
+    if g.shape != shape:
+        g = sum_to(g, shape)
+    if g.dtype != dtype:
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.astype(dtype)
+    return g
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the dimensions along which `shape` was broadcast to the gradient's."""
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + at for at, size in enumerate(shape) if size == 1 and g.shape[extra + at] != 1
+    )
+    wide = np.float32 if g.dtype in dtypes.HALF_TYPES else None
+    summed = g.sum(axis=axes, dtype=wide).astype(g.dtype, copy=False) if axes else g
+    return summed.reshape(shape)
+
+
+def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """`conform` for gradients that are themselves recorded."""
+    array = g._array
+    if array.shape != shape:
+        g = g.sum_to_size(shape)
+    if array.dtype != dtype:
+        if array.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.to(dtypes.BY_NUMPY[dtype])
+    return g
+
+
+def accumulate(variable: Tensor, g: Any, record: bool) -> None:
+    """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
+    log = state.ctx.log
+    before = variable._grad
+    if log is not None:
+        log.tensor(variable)
+    if record:
+        variable._grad = grad_copy(g) if before is None else before + g
+        return
+    if before is None:
+        variable._grad = wrap(arrays.as_array(g) if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
+        return
+    if log is not None:
+        log.storage(before)
+    before._array[...] += g
+    before._counter[0] += 1
