@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from engine import arrays, errors
 from engine.graph import Edge, Node
 from engine.tensor import Tensor, wrap
@@ -126,17 +128,18 @@ def _gradients(value: Any, count: int) -> list[Any]:
 
 def _roots(tensors: list[Tensor], grads: list[Any], record: bool) -> list[tuple[Edge, Any]]:
     """The edges backward starts from, each with its gradient."""
-    checked = [_root_gradient(tensor, grads[at], at) for at, tensor in enumerate(tensors)]
+    checked = [_root_gradient(tensor, grads[at], at, record) for at, tensor in enumerate(tensors)]
     start = []
     for at, tensor in enumerate(tensors):
         edge = edge_of(tensor)
         if edge is None:
             raise errors.no_grad_fn(at)
-        start.append((edge, checked[at] if record else checked[at]._array))
+        gradient = checked[at]
+        start.append((edge, gradient._array if isinstance(gradient, Tensor) and not record else gradient))
     return start
 
 
-def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
+def _root_gradient(tensor: Tensor, gradient: Any, at: int, record: bool) -> Any:
     array = tensor._array
     if gradient is None:
         if tensor._edge is None and not tensor.requires_grad:
@@ -147,8 +150,8 @@ def _root_gradient(tensor: Tensor, gradient: Any, at: int) -> Tensor:
             raise errors.bad_argument(
                 f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype!r}"
             )
-        if not array.shape and array.dtype in arrays.CACHED:
-            return wrap(arrays.cached_scalar(1, array.dtype))
+        if not (record or array.shape) and type(array) is np.ndarray:
+            return array.dtype.type(1)
         return wrap(arrays.backend_of(array).xp.ones(array.shape, array.dtype))
     if not isinstance(gradient, Tensor):
         kind = type(gradient)

@@ -34,11 +34,13 @@ class Plan:
 
     __slots__ = (
         "attributes",
+        "bare",
         "entries",
         "needs",
         "node_type",
         "numpy_steps",
         "op",
+        "origins",
         "quick",
         "saves_output_only",
         "simple",
@@ -62,10 +64,12 @@ class Plan:
         self.sources = tuple(
             -1 - op.outputs.index(name) if name in op.outputs else op.index[name] for name in self.tensors
         )
-        self.entries: tuple[tuple[Callable[..., Any], tuple[int, ...]] | None, ...] = tuple(
-            self._entry(op.formulas[op.params[at].name], order) if need else None
-            for at, need in zip(op.diff_at, needs, strict=True)
-        )
+        # the edge each saved input hangs on, or None
+        self.origins = tuple(op.diff_at.index(at) if at in op.diff_at else None for at in self.sources)
+        wanted = [op.params[at].name if need else None for at, need in zip(op.diff_at, needs, strict=True)]
+        self.entries = tuple(None if name is None else self._entry(op.formulas[name], order) for name in wanted)
+        bare = {**op.formulas, **op.quick}
+        self.bare = tuple(None if name is None else self._entry(bare[name], order) for name in wanted)
         lists = any(op.params[at].kind is Kind.TENSORS for at in op.diff_at)
         self.simple = not (lists or op.joint or op.multiple)
         self.node_type = node_type(op.node_name)
@@ -94,7 +98,7 @@ class Plan:
         everything = tuple(range(len(self.tensors) + len(self.attributes)))
         steps = tuple(
             entry and (bind(entry[0], backend.name, backend.xp), None if entry[1] == everything else entry[1])
-            for entry in self.entries
+            for entry in self.bare
         )
         if backend is arrays.NUMPY:
             self.numpy_steps = steps
@@ -148,6 +152,7 @@ class Node:
     __slots__ = ("__weakref__", "attributes", "edges", "plan", "rare", "saved", "sequence")
 
     ordinary = True  # its plan says all there is to run
+    wrap_saved: Callable[[Any, list[Any], Edge | None], Any]  # `engine.tensor.wrap_saved`, declared above this module
     plan: Plan
     edges: tuple[Edge | None, ...]
     saved: tuple[Saved, ...] | None  # None once freed
@@ -259,17 +264,16 @@ class Node:
 
     def unpack(self) -> list[Any]:
         """The saved values as tensors that hang in the graph as they did when saved."""
-        from engine.tensor import wrap_saved
-
+        plan = self.plan
         tensors = []
-        for name, (array, version, _) in zip(self.plan.tensors, self.check_saved(), strict=True):
-            outputs = self.plan.op.outputs
-            if name in outputs:
-                floating = name in self.plan.op.differentiable
-                edge = (self, outputs.index(name), array.shape, array.dtype) if floating else None
-            else:
-                edge = self._edge_of(name)
-            tensors.append(wrap_saved(array, version, edge))
+        for (array, counter, _), source, origin in zip(self.check_saved(), plan.sources, plan.origins, strict=True):
+            edge = None
+            if source < 0:
+                if plan.op.outputs[-1 - source] in plan.op.differentiable:
+                    edge = (self, -1 - source, array.shape, array.dtype)
+            elif origin is not None and plan.simple:
+                edge = self.edges[origin]
+            tensors.append(Node.wrap_saved(array, counter, edge))
         return tensors
 
     def values(self) -> list[Any]:

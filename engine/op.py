@@ -92,6 +92,7 @@ class Op:
         self.fast: Callable[..., Any] | None = kernel if fast is True else fast
         self.node_name: str = options.get("node") or node_name(self.name)
         self.formulas: dict[str, Callable[..., Any]] = {}
+        self.quick: dict[str, Callable[..., Any]] = {}
         self.joint: Callable[..., Any] | None = None
         self.diff_at: tuple[int, ...] = ()
         self.operands = sum(param.kind in (Kind.TENSOR, Kind.OPERAND) for param in self.params)
@@ -132,6 +133,16 @@ class Op:
         self.diff_at = tuple(at for at, param in enumerate(self.params) if param.name in self.formulas)
         if self.twin is not None:
             self.twin.formulas, self.twin.diff_at = self.formulas, self.diff_at
+
+    def fused(self, **formulas: Callable[..., Any]) -> None:
+        """Declare quicker forms of formulas for bare arrays, asking for the same names; the plain ones stay the rule.
+
+        Each has its figure in docs/performance.md; tests compare both.
+        """
+        for name, formula in formulas.items():
+            if formula_names(formula) != formula_names(self.formulas[name]):
+                raise NameError(f"{self.wire_name}.fused({name}=...): the plain formula asks for other names")
+        self.quick.update(formulas)
 
     def vjp_joint(self, formula: Callable[..., Any], *inputs: str) -> None:
         """Declare one formula that returns the gradients of several inputs at once, as a tuple.

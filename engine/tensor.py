@@ -453,6 +453,9 @@ def wrap_saved(array: Any, version: list[Any], edge: Edge | None) -> Any:
     return tensor
 
 
+Node.wrap_saved = staticmethod(wrap_saved)
+
+
 def full_as(like: Tensor, value: Any) -> Tensor:
     """A Python number as a 0-d tensor beside `like`, of the dtype both promote to."""
     dtype = dtypes.result_type([like._array, value], state.ctx.default_dtype)

@@ -166,8 +166,41 @@ class Walk:
         g = self.grads.pop(node, None)
         if g is None:
             self._skip(node)
+            return
+        guard = state.ctx.guard
+        if guard is not None:
+            guard.tick()
+        if node.rare is None and node.plan.simple:
+            self._run_single(node, g)
         else:
             self._run(node, g)
+
+    def _run_single(self, node: Node, g: Any) -> None:
+        """A node with one output and no lists, in any mode."""
+        targets = self.targets
+        if targets is not None:
+            if (node, 0) in targets:
+                self.captured[node, 0] = g
+            if not self._passes(node):
+                return
+        plan = node.plan
+        if self.record:
+            values, steps = [*node.unpack(), *node.attributes], plan.entries
+        else:
+            values, steps = (
+                [*[each[0] for each in node.check_saved()], *node.attributes],
+                plan.steps_for(arrays.backend_of(g)),
+            )
+        for edge, step in zip(node.edges, steps, strict=True):
+            if edge is None:
+                continue
+            if targets is None or edge[0] in self.reachable:
+                formula, names = step  # type: ignore[misc]  # an edge has a step
+                self._send(edge, formula(g, *(values if names is None else [values[at] for at in names])))
+            elif type(edge[0]) is AccumulateGrad:
+                self._settle(edge[0])
+        if not self.keep:
+            node.release()
 
     def _skip(self, node: Node) -> None:
         """No gradient reached this node: its inputs have one user less."""
@@ -176,9 +209,6 @@ class Walk:
                 self._settle(edge[0])
 
     def _run(self, node: Node, g: Any) -> None:
-        guard = state.ctx.guard
-        if guard is not None:
-            guard.tick()
         grads = g if node.outputs is not None else [g]
         if node.hooks is not None:
             self._retain(node, grads)

@@ -7,6 +7,7 @@ dtype, a device or a text. Python numbers go to ops as they are, with PyTorch's 
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from app import codec
 from app.problems import Problem
 from app.session.indexing import index_of
-from app.session.literals import make_tensor
+from app.session.literals import make_tensor, parse_shape
 from app.session.names import SHOWN, Names
 from engine import dtypes
 from engine.devices import Device
@@ -30,12 +31,13 @@ class Extra(enum.Enum):
 
     ROOTS = "tensor or list of tensors"
     RAW = "tensor or literal"
+    SHAPE = "list of ints"
     NAME = "name"
     NAMES = "list of names"
 
 
 class Mismatch(Exception):
-    """A value that a parameter does not take; carries the better Problem, where there is one, such as an unknown name."""
+    """A value that a parameter does not take; `problem` says it better, where there is one: an unknown name, say."""
 
     def __init__(self, text: str, problem: Problem | None = None) -> None:
         super().__init__(text)
@@ -78,13 +80,14 @@ class Scope:
         return made
 
 
-def parameters_of(op: Op) -> list[Parameter]:
+@functools.cache
+def parameters_of(op: Op) -> tuple[Parameter, ...]:
     """The parameters of an op on the wire: generators are not offered, and what torch calls `self` is `input`."""
-    return [
-        Parameter("input" if each.name == "self" else each.name, each.kind, each.default, each.optional, each.keyword_only)
+    return tuple(
+        Parameter(each.name.replace("self", "input"), each.kind, each.default, each.optional, each.keyword_only)
         for each in op.params
         if each.kind is not Kind.GENERATOR
-    ]
+    )
 
 
 # -- one value ------------------------------------------------------------------------------------------------------
@@ -198,6 +201,10 @@ def _names(value: Any, scope: Scope, weak: bool) -> list[str]:
     return value
 
 
+def _shape(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
+    return parse_shape(value)
+
+
 def _as_it_is(value: Any, scope: Scope, weak: bool) -> Any:
     return value
 
@@ -219,6 +226,7 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Kind.DATA: _as_it_is,
     Extra.ROOTS: _roots,
     Extra.RAW: _as_it_is,
+    Extra.SHAPE: _shape,
     Extra.NAME: _exactly(str),
     Extra.NAMES: _names,
 }
@@ -335,9 +343,11 @@ def _refusal(
     unknown = [{"field": name[:SHOWN], "message": "unknown field"} for name in fields if name not in known]
     if len(function.ops) == 1 or unknown:
         return Problem("bad_argument", str(refusals[0]), errors=unknown or None)
-    return Problem("bad_argument", str(function.refuse(_seen(args, scope), dict(zip(fields, _seen(list(fields.values()), scope), strict=True)))))
+    seen = {name: _seen(value, scope) for name, value in fields.items()}
+    return Problem("bad_argument", str(function.refuse([_seen(each, scope) for each in args], seen)))
 
 
-def _seen(values: list[Any], scope: Scope) -> list[Any]:
-    """Names as the tensors they stand for, so that the refusal says `Tensor` and not `str`."""
-    return [scope.names.get(each) or each if type(each) is str else each for each in values]
+def _seen(value: Any, scope: Scope) -> Any:
+    """A name as the tensor it stands for, so that the refusal says `Tensor` and not `str`."""
+    named = scope.names.get(value) if type(value) is str else None
+    return value if named is None else named

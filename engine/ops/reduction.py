@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims, Dtype, Number, Size
@@ -84,6 +84,7 @@ def mean(input: Array, *, dtype: Dtype = None) -> Any:
 
 
 mean.vjp(input=lambda g, input_shape, input_numel: div(expand(g, input_shape), max_int(input_numel, 1)))
+mean.fused(input=lambda g, input_shape, input_numel: arrays.filled(g / max_int(input_numel, 1), input_shape))
 max_int = max
 
 

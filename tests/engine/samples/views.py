@@ -19,12 +19,19 @@ ONES = tensor(1, 3, 1, 2, seed=8)
 Row = tuple[str, In, tuple[Any, ...]]
 
 
+def by_method(op: str) -> Any:
+    """The call as a method, where torch's function does not take sizes one by one."""
+    return lambda module, x, *args: getattr(x, op)(*args)
+
+
 def rows(op: str, reference: Any, table: list[Row], **options: Any) -> list[Sample]:
     """A sample for each row; integers have no gradient."""
-    return [
-        Sample(op, name, (x, *args), reference, **{"differentiable": is_inexact(x.array.dtype), **options})
-        for name, x, args in table
-    ]
+    made = []
+    for name, x, args in table:
+        call = by_method(op) if op in ("reshape", "permute") and args and isinstance(args[0], int) else None
+        more = {"differentiable": is_inexact(x.array.dtype), "call": call, **options}
+        made.append(Sample(op, name, (x, *args), reference, **more))
+    return made
 
 
 def size_of(args: tuple[Any, ...]) -> Any:

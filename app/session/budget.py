@@ -1,0 +1,115 @@
+"""The budget of a session: how many bytes and graph nodes it may hold, and until when a call may run.
+
+Asked before every op, it adds up what is allocated. That is more than what stays alive, so when the sum passes a limit
+the session is measured, exactly. It must then be clear of the limit by a margin, else every further op would measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.limits import Limits
+from engine import arrays, errors
+from engine.graph import Node
+from engine.guard import Guard
+from engine.infer import Estimate
+from engine.modes import state
+from engine.op import Op
+from engine.tensor import Tensor
+
+MARGIN = 32  # one part in so many of a limit
+MAX_DIMS = 64
+
+
+class Budget(Guard):
+    """The engine's guard for one session."""
+
+    __slots__ = ("_max_nodes", "_roots", "nodes")
+
+    def __init__(self, limits: Limits, roots: Callable[[], Iterable[Tensor]]) -> None:
+        super().__init__(limits.tensor_bytes, limits.session_bytes)
+        self._max_nodes = limits.session_nodes
+        self._roots = roots
+        self.nodes = 0
+
+    def check(self, op: Op, estimate: Estimate) -> None:
+        """Whether the op may run.
+
+        Raises MemoryError (`too_large`), TimeoutError (`deadline`) or RuntimeError for more than 64 dimensions.
+        """
+        for shape, _ in estimate.outputs:
+            if len(shape) > MAX_DIMS:
+                raise errors.bad_argument(f"{op.name}(): a tensor has at most {MAX_DIMS} dimensions, not {len(shape)}")
+        if op.formulas and state.ctx.grad_enabled:
+            self._count_node()
+        super().check(op, estimate)
+
+    def make_room(self, size: int) -> bool:
+        """Measure; whether this many bytes more are within the limit."""
+        self.measure()
+        limit = self.total_bytes or 0
+        return self.used + max(size, limit // MARGIN) <= limit
+
+    def measure(self) -> None:
+        """Set `used` and `nodes` to what the session holds now."""
+        found = Footprint()
+        found.add(self._roots())
+        self.used, self.nodes = sum(found.storages.values()), len(found.nodes)
+
+    def _count_node(self) -> None:
+        self.nodes += 1
+        if self.nodes > self._max_nodes:
+            self.measure()
+            if self.nodes + self._max_nodes // MARGIN > self._max_nodes:
+                raise errors.too_large(f"the session holds {self.nodes} graph nodes, of at most {self._max_nodes}")
+
+
+@dataclass(slots=True)
+class Footprint:
+    """What some tensors keep alive: each storage once, by the id of its array, and each node once."""
+
+    storages: dict[int, int] = field(default_factory=dict)
+    nodes: set[Node] = field(default_factory=set)
+    _tensors: dict[int, Tensor] = field(default_factory=dict)  # seen, so that ids stay theirs
+    _stack: list[Any] = field(default_factory=list)
+
+    def add(self, tensors: Iterable[Tensor]) -> None:
+        """Add the tensors and all that hangs on them."""
+        stack = self._stack
+        stack.extend(tensors)
+        while stack:
+            self._add_one(stack.pop())
+
+    def _add_one(self, each: Any) -> None:
+        if isinstance(each, Tensor):
+            self._add_tensor(each)
+        elif isinstance(each, Node):
+            self._add_node(each)
+        elif isinstance(each, (tuple, list)):
+            self._stack.extend(each)
+        elif arrays.is_array(each):
+            owner = arrays.owner(each)
+            self.storages[id(owner)] = int(owner.nbytes)
+
+    def _add_tensor(self, tensor: Tensor) -> None:
+        if id(tensor) in self._tensors:
+            return
+        self._tensors[id(tensor)] = tensor
+        view, edge = tensor._view, tensor._edge
+        self._stack += (tensor._array, tensor._grad)
+        if view is not None:
+            self._stack += (view.base, view.replay)
+        if edge is not None:
+            self._stack.append(edge[0])
+
+    def _add_node(self, node: Node) -> None:
+        if node in self.nodes:
+            return
+        self.nodes.add(node)
+        self._stack.extend(edge[0] for edge in node.edges if edge is not None)
+        for array, _, _ in node.saved or ():
+            self._stack.append(array)
+        # A leaf's node has its tensor, that of a slice the node within it, an op's its attributes.
+        self._stack += [getattr(node, name, None) for name in ("variable", "inner", "replay", "attributes")]

@@ -1,0 +1,73 @@
+"""What a session is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from app.limits import Limits
+from app.session.budget import Budget
+from app.session.names import Names
+from engine import arrays, dtypes
+from engine.devices import Device
+from engine.modes import Context
+from engine.tensor import Tensor
+
+
+class State:
+    """Names, modes, budget and times of one session; `version` counts the calls that changed it."""
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        limits: Limits,
+        device: str = "cpu",
+        dtype: str = "float32",
+        seed: int | None = None,
+        ttl_s: float = 3600.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.id = id
+        self.limits = limits
+        self.ctx = Context(dtypes.BY_NAME[dtype], arrays.resolve(Device(device)), seed)
+        self.names = Names(limits.names)
+        self.budget = Budget(limits, self._tensors)
+        self.ctx.guard = self.budget
+        self.version = 0
+        self.ttl_s = ttl_s
+        self._now = now
+        self.created_at = self.used_at = now()
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return (tensor for _, tensor in self.names.tensors())
+
+    @property
+    def expires_at(self) -> float:
+        """When the session ends if nobody uses it."""
+        return self.used_at + self.ttl_s
+
+    def touch(self) -> None:
+        """Somebody uses the session."""
+        self.used_at = self._now()
+
+    def describe(self) -> dict[str, Any]:
+        """The session object. `nodes` and `bytes` are as last measured plus what was made since."""
+        return {
+            "id": self.id,
+            "device": str(self.ctx.default_device),
+            "dtype": self.ctx.default_dtype.name,
+            "grad_enabled": self.ctx.grad_enabled,
+            "version": self.version,
+            "tensors": len(self.names),
+            "nodes": self.budget.nodes,
+            "bytes": self.budget.used,
+            "created_at": _rfc3339(self.created_at),
+            "expires_at": _rfc3339(self.expires_at),
+        }
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

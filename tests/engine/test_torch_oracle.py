@@ -1,0 +1,153 @@
+"""Every sample against PyTorch itself: values, dtypes, strides, gradients of first and second order, node names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+from tests.engine.samples.base import TOLERANCE, Array, Sample, expected, fresh, is_inexact, run, tensors_of, weights
+from tests.engine.support import ON_CPU, assert_close, cases, tensors
+
+oracle = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(not oracle.__version__.startswith("2.13."), reason="the samples' oracle is torch 2.13"),
+]
+
+IN_TORCH = [each for each in ON_CPU if each.torch]
+TRACKED = [each for each in IN_TORCH if each.differentiable is not False and not each.drawn]
+NESTED = 6  # how far down node names are compared
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """torch warns where it discards imaginary parts, of prototypes, and of read-only arrays."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def in_torch(array: Array) -> Any:
+    if array.dtype.name == "bfloat16":
+        return oracle.from_numpy(array.astype(np.float32)).to(oracle.bfloat16)
+    return oracle.from_numpy(fresh(array))
+
+
+def oracle_inputs(sample: Sample, track: bool) -> list[Any]:
+    made = [in_torch(each.array) for each in sample.inputs]
+    for tensor, each in zip(made, sample.inputs, strict=True):
+        tensor.requires_grad_(track and each.differentiable)
+    return made
+
+
+def array_of(tensor: Any) -> Array:
+    """The values of a tensor of either library."""
+    if isinstance(tensor, engine.Tensor):
+        return np.asarray(tensor._array)
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    return (tensor.to(oracle.float64) if tensor.dtype is oracle.bfloat16 else tensor).numpy()
+
+
+def name_of(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def steps(tensor: Any) -> list[int]:
+    """The strides of the dims in which a tensor has neighbours."""
+    if tensor.numel() == 0:
+        return []
+    return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+
+
+def both(sample: Sample, track: bool = False) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Inputs and outputs in the engine and in torch."""
+    ours, theirs = tensors(sample, track), oracle_inputs(sample, track)
+    return ours, tensors_of(run(sample, engine, ours)), theirs, tensors_of(run(sample, oracle, theirs))
+
+
+def compare(sample: Sample, ours: Sequence[Any], theirs: Sequence[Any], what: str) -> None:
+    assert [each is None for each in ours] == [each is None for each in theirs], what
+    ours = [each for each in ours if each is not None]
+    theirs = [each for each in theirs if each is not None]
+    assert [name_of(each) for each in ours] == [name_of(each) for each in theirs], f"{what}: dtypes"
+    arrays, wanted = [array_of(each) for each in ours], [array_of(each) for each in theirs]
+    if sample.canon is not None and what == "values":
+        arrays, wanted = sample.canon(arrays), sample.canon(wanted)
+    for nr, (got, want) in enumerate(zip(arrays, wanted, strict=True)):
+        assert_close(got, want, f"{what} {nr}", 10 * max(TOLERANCE.get(x.dtype.name, 0) for x in (got, want)))
+
+
+@pytest.mark.parametrize("sample", cases("torch-values", IN_TORCH))
+def test_values_dtypes_and_strides(sample: Sample) -> None:
+    _, ours, _, theirs = both(sample)
+    if not isinstance(ours[0], engine.Tensor):
+        assert ours == theirs or ours[0] != ours[0]
+        assert type(ours[0]) is type(theirs[0])
+        return
+    assert [tuple(each.shape) for each in ours] == [tuple(each.shape) for each in theirs]
+    assert [steps(each) for each in ours] == [steps(each) for each in theirs], "strides"
+    assert [each._is_view() for each in ours] == [each._is_view() for each in theirs], "views"
+    if sample.drawn:
+        assert [name_of(each) for each in ours] == [name_of(each) for each in theirs]
+    else:
+        compare(sample, ours, theirs, "values")
+
+
+def names(node: Any, depth: int = NESTED) -> Any:
+    """The names of the nodes behind a tensor, as a nest."""
+    if node is None:
+        return None
+    return [node.name(), *[names(each, depth - 1) for each, _ in node.next_functions if depth]]
+
+
+@pytest.mark.parametrize("sample", cases("torch-graph", TRACKED))
+def test_graph(sample: Sample) -> None:
+    _, ours, _, theirs = both(sample, track=True)
+    assert [each.requires_grad for each in ours] == [each.requires_grad for each in theirs]
+    assert [each.output_nr for each in ours] == [each.output_nr for each in theirs]
+    assert [names(each.grad_fn) for each in ours] == [names(each.grad_fn) for each in theirs]
+
+
+def gradients(sample: Sample, module: Any, inputs: list[Any], outputs: list[Any], make: Any) -> tuple[list[Any], Any]:
+    """First gradients, with a graph, for weights that require grad too; and those weights."""
+    tracked = [each for each in outputs if each.requires_grad]
+    sent = [make(weights(sample, nr, like)).requires_grad_() for nr, like in enumerate(expected(sample))]
+    sent = [one for one, each in zip(sent, outputs, strict=True) if each.requires_grad]
+    wanted = [each for each in inputs if each.requires_grad]
+    return list(module.autograd.grad(tracked, wanted, sent, create_graph=True, allow_unused=True)), sent
+
+
+def second(sample: Sample, module: Any, inputs: list[Any], firsts: list[Any], sent: list[Any], make: Any) -> list[Any]:
+    """The gradients of the first ones, weighted, with respect to inputs and weights."""
+    tracked = [each for each in firsts if each is not None and each.requires_grad]
+    wanted = [each for each in inputs if each.requires_grad] + sent
+    if not tracked:
+        return []
+    shares = [make(weights(sample, 100 + nr, array_of(each))) for nr, each in enumerate(tracked)]
+    return list(module.autograd.grad(tracked, wanted, shares, allow_unused=True))
+
+
+DIFFERENTIABLE = [each for each in TRACKED if each.differentiable and any(one.differentiable for one in each.inputs)]
+
+
+@pytest.mark.parametrize("sample", cases("torch-gradients", DIFFERENTIABLE))
+def test_gradients(sample: Sample) -> None:
+    ours, outputs, theirs, oracle_outputs = both(sample, track=True)
+    got, sent = gradients(sample, engine, ours, outputs, engine.from_numpy)
+    want, oracle_sent = gradients(sample, oracle, theirs, oracle_outputs, in_torch)
+    compare(sample, got, want, "gradient")
+    assert [each is not None and each.requires_grad for each in got] == [
+        each is not None and each.requires_grad for each in want
+    ], "gradients that depend on something"
+    again = second(sample, engine, ours, got, sent, engine.from_numpy)
+    wanted = second(sample, oracle, theirs, want, oracle_sent, in_torch)
+    compare(sample, again, wanted, "second gradient")
+
+
+def test_gradients_are_of_inexact_inputs() -> None:
+    assert all(is_inexact(one.array.dtype) for each in DIFFERENTIABLE for one in each.inputs if one.differentiable)
