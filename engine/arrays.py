@@ -208,7 +208,7 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def overlaps_itself(array: Array) -> bool:
     """True if two indices of the array are surely one memory cell: an expanded dimension."""
-    return any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    return array.size > 0 and any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
 
 
 def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:

@@ -8,6 +8,7 @@ tensors, and gives the sizes of a composed op without computing.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from engine.op import Op
 
 META = "meta"
+_lock = threading.RLock()
 _globals: dict[tuple[int, str], dict[str, Any]] = {}
 _functions: dict[tuple[int, str], tuple[Any, Any]] = {}
 
@@ -22,12 +24,15 @@ _functions: dict[tuple[int, str], tuple[Any, Any]] = {}
 def bind(function: Any, target: str, xp: Any = None) -> Any:
     """`function` on the kernels of `target` (a backend's name, or META); `xp` is the backend's array module."""
     key = (id(function), target)
-    known = _functions.get(key)
-    if known is None:
-        scope = _scope(function, target, xp)
-        made = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
-        made.__kwdefaults__ = function.__kwdefaults__
-        known = _functions[key] = (made, function)  # holding `function` keeps its id its own
+    with _lock:  # a scope is known while it is still being filled
+        known = _functions.get(key)
+        if known is None:
+            scope = _scope(function, target, xp)
+            made = FunctionType(
+                function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+            )
+            made.__kwdefaults__ = function.__kwdefaults__
+            known = _functions[key] = (made, function)  # holding `function` keeps its id its own
     return known[0]
 
 

@@ -69,7 +69,9 @@ def activate(ctx: Context) -> Iterator[Context]:
     previous = state.ctx
     state.ctx = ctx
     try:
-        yield ctx
+        # NumPy's error state belongs to a contextvars context, which a thread pool may change between two calls.
+        with np.errstate(all="ignore"):
+            yield ctx
     finally:
         state.ctx = previous
 

@@ -195,7 +195,9 @@ def _reduced_dtype(dtype: dtypes.DType, out: str) -> dtypes.DType:
         return dtype if dtype.differentiable else dtypes.int64
     if out == "float":
         return as_float(dtype)
-    return {"index": dtypes.int64, "bool": dtypes.bool_}.get(out, dtype)
+    if out == "bool":
+        return dtype if dtype is dtypes.uint8 else dtypes.bool_  # torch keeps its old mask type
+    return dtypes.int64 if out == "index" else dtype
 
 
 def along_dim(op: Op, values: list[Any]) -> Estimate:

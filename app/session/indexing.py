@@ -1,4 +1,4 @@
-"""Indices as JSON has them: `[0, "1:3", ":", "...", null, [0, 2], "mask"]` is `x[0, 1:3, :, ..., None, [0, 2], mask]`."""
+"""Indices as JSON has them: `[0, "1:3", "...", null, [0, 2], "mask"]` is `x[0, 1:3, ..., None, [0, 2], mask]`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from engine.op import Op, Rule, alias, op
 from engine.ops.compare import eq, ge, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
-from engine.rules import broadcast, default_dtype, elementwise, is_number, operands, same_as_input, shape_of, weak
+from engine.rules import broadcast, cast_bytes, default_dtype, elementwise, is_number, operands, same_as_input, shape_of, weak
 
 
 def is_complex(x: Any) -> bool:
@@ -281,7 +281,14 @@ def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
     return mul(g, conj_of(mul(pow_number(input, exponent - 1), exponent)))
 
 
-@op(elementwise(), name="pow", node="PowBackward2", method=False)
+def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a number to a tensor's power: the number promotes as an operand."""
+    compute = dtypes.result_type(values, default_dtype()).numpy
+    exponent = values[1]
+    return Estimate(values, [(exponent.shape, compute)], compute, cast_bytes([exponent], compute), 20 * exponent.size)
+
+
+@op(number_pow_rule, name="pow", node="PowBackward2", method=False)
 def number_pow(self: Number, exponent: Array) -> Any:
     """A number to the power of a tensor."""
     return xp.power(self, exponent)

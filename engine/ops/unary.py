@@ -262,15 +262,20 @@ abs.vjp(input=lambda g, input: mul(g, sgn(input)))
 alias(abs, "absolute")
 
 
+def real_sign(x: Any) -> Any:
+    """-1, 0 or 1 in the dtype; 0 for NaN; a bool itself."""
+    if x.dtype.kind in "fV":
+        return arrays.keep(x == x, xp.sign(x))
+    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+
+
 @op(same_as_input, inplace=True)
 def sgn(input: Array) -> Any:
     """The sign; of a complex element its direction."""
     if input.dtype.kind == "c":
         size = xp.absolute(input)
         return xp.where(size == 0, input.dtype.type(0), input / xp.where(size == 0, size.dtype.type(1), size))
-    return (
-        xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
-    )
+    return real_sign(input)
 
 
 sgn.vjp(input=lambda g, input, out: sgn_backward(g, input, out))
@@ -296,9 +301,7 @@ def real_step_rule(op: Op, values: list[Any]) -> Estimate:
 @op(real_step_rule, inplace=True)
 def sign(input: Array) -> Any:
     """-1, 0 or 1; 0 for NaN."""
-    return (
-        xp.where(xp.isnan(input), input.dtype.type(0), xp.sign(input)) if input.dtype.kind in "fV" else xp.sign(input)
-    )
+    return real_sign(input)
 
 
 sign.vjp(input=lambda g: zeros_like(g))

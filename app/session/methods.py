@@ -1,0 +1,307 @@
+"""The methods of a session: one function for each, from a call to a status and a body.
+
+Those that change something name a step and run it; all of `MUTATING` happens within a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from app import codec, fields
+from app.calls import Call
+from app.problems import Problem, problem_of
+from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
+from app.session.names import checked_name
+from app.session.objects import Writer
+from app.session.state import State
+from app.session.steps import Outcome, Step, run_step, step_of
+from engine import dtypes, modes
+from engine.tensor import Tensor
+
+Reply = tuple[int, Any]  # status, and the body or None
+Method = Callable[[State, Call], Reply]
+IN_URL = 404
+
+
+def _body(state: State, call: Call) -> Any:
+    return codec.loads(call.body, state.limits.json_depth)
+
+
+def _name(call: Call) -> str:
+    assert call.name is not None, f"{call.method} goes with a name"
+    return call.name
+
+
+# -- the session ----------------------------------------------------------------------------------------------------
+
+
+def get_session(state: State, call: Call) -> Reply:
+    """The session object, measured."""
+    state.budget.measure()
+    return 200, state.describe()
+
+
+def patch_session(state: State, call: Call) -> Reply:
+    """Change the modes, the seed or the time to live."""
+    body = body_of(_body(state, call), ("grad_enabled", "ttl_s", "dtype", "seed"))
+    if "grad_enabled" in body:
+        modes.set_grad_enabled(flag(body, "grad_enabled"))
+    if "dtype" in body:
+        modes.set_default_dtype(dtypes.BY_NAME[fields.dtype(body["dtype"])])
+    if "seed" in body:
+        modes.manual_seed(fields.seed(body["seed"]))
+    if "ttl_s" in body:
+        state.ttl_s = fields.ttl_s(body["ttl_s"], state.limits)
+    return get_session(state, call)
+
+
+# -- tensors --------------------------------------------------------------------------------------------------------
+
+
+def create_tensor(state: State, call: Call) -> Reply:
+    """A new tensor under a free name, its own or the next."""
+    body = _body(state, call)
+    body_of(body, ("name", "data", "dtype", "device", "requires_grad", "shape"), ("data",))
+    name = body.pop("name", None)
+    if name is None:
+        return 201, _only(state, call, run_step(state, Step("tensor", fields=body)))
+    if checked_name(name) in state.names:
+        raise Problem("name_taken", f"'{name}' is taken; PUT binds it again")
+    return 201, _only(state, call, run_step(state, Step("tensor", fields=body, out=name)))
+
+
+def put_tensor(state: State, call: Call) -> Reply:
+    """A new tensor under a given name, taken or not."""
+    name = checked_name(call.name)
+    status = 200 if name in state.names else 201
+    body = body_of(_body(state, call), ("data", "dtype", "device", "requires_grad", "shape"), ("data",))
+    return status, _only(state, call, run_step(state, Step("tensor", fields=body, out=name)))
+
+
+def list_tensors(state: State, call: Call) -> Reply:
+    """A page of the tensors, or those asked for by name; with values only if `data` says so."""
+    writer = Writer(state.limits)
+    data = asked_for_data(call.query) or False
+    if "names" in call.query:
+        asked = [each for each in call.query["names"].split(",") if each]
+        shown = [writer.tensor(state.names.resolve(each, IN_URL), each, data) for each in asked]
+        return 200, {"tensors": shown, "next": None}
+    size = fields.page_size(call.query.get("limit"), state.limits)
+    cursor = call.query.get("cursor", "0")
+    if not fields.DIGITS.match(cursor):
+        raise wrong("cursor", "must be the `next` of the page before")
+    page = list(islice(state.names.after(int(cursor)), size + 1))
+    following = str(page[size - 1][0]) if len(page) > size else None
+    return 200, {"tensors": [writer.tensor(each, name, data) for _, name, each in page[:size]], "next": following}
+
+
+def get_tensor(state: State, call: Call) -> Reply:
+    """One tensor with its values."""
+    tensor = state.names.named(_name(call), IN_URL)
+    return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query) is not False)
+
+
+def patch_tensor(state: State, call: Call) -> Reply:
+    """Set `requires_grad` and `retains_grad`, rename."""
+    name = _name(call)
+    tensor = state.names.named(name, IN_URL)
+    body = body_of(_body(state, call), ("requires_grad", "retains_grad", "name"))
+    if "requires_grad" in body:
+        run_step(state, Step("requires_grad_", [name, flag(body, "requires_grad")]))
+    if "retains_grad" in body:
+        if not flag(body, "retains_grad"):
+            raise wrong("retains_grad", "can only become true")
+        run_step(state, Step("retain_grad", [name]))
+    if "name" in body:
+        run_step(state, Step("rename", [name, body["name"]]))
+        name = body["name"]
+    return 200, Writer(state.limits).tensor(tensor, name, asked_for_data(call.query))
+
+
+def set_data(state: State, call: Call) -> Reply:
+    """Overwrite a tensor's values."""
+    tensor = state.names.named(_name(call), IN_URL)
+    run_step(state, Step("set_data", [call.name], {"data": _literal(state, call)}))
+    return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query))
+
+
+def delete_tensor(state: State, call: Call) -> Reply:
+    """Unbind a name."""
+    state.names.named(_name(call), IN_URL)
+    run_step(state, Step("del", [[call.name]]))
+    return 204, None
+
+
+def _literal(state: State, call: Call) -> Any:
+    """The body where it is a literal itself: a JSON object."""
+    body = _body(state, call)
+    if type(body) is not dict:
+        raise Problem("bad_argument", f"the body must be a JSON object, not {type(body).__name__}")
+    return body
+
+
+# -- gradients ------------------------------------------------------------------------------------------------------
+
+
+def get_gradient(state: State, call: Call) -> Reply:
+    """The gradient of a tensor."""
+    name = f"{_name(call)}.grad"
+    gradient = state.names.resolve(name, IN_URL)
+    return 200, Writer(state.limits).gradient(gradient, name, asked_for_data(call.query) is not False)
+
+
+def put_gradient(state: State, call: Call) -> Reply:
+    """Assign the gradient of a tensor."""
+    name = _name(call)
+    state.names.named(name, IN_URL)
+    run_step(state, Step("set_grad", [name], {"grad": _literal(state, call)}))
+    gradient = state.names.resolve(f"{name}.grad")
+    return 200, Writer(state.limits).gradient(gradient, f"{name}.grad", asked_for_data(call.query))
+
+
+def delete_gradient(state: State, call: Call) -> Reply:
+    """Clear the gradient of a tensor."""
+    name = _name(call)
+    state.names.named(name, IN_URL)
+    run_step(state, Step("zero_grad", [[name]]))
+    return 204, None
+
+
+def backward(state: State, call: Call) -> Reply:
+    """`torch.autograd.backward`; answers every named tensor whose gradient changed."""
+    step = Step("backward", fields=_fields(state, call))
+    before = {name: _mark(tensor) for name, tensor in state.names.tensors()}
+    run_step(state, step)
+    writer, data = Writer(state.limits), asked_for_data(call.query)
+    grads = {
+        name: writer.gradient(tensor.grad, f"{name}.grad", data)
+        for name, tensor in state.names.tensors()
+        if tensor.grad is not None and _mark(tensor) != before[name]
+    }
+    return 200, {"grads": grads}
+
+
+def _mark(tensor: Tensor) -> tuple[int, int] | None:
+    """Something that differs whenever the gradient does; the gradient itself stays alive in the undo log."""
+    return None if tensor.grad is None else (id(tensor.grad), tensor.grad._version)
+
+
+def grad(state: State, call: Call) -> Reply:
+    """`torch.autograd.grad`."""
+    body = _fields(state, call)
+    names = texts_or_null(body.pop("out")) if "out" in body else None
+    step = Step("autograd.grad", fields=body)
+    if names is not None:
+        step.out = names
+    outcome = run_step(state, step)
+    writer, data = Writer(state.limits), asked_for_data(call.query) is not False
+    return 200, {"grads": [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]}
+
+
+def texts_or_null(value: Any) -> list[str | None]:
+    """The field `out` of several results.
+
+    Raises Problem `bad_argument`.
+    """
+    if type(value) is not list:
+        raise wrong("out", "must be a list of names")
+    return value
+
+
+def _fields(state: State, call: Call) -> dict[str, Any]:
+    body: dict[str, Any] = dict(_literal(state, call))
+    return body
+
+
+# -- steps ----------------------------------------------------------------------------------------------------------
+
+
+def op(state: State, call: Call) -> Reply:
+    """One step, its op named by the URL."""
+    name = _name(call)
+    try:
+        outcome = run_step(state, step_of(_body(state, call), name), IN_URL)
+    except Exception as error:
+        raise problem_of(error, op=name) from error
+    writer, data = Writer(state.limits), asked_for_data(call.query)
+    objects = [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]
+    if outcome.several:
+        return 200, {"results": objects}
+    if outcome.is_tensor:
+        return 200, {"result": objects[0]}
+    return 200, {"result": None, "value": codec.plain(outcome.value)} if outcome.has_value else {"result": None}
+
+
+def run(state: State, call: Call) -> Reply:
+    """Many steps, in order."""
+    body = body_of(_body(state, call), ("steps", "return", "no_grad"), ("steps",))
+    steps, asked = body["steps"], texts(body, "return")
+    if type(steps) is not list:
+        raise wrong("steps", "must be a list")
+    if len(steps) > state.limits.run_steps:
+        raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
+    values: dict[str, Any] = {}
+    last = Outcome()
+    with modes.set_grad_enabled(modes.is_grad_enabled() and not flag(body, "no_grad")):
+        for index, each in enumerate(steps):
+            last = _run_one(state, each, index)
+            if last.has_value:
+                values[str(index)] = codec.plain(last.value)
+    if asked is None:
+        shown = {name: tensor for name, tensor in last.tensors if name is not None}
+    else:
+        shown = {name: _returned(state, name) for name in asked}
+    writer, data = Writer(state.limits), asked_for_data(call.query) is not False
+    tensors = {name: _object(writer, name, tensor, data) for name, tensor in shown.items()}
+    return 200, {"version": state.version, "tensors": tensors, **({"values": values} if values else {})}
+
+
+def _run_one(state: State, body: Any, index: int) -> Outcome:
+    named = body.get("op") if type(body) is dict else None
+    try:
+        return run_step(state, step_of(body))
+    except Exception as error:
+        raise problem_of(error, op=named if type(named) is str else None, step=index) from error
+
+
+def _returned(state: State, name: str) -> Tensor | None:
+    """What `return` names as the run ends: a tensor, a gradient, or None for a gradient that is not there."""
+    owner = name.removesuffix(".grad")
+    tensor = state.names.named(owner)
+    return tensor if owner == name else tensor.grad
+
+
+# -- answers --------------------------------------------------------------------------------------------------------
+
+
+def _object(writer: Writer, name: str | None, tensor: Tensor | None, data: bool | None) -> dict[str, Any] | None:
+    return None if tensor is None else writer.tensor(tensor, name, data)
+
+
+def _only(state: State, call: Call, outcome: Outcome) -> dict[str, Any] | None:
+    name, tensor = outcome.tensors[0]
+    return _object(Writer(state.limits), name, tensor, asked_for_data(call.query))
+
+
+READING: dict[str, Method] = {
+    "session.get": get_session,
+    "tensor.list": list_tensors,
+    "tensor.get": get_tensor,
+    "grad.get": get_gradient,
+}
+MUTATING: dict[str, Method] = {
+    "session.patch": patch_session,
+    "tensor.create": create_tensor,
+    "tensor.put": put_tensor,
+    "tensor.patch": patch_tensor,
+    "tensor.set_data": set_data,
+    "tensor.delete": delete_tensor,
+    "grad.put": put_gradient,
+    "grad.delete": delete_gradient,
+    "backward": backward,
+    "grad": grad,
+    "op": op,
+    "run": run,
+}

@@ -1,0 +1,78 @@
+"""Tensor objects: what an answer says of a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import codec
+from app.limits import Limits
+from app.problems import Problem
+from engine.tensor import Tensor
+
+
+class Writer:
+    """Makes the tensor objects of one answer, within the limits of one answer."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = self._left = limits.response_elements
+        self._inline = limits.inline_elements
+
+    def tensor(self, tensor: Tensor, name: str | None, data: bool | None = None) -> dict[str, Any]:
+        """The object of a tensor with its gradient.
+
+        `data` True: with values, False: without, None: if they are few. Raises Problem `too_large` where values that
+        were asked for pass the limit of an answer.
+        """
+        if name is not None and name.endswith(".grad"):
+            return self.gradient(tensor, name, data)
+        grad = tensor.grad
+        grad_name = None if name is None else f"{name}.grad"
+        return {
+            **self.gradient(tensor, name, data),
+            "grad": None if grad is None else self.gradient(grad, grad_name, data),
+        }
+
+    def gradient(self, tensor: Tensor, name: str | None, data: bool | None = None) -> dict[str, Any]:
+        """The object of a gradient: a tensor object without `grad`. Raises as `tensor` does."""
+        requires_grad, grad_fn = _place(tensor)
+        return {
+            "name": name,
+            "shape": tensor.shape,
+            "dtype": tensor.dtype.name,
+            "device": str(tensor.device),
+            "requires_grad": requires_grad,
+            "is_leaf": grad_fn is None,
+            "grad_fn": grad_fn,
+            "retains_grad": tensor.retains_grad,
+            "version": tensor._version,
+            "data": self._values(tensor, data),
+        }
+
+    def _values(self, tensor: Tensor, data: bool | None) -> Any:
+        if data is False:
+            return None
+        size = _written_size(tensor.shape)
+        if data is None and size > min(self._inline, self._left):
+            return None
+        if size > self._left:
+            raise Problem("too_large", f"the answer would have more than {self._limit} numbers")
+        self._left -= size
+        return codec.values(tensor._array)
+
+
+def _written_size(shape: tuple[int, ...]) -> int:
+    """How many numbers or lists the JSON of a shape has: [10000, 0] is many empty lists."""
+    size = most = 1
+    for each in shape:
+        size *= each
+        most = max(most, size)
+    return most if size == 0 else size
+
+
+def _place(tensor: Tensor) -> tuple[bool, str | None]:
+    """Whether a tensor requires grad, and its node's name as PyTorch prints it."""
+    try:
+        node = tensor.grad_fn
+        return tensor.requires_grad, None if node is None else node.name().rpartition("::")[2]
+    except RuntimeError:  # a view made under no_grad whose base is part of a graph now: torch refuses to say
+        return False, None

@@ -1,0 +1,287 @@
+"""The steps that are no ops of the engine: tensors from data, backward, names, modes, indexing, what a tensor is.
+
+Each is a function of the step's scope, with the parameters declared beside it. It returns a tensor, a list of them, a
+`Value`, or None where there is no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.codec import number
+from app.problems import Problem
+from app.session.arguments import Extra, Parameter, Scope
+from app.session.literals import has_dtype, make_tensor
+from app.session.names import checked_name
+from engine import backward as engine_backward
+from engine import indexing, modes
+from engine.kinds import Kind
+from engine.op import registry
+from engine.tensor import Tensor
+
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A result that is no tensor."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A step: its name, parameters and what it does. `binds` is False where results go without names by default."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    run: Run
+    doc: str
+    outputs: tuple[str, ...] = ()
+    several: bool = False
+
+
+SPECIALS: dict[str, Special] = {}
+
+
+def special(
+    *parameters: Parameter, name: str | None = None, outputs: tuple[str, ...] = (), several: bool = False
+) -> Callable[[Run], Run]:
+    """Declare the decorated function as a step; `several`: its results are a list, unnamed unless `out` names them."""
+
+    def declare(run: Run) -> Run:
+        known = name or run.__name__
+        SPECIALS[known] = Special(known, parameters, run, run.__doc__ or "", outputs, several)
+        return run
+
+    return declare
+
+
+def maybe(name: str, kind: Kind | Extra, default: Any = None) -> Parameter:
+    """A parameter with a default; None as default is also a value."""
+    return Parameter(name, kind, default, optional=default is None)
+
+
+INPUT = Parameter("input", Kind.TENSOR)
+RESULT = ("out",)
+
+
+# -- tensors --------------------------------------------------------------------------------------------------------
+
+
+@special(
+    Parameter("data", Kind.DATA),
+    maybe("dtype", Kind.DTYPE),
+    maybe("device", Kind.DEVICE),
+    maybe("requires_grad", Kind.BOOL, False),
+    maybe("shape", Extra.SHAPE),
+    outputs=RESULT,
+)
+def tensor(scope: Scope, data: Any, dtype: Any, device: Any, requires_grad: bool, shape: Any) -> Tensor:
+    """A new leaf of a number, nested lists or a literal (`torch.tensor`)."""
+    return make_tensor(data, dtype, device, shape, requires_grad)
+
+
+@special(INPUT, maybe("requires_grad", Kind.BOOL, True), outputs=RESULT)
+def requires_grad_(scope: Scope, input: Tensor, requires_grad: bool) -> Tensor:
+    """Set whether a leaf requires grad."""
+    return input.requires_grad_(requires_grad)
+
+
+@special(INPUT)
+def retain_grad(scope: Scope, input: Tensor) -> None:
+    """Keep `.grad` of a tensor that is no leaf in backward."""
+    input.retain_grad()
+
+
+@special(INPUT, outputs=RESULT)
+def detach_(scope: Scope, input: Tensor) -> Tensor:
+    """Take a tensor out of its graph, as a leaf."""
+    return input.detach_()
+
+
+@special(INPUT, Parameter("data", Extra.RAW))
+def set_data(scope: Scope, input: Tensor, data: Any) -> None:
+    """Overwrite the values in place, same shape, outside the graph."""
+    source = _like(scope, input, data)
+    if source.shape != input.shape:
+        raise Problem(
+            "shape_mismatch", f"the values have shape {list(source.shape)}, but the tensor has {list(input.shape)}"
+        )
+    with modes.no_grad():
+        registry["copy_"](input, source)
+
+
+@special(INPUT, Parameter("grad", Extra.RAW, optional=True))
+def set_grad(scope: Scope, input: Tensor, grad: Any) -> None:
+    """Assign `.grad`; null clears it."""
+    input.grad = None if grad is None else _like(scope, input, grad)
+
+
+@special(Parameter("names", Extra.NAMES))
+def zero_grad(scope: Scope, names: list[str]) -> None:
+    """Clear `.grad` of the named tensors."""
+    for name in names:
+        scope.names.named(name).grad = None
+
+
+def _like(scope: Scope, like: Tensor | None, value: Any) -> Tensor:
+    """A tensor by name; or a literal, which without a dtype of its own has that of `like`."""
+    if type(value) is str and number(value) is None:
+        return scope.named(value)
+    return make_tensor(value, None if like is None or has_dtype(value) else like.dtype)
+
+
+# -- autograd -------------------------------------------------------------------------------------------------------
+
+
+def _gradients(scope: Scope, value: Any, roots: list[Tensor]) -> list[Tensor | None] | None:
+    """A lone gradient, or a list with one entry for each root."""
+    if value is None:
+        return None
+    entries = value if type(value) is list else [value]
+    likes = [*roots, *[None] * len(entries)]
+    return [None if each is None else _like(scope, like, each) for each, like in zip(entries, likes, strict=False)]
+
+
+@special(
+    Parameter("tensors", Extra.ROOTS),
+    maybe("grad_tensors", Extra.RAW),
+    maybe("retain_graph", Kind.BOOL),
+    maybe("create_graph", Kind.BOOL, False),
+    maybe("inputs", Extra.ROOTS),
+)
+def backward(
+    scope: Scope, tensors: list[Tensor], grad_tensors: Any, retain_graph: Any, create_graph: bool, inputs: Any
+) -> None:
+    """Accumulate gradients into the leaves (`torch.autograd.backward`)."""
+    gradients = _gradients(scope, grad_tensors, tensors)
+    engine_backward.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
+
+
+@special(
+    Parameter("outputs", Extra.ROOTS),
+    Parameter("inputs", Extra.ROOTS),
+    maybe("grad_outputs", Extra.RAW),
+    maybe("retain_graph", Kind.BOOL),
+    maybe("create_graph", Kind.BOOL, False),
+    maybe("allow_unused", Kind.BOOL),
+    maybe("is_grads_batched", Kind.BOOL, False),
+    maybe("materialize_grads", Kind.BOOL, False),
+    name="autograd.grad",
+    outputs=("grads",),
+    several=True,
+)
+def grad(
+    scope: Scope, outputs: list[Tensor], inputs: list[Tensor], grad_outputs: Any, retain_graph: Any, *flags: Any
+) -> list[Tensor | None]:
+    """The gradients of the outputs with respect to the inputs (`torch.autograd.grad`)."""
+    create_graph, allow_unused, is_grads_batched, materialize_grads = flags
+    made = engine_backward.grad(
+        outputs,
+        inputs,
+        _gradients(scope, grad_outputs, outputs),
+        retain_graph,
+        create_graph,
+        allow_unused=allow_unused,
+        is_grads_batched=is_grads_batched,
+        materialize_grads=materialize_grads,
+    )
+    return list(made)
+
+
+# -- names and modes ------------------------------------------------------------------------------------------------
+
+
+@special(Parameter("input", Extra.NAME), Parameter("name", Extra.NAME))
+def rename(scope: Scope, input: str, name: str) -> None:
+    """Give a tensor another name in the place of the one it had."""
+    names = scope.names
+    renamed = names.named(input)
+    if checked_name(name) == input:
+        return
+    if name in names:
+        raise Problem("name_taken", f"'{name}' is taken")
+    names.unbind(input)
+    names.bind(name, renamed)
+
+
+@special(Parameter("names", Extra.NAMES), name="del")
+def unbind(scope: Scope, names: list[str]) -> None:
+    """Unbind names; their tensors live on while a graph or another name needs them."""
+    for name in names:
+        scope.names.unbind(name)
+
+
+@special(Parameter("seed", Kind.INT))
+def manual_seed(scope: Scope, seed: int) -> None:
+    """Seed the session's random numbers."""
+    modes.manual_seed(seed)
+
+
+@special(Parameter("mode", Kind.BOOL))
+def set_grad_enabled(scope: Scope, mode: bool) -> None:
+    """Switch the recording of graphs on or off, until it is set again."""
+    modes.set_grad_enabled(mode)
+
+
+# -- indexing -------------------------------------------------------------------------------------------------------
+
+
+@special(INPUT, Parameter("index", Kind.INDEX), outputs=RESULT)
+def getitem(scope: Scope, input: Tensor, index: Any) -> Tensor:
+    """`input[index]`: a view where the index allows one."""
+    return indexing.getitem(input, index)
+
+
+@special(INPUT, Parameter("index", Kind.INDEX), Parameter("value", Kind.OPERAND), outputs=RESULT)
+def setitem_(scope: Scope, input: Tensor, index: Any, value: Any) -> Tensor:
+    """`input[index] = value`, in place."""
+    indexing.setitem(input, index, value)
+    return input
+
+
+# -- what a tensor is -----------------------------------------------------------------------------------------------
+
+ATTRIBUTES = {
+    "device": "The device that holds the values.",
+    "dim": "The number of dimensions.",
+    "dtype": "The dtype.",
+    "element_size": "The bytes of one element.",
+    "is_complex": "Whether the dtype is complex.",
+    "is_contiguous": "Whether the values lie in memory in row-major order.",
+    "is_cuda": "Whether the values lie on a GPU.",
+    "is_leaf": "Whether no recorded op made the tensor.",
+    "nbytes": "The bytes of all elements.",
+    "ndim": "The number of dimensions.",
+    "nelement": "The number of elements.",
+    "output_nr": "Which output of its node the tensor is.",
+    "requires_grad": "Whether gradients flow to the tensor.",
+    "retains_grad": "Whether `retain_grad` was called on it.",
+    "shape": "The shape.",
+    "storage_offset": "The place of the first element in its storage, in elements.",
+}
+BY_DIM = {"size": "The shape, or one of its sizes.", "stride": "The steps in memory, in elements, or one of them."}
+
+
+def _attribute(name: str) -> Run:
+    def read(scope: Scope, input: Tensor) -> Value:
+        found = getattr(input, name)
+        return Value(found() if callable(found) else found)
+
+    return read
+
+
+def _by_dim(name: str) -> Run:
+    def read(scope: Scope, input: Tensor, dim: int | None) -> Value:
+        return Value(getattr(input, name)(dim))
+
+    return read
+
+
+for _name, _doc in ATTRIBUTES.items():
+    SPECIALS[_name] = Special(_name, (INPUT,), _attribute(_name), _doc)
+for _name, _doc in BY_DIM.items():
+    SPECIALS[_name] = Special(_name, (INPUT, maybe("dim", Kind.INT)), _by_dim(_name), _doc)

@@ -1,0 +1,158 @@
+"""Steps: one call of an op, checked and run. Everything that changes a session comes through `run_step`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.problems import Problem
+from app.session.arguments import Mismatch, Scope, bind, bind_op
+from app.session.bodies import flag, wrong
+from app.session.names import SHOWN, Names, checked_name
+from app.session.special import SPECIALS, Special, Value
+from app.session.state import State
+from engine.modes import no_grad
+from engine.op import Op, registry
+from engine.tensor import Size, Tensor
+
+ABSENT: Any = object()  # no `out`, which is not the same as null
+NO_NAME: Any = None
+
+
+@dataclass(slots=True)
+class Step:
+    """What a client asks for: an op, its arguments by position and by name, and how to name the result."""
+
+    op: str
+    args: list[Any] = field(default_factory=list)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    out: Any = ABSENT
+    no_grad: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step gave: tensors, each with the name it goes by or None; else a value, if `has_value`."""
+
+    tensors: list[tuple[str | None, Tensor | None]] = field(default_factory=list)
+    is_tensor: bool = False
+    several: bool = False
+    value: Any = None
+    has_value: bool = False
+
+
+def step_of(body: Any, op: str | None = None) -> Step:
+    """A step from its JSON; `op` is what the URL names.
+
+    Raises Problem `bad_argument`.
+    """
+    if type(body) is not dict:
+        raise Problem("bad_argument", f"a step is a JSON object, not {type(body).__name__}", op=op)
+    fields = dict(body)
+    if op is None:
+        op = fields.pop("op", None)
+        if type(op) is not str:
+            raise wrong("op", "must be the name of an op")
+    args = fields.pop("args", [])
+    if type(args) is not list:
+        raise wrong("args", "must be a list")
+    out = fields.pop("out", ABSENT)
+    return Step(op, args, fields, out, flag({"no_grad": fields.pop("no_grad", False)}, "no_grad"))
+
+
+def run_step(state: State, step: Step, status: int = 422) -> Outcome:
+    """Run a step and name its results.
+
+    Raises Problem or what the engine raises; an unknown op has `status` (404 where the URL names it).
+    """
+    state.budget.tick()
+    _check_out(step.out)
+    scope = Scope(state.names)
+    with no_grad() if step.no_grad else nullcontext():
+        special = SPECIALS.get(step.op)
+        if special is not None:
+            result = _run_special(special, step, scope)
+            several = special.several
+        else:
+            op, result = _run_op(step, scope, status)
+            several = op.multiple
+    return _outcome(result, several, special is not None and special.several, step.out, scope)
+
+
+def _run_special(special: Special, step: Step, scope: Scope) -> Any:
+    try:
+        values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
+    except Mismatch as mismatch:
+        raise mismatch.problem or Problem("bad_argument", str(mismatch)) from None
+    _refuse_literal(special.name, values, scope)
+    return special.run(scope, *values)
+
+
+def _run_op(step: Step, scope: Scope, status: int) -> tuple[Op, Any]:
+    function = registry.get(step.op)
+    if function is None or step.op.startswith("__"):
+        raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=status)
+    op, values = bind_op(function, step.args, step.fields, scope)
+    _refuse_literal(op.name, values, scope)
+    return op, Op.door(op, values)
+
+
+def _refuse_literal(name: str, values: list[Any], scope: Scope) -> None:
+    """An in-place op changes a tensor that has a name, else the change would be lost."""
+    if name.endswith("_") and not (isinstance(values[0], Tensor) and id(values[0]) in scope.addressed):
+        raise Problem("bad_argument", f"{name} changes its input in place: that must be a tensor's name, not a literal")
+
+
+# -- results --------------------------------------------------------------------------------------------------------
+
+
+def _check_out(out: Any) -> None:
+    if out is ABSENT:
+        return
+    for name in out if type(out) is list else [out]:
+        if name is not None:
+            checked_name(name)
+
+
+def _outcome(result: Any, several: bool, unnamed: bool, out: Any, scope: Scope) -> Outcome:
+    several = several or (isinstance(result, (list, tuple)) and not isinstance(result, Size))
+    if isinstance(result, Tensor) or several:
+        tensors = list(result) if several else [result]
+        names = _names_for(tensors, out, several)
+        named = [(_bind(each, name, unnamed, scope), each) for each, name in zip(tensors, names, strict=True)]
+        return Outcome(named, True, several)
+    if out is not ABSENT and out is not None:
+        raise wrong("out", "names nothing: the step has no tensor as its result")
+    if result is None:
+        return Outcome()
+    return Outcome(value=result.value if isinstance(result, Value) else result, has_value=True)
+
+
+def _names_for(tensors: list[Any], out: Any, several: bool) -> list[Any]:
+    """One entry of `out` for each result."""
+    if out is ABSENT or (out is None and not several):
+        return [out] * len(tensors)
+    if out is None:
+        return [None] * len(tensors)
+    names = out if type(out) is list else [out]
+    if len(names) != len(tensors):
+        raise wrong("out", f"has {len(names)} names for {len(tensors)} results")
+    return names
+
+
+def _bind(tensor: Tensor | None, name: Any, unnamed: bool, scope: Scope) -> str | None:
+    """Bind a result as its entry of `out` says, and give the name it goes by."""
+    names: Names = scope.names
+    if tensor is None:
+        if name is not ABSENT and name is not None and name in names:
+            names.unbind(name)
+        return None
+    if name is not ABSENT and name is not None:
+        names.bind(name, tensor)
+        return str(name)
+    known = scope.addressed.get(id(tensor)) or names.of(tensor)
+    if known is not None or name is None or unnamed:
+        return known
+    return names.bind_next(tensor)
