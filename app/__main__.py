@@ -20,16 +20,11 @@ def announcement(settings: Settings, port: int) -> str:
     lines = [
         f"Autograd Server listening on {url}",
         f"  docs   {url}/docs",
-        "  try    " + first_call(url),
+        f"  try    curl -X POST {url}/v1/sessions",
     ]
     if settings.insecure and not settings.allowed_hosts:
         lines.append("  note   requests by another name than the above need it in --allowed-hosts")
     return "\n".join(lines)
-
-
-def first_call(url: str) -> str:
-    """A command that works as it is."""
-    return f"curl -X POST {url}/v1/sessions -H 'Content-Type: application/json' -d '{{\"id\": \"demo\"}}'"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,9 +39,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"autograd server: cannot listen there: {error.strerror}", file=sys.stderr)
         return 1
     telemetry.configure(settings.log_level)
-    tune_process(settings.blas_threads)
     port: int = bound.getsockname()[1]
     server = Server(create_app(settings), settings, lambda: print(announcement(settings, port), flush=True))
+    tune_process(settings.blas_threads)
     server.run([bound])
     return 0
 

@@ -51,14 +51,17 @@ def make_pages(app: FastAPI) -> Pages:
     return Pages(
         home=PAGE.format(title="Autograd Server", body=HOME),
         calls=PAGE.format(title="Calls", body=table(("method", "path", "what it does"), calls)),
-        errors=PAGE.format(title="Problem codes", body=table(("code", "status", "title", "advice"), errors)),
+        errors=PAGE.format(
+            title="Problem codes", body=table(("code", "status", "title", "advice"), errors, anchors=True)
+        ),
     )
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """An HTML table; each row can be linked to by its first cell."""
+def table(header: Iterable[str], rows: Iterable[Iterable[object]], anchors: bool = False) -> str:
+    """An HTML table; with `anchors`, each row can be linked to by its first cell."""
     lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
     for row in rows:
         cells = [html.escape(str(cell)) for cell in row]
-        lines.append(f'<tr id="{cells[0]}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        start = f'<tr id="{cells[0]}">' if anchors else "<tr>"
+        lines.append(start + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return "\n".join([*lines, "</table>"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -19,6 +20,9 @@ from app.settings import Settings
 KEEP_ALIVE_S = 60
 # The event loop gets the interpreter back this soon from a thread that computes in pure Python.
 SWITCH_S = 0.001
+# Graphs are freed without the garbage collector (`engine.graph`), and a full collection over a large one would stop the
+# event loop for a second: young objects are looked at as ever, all of them very rarely.
+GC_THRESHOLDS = (10_000, 10, 1_000)
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -59,8 +63,11 @@ class Server(uvicorn.Server):
 
 
 def tune_process(blas_threads: int) -> None:
-    """Set what holds for the whole process: how threads share the interpreter, and BLAS the cores."""
+    """Set what holds for the whole process, once the application is made: interpreter, collector, BLAS."""
     sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()  # modules and routes stay for good
+    gc.set_threshold(*GC_THRESHOLDS)
     if blas_threads:
         threadpool_limits(blas_threads)
         # For the libraries that are loaded later: they look here.

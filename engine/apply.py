@@ -12,7 +12,7 @@ from engine.devices import CPU
 from engine.graph import FROZEN, Edge, Node, Saved, plan_of
 from engine.infer import Estimate
 from engine.modes import Context, state
-from engine.op import Op
+from engine.op import Op, is_number
 from engine.order import next_sequence
 from engine.tensor import Tensor, wrap
 from engine.views import check_inplace, edge_of, rebase, view_of
@@ -26,16 +26,19 @@ def apply(op: Op, values: list[Any]) -> Any:
     """
     if op.composite:
         return op.run(*values)
+    if op.number_form is not None and is_number(values[op.number_at]):
+        op = op.number_form
     ctx = state.ctx
     raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
+    links = _check_inplace(op, values, ctx) if op.inplace_only else None
     estimate: Estimate = op.rule(op, raw)
     for shape, _ in estimate.outputs:
         if len(shape) > 64:
             raise errors.shape_mismatch(f"tensor has too many (>64) dims: {len(shape)}")
     if ctx.guard is not None:
         ctx.guard.check(op, estimate)
-    if op.inplace_only:
-        return _apply_inplace(op, values, raw, estimate, ctx)
+    if links is not None:
+        return _apply_inplace(op, values, raw, estimate, ctx, links)
     if op.leaf:
         return _leaf(op, values, op.run(*estimate.values), ctx)
     result = _compute(op, raw, estimate)
@@ -92,7 +95,7 @@ def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
 
 
 def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
-    if isinstance(value, (bool, int, float, complex)):
+    if is_number(value):
         dtype = compute or dtypes.number_dtype(value, state.ctx.default_dtype).numpy
         return backend.scalar(value, dtype)
     if backend is not arrays.NUMPY and arrays.backend_of(value) is arrays.NUMPY:
@@ -131,7 +134,10 @@ def _leaf(op: Op, values: list[Any], array: Any, ctx: Context) -> Tensor:
     return tensor
 
 
-def edges_of(op: Op, values: list[Any]) -> tuple[list[Edge | None], tuple[bool, ...], tuple[int, ...] | None]:
+Links = tuple[list[Edge | None], tuple[bool, ...], tuple[int, ...] | None]
+
+
+def edges_of(op: Op, values: list[Any]) -> Links:
     """The edges of the differentiable arguments, which of them need gradients, and the lengths of lists."""
     edges: list[Edge | None] = []
     needs: list[bool] = []
@@ -159,8 +165,8 @@ def edges_of(op: Op, values: list[Any]) -> tuple[list[Edge | None], tuple[bool, 
 
 def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], estimate: Estimate) -> None:
     edges, needs, sizes = edges_of(op, values)
-    if True not in needs:
-        return
+    if True not in needs and not any(_needs_grad(values[at]) for at in op.diff_at):
+        return  # a view made under no_grad requires grad without an edge: torch records it, to nowhere
     linked = [
         nr
         for nr, tensor in enumerate(tensors)
@@ -252,12 +258,10 @@ def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
     return getattr(value, "shape", ())
 
 
-def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate, ctx: Context) -> Tensor:
+def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate, ctx: Context, links: Links) -> Tensor:
     tensor: Tensor = values[0]
-    edges, needs, sizes = edges_of(op, values) if ctx.grad_enabled else ([], (), None)
-    recording = True in needs
-    if ctx.grad_enabled and (recording or any(_needs_grad(values[at]) for at in op.tensor_at)):
-        check_inplace(tensor, op.name)
+    edges, needs, sizes = links
+    recording = True in needs and tensor.dtype.differentiable
     check_written(tensor, op, estimate)
     if ctx.log is not None:
         ctx.log.storage(tensor)
@@ -274,6 +278,22 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
         save(node, values, raw, [tensor], estimate, stamps)
         rebase(tensor, node)
     return tensor
+
+
+def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
+    """What torch refuses before it looks at shapes; gives the edges as they are before the write."""
+    links: Links = ([], (), None)
+    if ctx.grad_enabled:
+        if any(_needs_grad(values[at]) for at in op.tensor_at):
+            check_inplace(values[0])
+        links = edges_of(op, values)
+    array = values[0]._array
+    if not op.writes and arrays.overlaps_itself(array):
+        raise errors.overlapping_write()
+    for at in op.tensor_at[1:]:
+        if isinstance(values[at], Tensor) and arrays.overlaps_partly(array, values[at]._array):
+            raise errors.partial_overlap()
+    return links
 
 
 def _needs_grad(value: Any) -> bool:
@@ -296,5 +316,3 @@ def check_written(tensor: Tensor, op: Op, estimate: Estimate) -> None:
         raise errors.dtype_mismatch(
             f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
         )
-    if arrays.overlaps_itself(array):
-        raise errors.overlapping_write()

@@ -208,7 +208,31 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def overlaps_itself(array: Array) -> bool:
     """True if two indices of the array are surely one memory cell: an expanded dimension."""
-    return array.size > 0 and any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True))
+    return array.size > 0 and any(
+        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    )
+
+
+def _is_dense(array: Array) -> bool:
+    """True if the elements fill one run of memory, in any order of dimensions."""
+    expected = array.dtype.itemsize
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
+def overlaps_partly(written: Array, read: Array) -> bool:
+    """True if two dense arrays share some memory without being the same elements (torch's rule)."""
+    if read is written or owner(read) is not owner(written) or not (written.size and read.size):
+        return False
+    start, other = address(written), address(read)
+    if start == other and written.shape == read.shape and written.strides == read.strides:
+        return False
+    ends = start + written.nbytes, other + read.nbytes
+    return _is_dense(written) and _is_dense(read) and start < ends[1] and other < ends[0]
 
 
 def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
@@ -298,3 +322,10 @@ def filled(value: Any, shape: tuple[int, ...]) -> Array:
     out = backend_of(value).xp.empty(shape, value.dtype)
     out.fill(value)
     return out
+
+
+def writeable(array: Array) -> Array:
+    """The array, or where NumPy made a view read-only (an expanded one) another view that is not."""
+    if type(array) is np.ndarray and not array.flags.writeable:
+        return as_strided(array, array.shape, element_strides(array), 0)
+    return array

@@ -29,11 +29,10 @@ def backward(
         inputs = _tensors(inputs)
         if not inputs:
             raise errors.bad_argument("`inputs` argument to `backward()` cannot be empty.")
-        for each in inputs:
-            if not each.requires_grad:
-                raise errors.bad_argument(errors.RETAIN)
     keep = create_graph if retain_graph is None else retain_graph
     start = _roots(roots, grads, create_graph)
+    for each in inputs or ():
+        each.retain_grad()  # refuses what does not require grad; nothing for a leaf
     targets = None if inputs is None else _targets(inputs)
     walk = Walk(create_graph, keep, targets)
     walk.run(start)
@@ -63,8 +62,9 @@ def grad(
     unused = bool(allow_unused) or materialize_grads
     if is_grads_batched:
         return _batched(roots, wanted, grads, keep, create_graph, unused, materialize_grads)
+    start = _roots(roots, grads, create_graph)
     walk = Walk(create_graph, keep, _targets(wanted))
-    walk.run(_roots(roots, grads, create_graph))
+    walk.run(start)
     results = [walk.captured_tensor(edge_of(each)) for each in wanted]
     for at, result in enumerate(results):
         if result is None and not unused:
@@ -184,7 +184,7 @@ def _store(inputs: Sequence[Tensor], walk: Walk, record: bool) -> None:
     """`backward(inputs=...)`: accumulate what was captured into each input's `.grad`."""
     for tensor in inputs:
         edge = edge_of(tensor)
-        gradient = None if edge is None else walk.captured.pop(edge[:2], None)
+        gradient = None if edge is None or tensor._retains else walk.captured.pop(edge[:2], None)
         if gradient is not None:
             accumulate(tensor, gradient if record else arrays.as_array(gradient), record)
 

@@ -28,6 +28,10 @@ VIEW_MODES = (
     "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
     "both outside (if you want the inplace to be tracked)."
 )
+MULTIPLE_VIEWS = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
 DEEPCOPY = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
     "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
@@ -155,20 +159,27 @@ def modified_inplace(what: str, origin: str, version: int, expected: int) -> Run
     )
 
 
-def inplace_on_multi_view(output_nr: int, name: str) -> RuntimeError:
-    """In-place on one of several views that one function returned."""
-    text = (
-        f"Output {output_nr} of {name} is a view and is being modified inplace. This view is the output of a function "
-        "that returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
-        "replace the inplace operation by an out-of-place one."
-    )
+def inplace_on_view(origin: str | None, multiple: bool, through_base: bool) -> RuntimeError:
+    """A view whose history an in-place change would make ambiguous.
+
+    `origin` is `Output 0 of Unbind` where the view has a node; `multiple`: it is one of several views of one call, else
+    it (or the view it is a view of) was made under no_grad; `through_base`: its base was changed, not itself.
+    """
+    what = "its base or another view of its base has been" if through_base else "is being"
+    subject = f"{origin} is a view" if origin else "A view was created in no_grad mode"
+    if origin and not multiple:
+        subject += " of a view which was created in no_grad mode"
+    ending = f". {MULTIPLE_VIEWS}" if multiple else f" with grad mode enabled. {VIEW_MODES}"
+    text = f"{subject} and {what} modified inplace{ending}"
     return coded(RuntimeError, "inplace_on_view", text)
 
 
-def inplace_on_no_grad_view(through_base: bool) -> RuntimeError:
-    """A view made under no_grad and an in-place change under grad mode."""
-    what = "its base or another view of its base has been" if through_base else "is being"
-    text = f"A view was created in no_grad mode and {what} modified inplace with grad mode enabled. {VIEW_MODES}"
+def partial_overlap() -> RuntimeError:
+    """An in-place op whose other operand lies across the memory written to."""
+    text = (
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+        "location. Please clone() the tensor before performing the operation."
+    )
     return coded(RuntimeError, "inplace_on_view", text)
 
 

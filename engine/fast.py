@@ -72,7 +72,7 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         if (
             (dtype is not _F32 and dtype is not _F64)
             or type(a) is not _ndarray
-            or (view is not None and view.stamp != input._counter[0])
+            or (view is not None and (view.stamp != input._counter[0] or view.creation is not None))
         ):
             return slow(input, other)
         edge_b = None
@@ -82,7 +82,7 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             if (
                 b.dtype is not dtype
                 or type(b) is not _ndarray
-                or (view is not None and view.stamp != other._counter[0])
+                or (view is not None and (view.stamp != other._counter[0] or view.creation is not None))
             ):
                 return slow(input, other)
             edge_b = other._edge
@@ -127,7 +127,7 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
         if (
             (a.dtype is not _F32 and a.dtype is not _F64)
             or type(a) is not _ndarray
-            or (view is not None and view.stamp != input._counter[0])
+            or (view is not None and (view.stamp != input._counter[0] or view.creation is not None))
         ):
             return slow(input)
         tensor = _result(kernel(a))

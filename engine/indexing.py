@@ -12,7 +12,7 @@ import numpy as np
 from engine import arrays, errors
 from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
-from engine.ops.views import alias_, reshape, select, slice_, unsqueeze
+from engine.ops.views import alias_, expand, reshape, select, slice_, unsqueeze
 from engine.tensor import Tensor, wrap
 
 BAD_TYPE = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
@@ -44,12 +44,14 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
     source = as_value(tensor, value)
     if advanced is not None:
         index_put_(viewed, checked(viewed._array, advanced), cast(source, tensor), False)
-    elif source.ndim == 0 and source.device.type == "cpu":
+    elif source.ndim == 0 < viewed.ndim and source.device.type == "cpu":
         fill_tensor(viewed, source)
     else:
         extra = source.ndim - viewed.ndim
         if extra > 0 and tuple(source.shape[:extra]) == (1,) * extra:
             source = reshape(source, tuple(source.shape[extra:]))  # torch drops leading ones
+        if source.shape != viewed.shape:
+            source = expand(source, tuple(viewed.shape))
         copy_(viewed, source)
 
 
@@ -86,17 +88,17 @@ def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
     dim = 0
     advanced: list[Any] = []
     result = tensor
-    for each in keys:
+    for place, each in enumerate(keys):
         if each is None:
             result = unsqueeze(result, dim)
             dim += 1
         elif each is Ellipsis:
             dim += tensor.ndim - counted
         elif type(each) is int:
-            check_index(each, result._array.shape[dim], dim)
+            check_index(each, result._array.shape[dim], place)
             result = select(result, dim, each)
         elif isinstance(each, slice):
-            result = sliced(result, dim, each)
+            result = sliced(result, dim, each, keep=isinstance(key, slice))
             dim += 1
         else:
             if each.dtype == np.bool_ and each.ndim == 0:
@@ -107,8 +109,8 @@ def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
     return result, advanced or None
 
 
-def sliced(tensor: Tensor, dim: int, key: slice) -> Tensor:
-    """One slice; a full one is left out."""
+def sliced(tensor: Tensor, dim: int, key: slice, keep: bool) -> Tensor:
+    """One slice; one that takes everything is left out unless `keep` (torch does so within a tuple)."""
     step = 1 if key.step is None else key.step
     for each in (key.start, key.stop, step):
         if each is not None and not hasattr(each, "__index__"):
@@ -116,7 +118,8 @@ def sliced(tensor: Tensor, dim: int, key: slice) -> Tensor:
     start, stop = (None if each is None else int(each) for each in (key.start, key.stop))
     if int(step) <= 0:
         raise errors.bad_value("step must be greater than zero")
-    if (start, stop, step) == (None, None, 1):
+    length = tensor._array.shape[dim]
+    if not keep and step == 1 and slice(start, stop).indices(length)[:2] == (0, length):
         return tensor
     made: Tensor = slice_(tensor, dim, start, stop, int(step))
     return made

@@ -114,7 +114,9 @@ class Op:
         self.hidden: bool = options.get("hidden", False)
         self.example: dict[str, Any] | None = options.get("example")
         self.shows_geometry: bool = options.get("shows_geometry", False)
+        self.number_at = max((at for at, param in enumerate(self.params) if param.kind is Kind.OPERAND), default=0)
         self.twin: Op | None = None  # the in-place form
+        self.number_form: Op | None = None  # the form for a Python number as last operand, where its node differs
         self.pack = _result_type(self) if self.multiple and not self.returns_list else tuple
 
     @property
@@ -133,6 +135,10 @@ class Op:
         self.diff_at = tuple(at for at, param in enumerate(self.params) if param.name in self.formulas)
         if self.twin is not None:
             self.twin.formulas, self.twin.diff_at = self.formulas, self.diff_at
+        for each in (self, self.twin):
+            if each is not None and each.number_form is not None:
+                each.number_form.formulas = {"input": self.formulas["input"]}
+                each.number_form.diff_at = (0,)
 
     def fused(self, **formulas: Callable[..., Any]) -> None:
         """Declare quicker forms of formulas for bare arrays, asking for the same names; the plain ones stay the rule.
@@ -308,6 +314,11 @@ class Function:
         )
 
 
+def is_number(value: Any) -> bool:
+    """True for a Python number standing where a tensor may stand."""
+    return isinstance(value, (bool, int, float, complex))
+
+
 registry: dict[str, Function] = {}
 
 
@@ -315,7 +326,8 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     """Declare the decorated kernel as an op, an overload of its name if the name is known already.
 
     Options, by what they are about:
-    names: `name` (else the kernel's), `namespace` (`linalg`), `node` (the node's name where it is not the op's);
+    names: `name` (else the kernel's), `namespace` (`linalg`), `node` (the node's name where it is not the op's),
+    `number_node` (the node's name, with one edge, where the last operand is a Python number);
     outputs: `outputs` (names; several make a tuple), `returns_list`, `differentiable` (outputs that have gradients),
     `view`, `multi_view` (one of several views), `leaf` (a factory with `device` and `requires_grad`);
     faces: `method`, `prop` (a property), `function`, `operators` (Python's special methods), `hidden` (known to
@@ -329,16 +341,23 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:
-        made = Op(kernel, rule, options)
+        made = _made(kernel, rule, options)
         _register(made)
         if made.inplace:
             other = {"inplace_only": True, "inplace": False, "name": f"{made.name}_", "node": made.node_name}
-            made.twin = Op(kernel, rule, {**options, **other, "operators": _inplace_operators(made)})
+            made.twin = _made(kernel, rule, {**options, **other, "operators": _inplace_operators(made)})
             made.operators = tuple(name for name in made.operators if name not in made.twin.operators)
             _register(made.twin)
         return made
 
     return declare
+
+
+def _made(kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> Op:
+    made = Op(kernel, rule, options)
+    if "number_node" in options:
+        made.number_form = Op(kernel, rule, {**options, "node": options["number_node"]})
+    return made
 
 
 def _register(made: Op) -> None:

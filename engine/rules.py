@@ -13,17 +13,12 @@ import numpy as np
 from engine import dtypes, errors
 from engine.infer import Estimate
 from engine.modes import state
-from engine.op import Op, Rule
+from engine.op import Op, Rule, is_number
 from engine.tensor import check_dim
 
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
 Shape = tuple[int, ...]
-
-
-def is_number(value: Any) -> bool:
-    """True for a Python number standing where a tensor may stand."""
-    return isinstance(value, (bool, int, float, complex))
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -216,10 +211,10 @@ def along_dim(op: Op, values: list[Any]) -> Estimate:
 def softmax_like(op: Op, values: list[Any]) -> Estimate:
     """The rule of softmax and log_softmax: one floating dim."""
     array = values[0]
-    asked = argument(op, values, "dtype")
-    dtype = asked or dtypes.BY_NUMPY[array.dtype]
+    dtype = dtypes.BY_NUMPY[array.dtype]
     if not dtype.is_floating_point:
-        raise errors.not_implemented_for(f"{op.name}_lastdim_kernel_impl", dtype.type_name)
+        name = op.name.removesuffix("_of")
+        raise errors.not_implemented_for(f"{name}_lastdim_kernel_impl", dtype.type_name)
     dim = argument(op, values, "dim")
     if dim is None:
         dim = 0 if array.ndim in (0, 1, 3) else 1  # torch's implicit choice

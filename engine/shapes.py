@@ -66,7 +66,7 @@ def can_view(shape: Shape, strides: Shape, size: Shape) -> bool:
     return left == 1
 
 
-def expanded(shape: Shape, size: Shape) -> Shape:
+def expanded(shape: Shape, size: Shape, tensor_type: str = "torch.FloatTensor") -> Shape:
     """The size with -1 replaced by the dimension it keeps.
 
     Raises RuntimeError with torch's texts if the shape does not expand to it.
@@ -74,7 +74,7 @@ def expanded(shape: Shape, size: Shape) -> Shape:
     extra = len(size) - len(shape)
     if extra < 0:
         raise errors.shape_mismatch(
-            f"expand(torch.FloatTensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
+            f"expand({tensor_type}{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
             f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     result = list(size)

@@ -154,7 +154,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor, or to the base it is a view of."""
-        if self._requires_grad or edge_of(self) is not None:
+        if self._requires_grad or self._edge is not None:
             return True
         view = self._view
         return view is not None and view.base.requires_grad
@@ -400,13 +400,17 @@ class Tensor:
         return copied
 
     def __repr__(self) -> str:
-        node = self.grad_fn
+        try:
+            node = self.grad_fn
+            name = None if node is None else node.name().rpartition("::")[2]
+        except RuntimeError:  # a view whose history is ambiguous
+            name = "Invalid"
         return printing.format_tensor(
             arrays.to_host(self._array),
             dtype=self.dtype.name,
             device=str(self.device),
             requires_grad=self._requires_grad,
-            grad_fn=None if node is None else node.name().rpartition("::")[2],
+            grad_fn=name,
             default_dtype=state.ctx.default_dtype.name,
         )
 

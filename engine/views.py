@@ -38,15 +38,13 @@ class View:
 def view_of(source: Tensor, array: Any, op: Op, values: list[Any], output_nr: int) -> View:
     """The view information of a result of the view op `op` on `source`."""
     parent = source._view
-    creation = None if state.ctx.grad_enabled else NO_GRAD
+    creation = (MULTI if op.multi_view else None) if state.ctx.grad_enabled else NO_GRAD
     replay: Any = None
     if parent is not None:
-        creation = parent.creation or creation
+        creation = creation or parent.creation
         replay = parent.replay
     if replay is not None or array.dtype != source._array.dtype:
         replay = (replay or _geometry_step(source)) + ((op, tuple(values[1:])),)
-    if op.multi_view:
-        creation = MULTI
     return View(source if parent is None else parent.base, source._counter[0], creation, output_nr, replay)
 
 
@@ -91,8 +89,8 @@ def refresh(tensor: Tensor, view: View) -> None:
     if source is None:
         view.stamp = tensor._counter[0]
         return
-    if view.creation == NO_GRAD:
-        raise errors.inplace_on_no_grad_view(through_base=True)
+    if view.creation is not None:
+        raise _ambiguous(tensor, view, through_base=True)
     if state.ctx.log is not None:
         state.ctx.log.tensor(tensor)
     tensor._edge = _regenerated(tensor, view, source)
@@ -129,19 +127,21 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
     return (node, 0, size, tensor._array.dtype)
 
 
-def check_inplace(tensor: Tensor, op_name: str) -> None:
+def _ambiguous(tensor: Tensor, view: View, through_base: bool) -> RuntimeError:
+    edge = tensor._edge
+    origin = None if edge is None else f"Output {view.output_nr} of {short_name(edge[0])}"
+    return errors.inplace_on_view(origin, view.creation == MULTI, through_base)
+
+
+def check_inplace(tensor: Tensor) -> None:
     """Refuse an in-place op that torch refuses under grad mode when something in it requires grad.
 
     Raises RuntimeError (`inplace_on_leaf`, `inplace_on_view`).
     """
     view = tensor._view
     if view is not None:
-        if view.creation == MULTI:
-            edge = tensor._edge
-            name = short_name(edge[0]) if edge is not None else op_name
-            raise errors.inplace_on_multi_view(view.output_nr, name)
-        if view.creation == NO_GRAD:
-            raise errors.inplace_on_no_grad_view(through_base=False)
+        if view.creation is not None:
+            raise _ambiguous(tensor, view, through_base=False)
         base = view.base
         if base._requires_grad and base._edge is None:
             raise errors.inplace_on_leaf(view=True)

@@ -279,7 +279,8 @@ class Walk:
         self.pending[node] = left
         if left == 0 and node in self.grads:
             if self.targets is None:
-                accumulate(node.variable, self.grads.pop(node), self.record)
+                if node.variable._requires_grad:  # it may have been detached since
+                    accumulate(node.variable, self.grads.pop(node), self.record)
             elif (node, 0) in self.targets:
                 self.captured[node, 0] = self.grads.pop(node)
 

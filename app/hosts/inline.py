@@ -58,17 +58,19 @@ class InlineHost:
         """A new session from the JSON of `POST /v1/sessions`."""
         given = _session_fields(body, self._limits.json_depth)
         id = fields.session_id(given["id"]) if "id" in given else secrets.token_urlsafe(16)
-        options = {
-            "device": fields.device(given.get("device", "cpu")),
-            "dtype": fields.dtype(given.get("dtype", "float32")),
-            "seed": fields.seed(given["seed"]) if "seed" in given else None,
-            "ttl_s": fields.ttl_s(given.get("ttl_s", self._settings.ttl_s), self._limits),
-        }
+        session = Session(
+            id,
+            limits=self._limits,
+            device=fields.device(given.get("device", "cpu")),
+            dtype=fields.dtype(given.get("dtype", "float32")),
+            seed=fields.seed(given["seed"]) if "seed" in given else None,
+            ttl_s=fields.ttl_s(given.get("ttl_s", self._settings.ttl_s), self._limits),
+            now=self._now,
+        )
         if self._alive(id):
             raise Problem("name_taken", f"there is a session {id} already")
         if len(self._slots) >= self._limits.sessions:
             raise Problem("unavailable", f"the server has all the {self._limits.sessions} sessions that it may have")
-        session = Session(id, limits=self._limits, now=self._now, **options)
         self._made += 1
         self._slots[id] = Slot(session, self._made, self._limits.pending_calls)
         state = session.describe()

@@ -9,7 +9,8 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from app import body, catalogue
+from app import body
+from app.catalogue import describe, list_ops
 from app.routes.forwarding import forward, json_body, new_router
 
 router = new_router("ops")
@@ -22,14 +23,14 @@ async def run_op(request: Request, session: str, op: str) -> Response:
 
 
 @router.get("/v1/ops")
-async def list_ops(request: Request) -> Response:
+async def get_ops(request: Request) -> Response:
     """List the ops."""
     body.require_acceptable(request.headers)
-    return Response(orjson.dumps({"ops": catalogue.list_ops()}), media_type=body.JSON)
+    return Response(orjson.dumps({"ops": list_ops()}), media_type=body.JSON)
 
 
 @router.get("/v1/ops/{op}")
-async def describe_op(request: Request, op: str) -> Response:
+async def get_op(request: Request, op: str) -> Response:
     """Describe one op: its signature, outputs, differentiable inputs, and an example step."""
     body.require_acceptable(request.headers)
-    return Response(orjson.dumps(catalogue.describe(op)), media_type=body.JSON)
+    return Response(orjson.dumps(describe(op)), media_type=body.JSON)

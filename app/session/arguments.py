@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app import codec
-from app.problems import Problem
+from app.problems import MAX_ERRORS, Problem
 from app.session.indexing import index_of
 from app.session.literals import make_tensor, parse_shape
 from app.session.names import SHOWN, Names
@@ -339,12 +339,17 @@ def _refusal(
     for mismatch in refusals:
         if mismatch.problem is not None:
             return mismatch.problem
-    known = {each.name for op in function.ops for each in parameters_of(op)}
-    unknown = [{"field": name[:SHOWN], "message": "unknown field"} for name in fields if name not in known]
+    unknown = unknown_fields(fields, {each.name for op in function.ops for each in parameters_of(op)})
     if len(function.ops) == 1 or unknown:
-        return Problem("bad_argument", str(refusals[0]), errors=unknown or None)
+        return Problem("bad_argument", str(refusals[0]), errors=unknown)
     seen = {name: _seen(value, scope) for name, value in fields.items()}
     return Problem("bad_argument", str(function.refuse([_seen(each, scope) for each in args], seen)))
+
+
+def unknown_fields(fields: Mapping[str, Any], known: Collection[str]) -> list[dict[str, str]] | None:
+    """The entries of a problem's `errors` for the fields that are none of the known, or None."""
+    unknown = [name for name in fields if name not in known][:MAX_ERRORS]
+    return [{"field": name[:SHOWN], "message": "unknown field"} for name in unknown] or None
 
 
 def _seen(value: Any, scope: Scope) -> Any:

@@ -6,6 +6,7 @@ Those that change something name a step and run it; all of `MUTATING` happens wi
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -123,7 +124,7 @@ def patch_tensor(state: State, call: Call) -> Reply:
 def set_data(state: State, call: Call) -> Reply:
     """Overwrite a tensor's values."""
     tensor = state.names.named(_name(call), IN_URL)
-    run_step(state, Step("set_data", [call.name], {"data": _literal(state, call)}))
+    run_step(state, Step("set_data", [call.name], {"data": _object_of(state, call)}))
     return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query))
 
 
@@ -134,12 +135,12 @@ def delete_tensor(state: State, call: Call) -> Reply:
     return 204, None
 
 
-def _literal(state: State, call: Call) -> Any:
-    """The body where it is a literal itself: a JSON object."""
+def _object_of(state: State, call: Call) -> dict[str, Any]:
+    """The body where a step checks its fields: a literal, or the step's arguments."""
     body = _body(state, call)
     if type(body) is not dict:
         raise Problem("bad_argument", f"the body must be a JSON object, not {type(body).__name__}")
-    return body
+    return dict(body)
 
 
 # -- gradients ------------------------------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ def put_gradient(state: State, call: Call) -> Reply:
     """Assign the gradient of a tensor."""
     name = _name(call)
     state.names.named(name, IN_URL)
-    run_step(state, Step("set_grad", [name], {"grad": _literal(state, call)}))
+    run_step(state, Step("set_grad", [name], {"grad": _object_of(state, call)}))
     gradient = state.names.resolve(f"{name}.grad")
     return 200, Writer(state.limits).gradient(gradient, f"{name}.grad", asked_for_data(call.query))
 
@@ -171,7 +172,7 @@ def delete_gradient(state: State, call: Call) -> Reply:
 
 def backward(state: State, call: Call) -> Reply:
     """`torch.autograd.backward`; answers every named tensor whose gradient changed."""
-    step = Step("backward", fields=_fields(state, call))
+    step = Step("backward", fields=_object_of(state, call))
     before = {name: _mark(tensor) for name, tensor in state.names.tensors()}
     run_step(state, step)
     writer, data = Writer(state.limits), asked_for_data(call.query)
@@ -190,29 +191,13 @@ def _mark(tensor: Tensor) -> tuple[int, int] | None:
 
 def grad(state: State, call: Call) -> Reply:
     """`torch.autograd.grad`."""
-    body = _fields(state, call)
-    names = texts_or_null(body.pop("out")) if "out" in body else None
-    step = Step("autograd.grad", fields=body)
-    if names is not None:
-        step.out = names
-    outcome = run_step(state, step)
+    body = _object_of(state, call)
+    out = body.pop("out", None)
+    if out is not None and type(out) is not list:
+        raise wrong("out", "must be a list of names")
+    outcome = run_step(state, Step("autograd.grad", fields=body, out=out))
     writer, data = Writer(state.limits), asked_for_data(call.query) is not False
     return 200, {"grads": [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]}
-
-
-def texts_or_null(value: Any) -> list[str | None]:
-    """The field `out` of several results.
-
-    Raises Problem `bad_argument`.
-    """
-    if type(value) is not list:
-        raise wrong("out", "must be a list of names")
-    return value
-
-
-def _fields(state: State, call: Call) -> dict[str, Any]:
-    body: dict[str, Any] = dict(_literal(state, call))
-    return body
 
 
 # -- steps ----------------------------------------------------------------------------------------------------------
@@ -244,7 +229,7 @@ def run(state: State, call: Call) -> Reply:
         raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
     values: dict[str, Any] = {}
     last = Outcome()
-    with modes.set_grad_enabled(modes.is_grad_enabled() and not flag(body, "no_grad")):
+    with modes.no_grad() if flag(body, "no_grad") else nullcontext():
         for index, each in enumerate(steps):
             last = _run_one(state, each, index)
             if last.has_value:

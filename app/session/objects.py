@@ -37,7 +37,7 @@ class Writer:
         requires_grad, grad_fn = _place(tensor)
         return {
             "name": name,
-            "shape": tensor.shape,
+            "shape": list(tensor.shape),
             "dtype": tensor.dtype.name,
             "device": str(tensor.device),
             "requires_grad": requires_grad,

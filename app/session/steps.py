@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.problems import Problem
-from app.session.arguments import Mismatch, Scope, bind, bind_op
+from app.session.arguments import Mismatch, Scope, bind, bind_op, unknown_fields
 from app.session.bodies import flag, wrong
 from app.session.names import SHOWN, Names, checked_name
 from app.session.special import SPECIALS, Special, Value
@@ -18,7 +18,6 @@ from engine.op import Op, registry
 from engine.tensor import Size, Tensor
 
 ABSENT: Any = object()  # no `out`, which is not the same as null
-NO_NAME: Any = None
 
 
 @dataclass(slots=True)
@@ -85,7 +84,8 @@ def _run_special(special: Special, step: Step, scope: Scope) -> Any:
     try:
         values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
     except Mismatch as mismatch:
-        raise mismatch.problem or Problem("bad_argument", str(mismatch)) from None
+        unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
+        raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
     _refuse_literal(special.name, values, scope)
     return special.run(scope, *values)
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import operator as python
 from typing import Any
 
 import numpy as np
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Operand
-from engine.op import Op, Rule, alias, op
+from engine.op import Op, Rule, alias, is_number, op
 from engine.ops.compare import eq, ge, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
-from engine.rules import broadcast, cast_bytes, default_dtype, elementwise, is_number, operands, same_as_input, shape_of, weak
+from engine.rules import (
+    broadcast,
+    cast_bytes,
+    default_dtype,
+    elementwise,
+    operands,
+    same_as_input,
+    shape_of,
+    weak,
+)
 
 
 def is_complex(x: Any) -> bool:
@@ -23,7 +33,7 @@ def is_complex(x: Any) -> bool:
     return isinstance(x, complex) if is_number(x) else x.dtype.kind == "c"
 
 
-@op(same_as_input, inplace=True, name="conj_physical", node="ConjBackward0")
+@op(same_as_input, hidden=True)
 def conj(input: Array) -> Any:
     """The complex conjugate."""
     return xp.conjugate(input)
@@ -32,9 +42,29 @@ def conj(input: Array) -> Any:
 conj.vjp(input=lambda g: conj(g))
 
 
+@op(same_as_input, composite=True)
+def conj_physical(input: Array) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    return conj_of(input)
+
+
+@op(same_as_input, inplace_only=True, node="ConjPhysicalBackward1")
+def conj_physical_(input: Array) -> Any:
+    """Conjugate in place."""
+    return xp.conjugate(input)
+
+
+conj_physical_.vjp(input=lambda g: conj_of(g))
+
+
 def conj_of(x: Any) -> Any:
     """The conjugate; a real operand itself."""
+    if type(x) in NUMBERS:
+        return x.conjugate()
     return conj(x) if x.dtype.kind == "c" else x
+
+
+NUMBERS = frozenset((bool, int, float, complex))
 
 
 def neg_rule(op: Op, values: list[Any]) -> Estimate:
@@ -121,7 +151,7 @@ def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
 sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
 
 
-@op(with_alpha("sub"), operators=("__rsub__",), node="RsubBackward1")
+@op(with_alpha("sub"), operators=("__rsub__",), node="RsubBackward0", number_node="RsubBackward1")
 def rsub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference the other way round: `other - alpha * input`."""
     return other - input if type(alpha) is int and alpha == 1 else other - input.dtype.type(alpha) * input
@@ -137,6 +167,24 @@ def mul(input: Array, other: Operand) -> Any:
 
 
 mul.vjp(input=lambda g, other: mul(g, conj_of(other)), other=lambda g, input: mul(g, conj_of(input)))
+
+
+@op(elementwise(), hidden=True, node="MulBackward1")
+def scale(input: Array, factor: Number) -> Any:
+    """The product with a number of a formula (torch's node for that differs)."""
+    return input * factor
+
+
+scale.vjp(input=lambda g, factor: scale(g, factor.conjugate()))
+
+
+@op(elementwise(), hidden=True, node="AddBackward1")
+def shift(input: Array, number: Number) -> Any:
+    """The sum with a number of a formula (torch's node for that differs)."""
+    return input + number
+
+
+shift.vjp(input=lambda g: g)
 
 
 @op(elementwise("float"), operators=("__truediv__", "__itruediv__"), inplace=True, fast=python.truediv)
@@ -175,7 +223,7 @@ def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
             raise errors.coded(RuntimeError, "bad_argument", "ZeroDivisionError")
 
 
-@op(rounded_rule, name="div", inplace=True, node="DivBackward1")
+@op(rounded_rule, name="div", inplace=True, node="DivBackward2")
 def div_rounded(input: Array, other: Operand, *, rounding_mode: str | None) -> Any:
     """The quotient rounded towards zero (`trunc`) or down (`floor`)."""
     if rounding_mode is None:
@@ -193,6 +241,9 @@ div_rounded.vjp(
 )
 
 
+NOT_THERE = "torch::autograd::NotImplemented"  # torch's node of ops it has no derivative of
+
+
 @weak
 def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of floor_divide."""
@@ -201,7 +252,13 @@ def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(floor_divide_rule, operators=("__floordiv__", "__ifloordiv__"), inplace=True, node="NotImplemented")
+@op(
+    floor_divide_rule,
+    operators=("__floordiv__", "__ifloordiv__"),
+    inplace=True,
+    node=NOT_THERE,
+    number_node=NOT_THERE,
+)
 def floor_divide(input: Array, other: Operand) -> Any:
     """The quotient rounded down."""
     return xp.floor_divide(input, other)
@@ -215,7 +272,13 @@ def no_derivative(g: Any) -> Any:
 floor_divide.vjp(input=no_derivative, other=no_derivative)
 
 
-@op(floor_divide_rule, operators=("__mod__", "__imod__"), inplace=True)
+@op(
+    floor_divide_rule,
+    operators=("__mod__", "__imod__"),
+    inplace=True,
+    node="RemainderBackward1",
+    number_node="RemainderBackward0",
+)
 def remainder(input: Array, other: Operand) -> Any:
     """Python's modulus: the result has the sign of `other`."""
     return xp.remainder(input, other)
@@ -278,7 +341,7 @@ def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
     """The gradient: exponent times the power one lower."""
     if exponent == 0:
         return zeros_like(g)
-    return mul(g, conj_of(mul(pow_number(input, exponent - 1), exponent)))
+    return mul(g, conj_of(scale(pow_number(input, exponent - 1), exponent)))
 
 
 def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
@@ -367,6 +430,33 @@ where.vjp(
     other=lambda g, condition: where(condition, zeros_like(g), g),
 )
 
+
+def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of masked_fill: a bool mask that broadcasts, a value that fits the dtype."""
+    input, mask, value = values
+    if mask.dtype != bool:
+        raise errors.dtype_mismatch(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.BY_NUMPY[mask.dtype].cpp_name}"
+        )
+    if not is_number(value) and value.ndim:
+        raise errors.shape_mismatch(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
+    dtype = dtypes.BY_NUMPY[input.dtype]
+    given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
+    if given.category > dtype.category:
+        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.cpp_name} without overflow")
+    shape = broadcast(input.shape, mask.shape)
+    return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
+
+
+@op(masked_fill_rule, inplace=True, cast=("value",), node="MaskedFillBackward1", number_node="MaskedFillBackward0")
+def masked_fill(input: Array, mask: Array, value: Operand) -> Any:
+    """The input with `value` where the mask holds."""
+    return xp.where(mask, value, input) if value else arrays.keep(~mask, input)
+
+
+masked_fill.vjp(input=lambda g, mask: masked_fill(g, mask, 0), value=lambda g, mask: where(mask, g, zeros_like(g)))
 
 for _op, _names in (
     (mul, ("multiply",)),

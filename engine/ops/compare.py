@@ -9,6 +9,7 @@ from engine import dtypes
 from engine.arrays import xp
 from engine.kinds import Array, Operand
 from engine.op import Op, alias, op
+from engine.ops.creation import zeros_like
 from engine.rules import elementwise
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -24,9 +25,23 @@ def comparison(name: str, *aliases: str) -> Op:
     kernel.__name__ = name
     kernel.__doc__ = f"Whether `input {_SIGNS[name]} other`, element by element."
     refused = () if name in ("eq", "ne") else (dtypes.COMPLEX,)
-    made = op(elementwise("bool", refused, f"{name}_cpu"), operators=(f"__{name}__",), inplace=True)(kernel)
+    title = name.capitalize()
+    made = op(
+        elementwise("bool", refused, f"{name}_cpu"),
+        operators=(f"__{name}__",),
+        inplace=True,
+        node=f"{title}Backward1",
+        number_node=f"{title}Backward0",
+    )(kernel)
     alias(made, *aliases)
+    overwrites(made)
     return made
+
+
+def overwrites(made: Op) -> None:
+    """The in-place form of an op without a gradient: nothing of the old values flows on."""
+    assert made.twin is not None
+    made.twin.vjp(input=lambda g: zeros_like(g), other=lambda g: zeros_like(g))
 
 
 eq = comparison("eq")

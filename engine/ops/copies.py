@@ -9,10 +9,9 @@ from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
-from engine.op import Op, op
+from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
-from engine.rules import Shape, is_number, same_as_input, shape_of
-from engine.shapes import expanded
+from engine.rules import Shape, broadcast, same_as_input, shape_of
 
 
 def copied(values: list[Any], shape: Shape, dtype: Any = None) -> Estimate:
@@ -91,8 +90,8 @@ to_copy.vjp(input=lambda g: g)
 def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of copy_: the source broadcasts to the destination."""
     array, source = values[0], values[1]
-    expanded(shape_of(source), array.shape)
-    return Estimate(values, [(array.shape, array.dtype)], None, 0, array.size)
+    shape = broadcast(array.shape, shape_of(source))
+    return Estimate(values, [(shape, array.dtype)], None, 0, array.size)
 
 
 @op(

@@ -100,6 +100,7 @@ def broadcast_fits(shape: Any, target: Any) -> bool:
 def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = False) -> Any:
     """Write values at the positions, or add them."""
     where = on_device(indices, input)
+    input = arrays.writeable(input)
     if accumulate:
         arrays.backend_of(input).add_at(input, where, values)
     else:

@@ -61,7 +61,7 @@ def cut(g: Any, shapes: Any, dim: int) -> list[Any]:
     start = 0
     for shape in shapes:
         if shape == (0,):
-            pieces.append(None)
+            pieces.append(zeros_of(g, (0,)))
             continue
         pieces.append(piece(g, dim, start, shape[dim]))
         start += shape[dim]

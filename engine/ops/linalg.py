@@ -11,7 +11,7 @@ from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, sub, where
 from engine.ops.creation import eye, ones_like, zeros_like
-from engine.ops.views import expand, reshape, squeeze_dim, t, transpose, unsqueeze
+from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
 from engine.rules import broadcast
 
 HALF = dtypes.HALF_TYPES
@@ -196,21 +196,21 @@ def matmul(input: Array, other: Array) -> Any:
         if len(b) == 1:
             return dot(input, other)
         if len(b) == 2:
-            return squeeze_dim(mm(unsqueeze(input, 0), other), (0,))
-        return squeeze_dim(matmul(unsqueeze(input, 0), other), (-2,))
+            return squeeze_product(mm(unsqueeze(input, 0), other), 0)
+        return squeeze_product(matmul(unsqueeze(input, 0), other), len(b) - 2)
     if len(b) == 1:
         if len(a) == 2:
             return mv(input, other)
-        return reshape(mv(rows(input), other), out)
+        return unsafe_view(mv(rows(input), other), out)
     if len(a) == 2 and len(b) == 2:
         return mm(input, other)
     if len(b) == 2:
-        return reshape(mm(rows(input), other), out)
+        return unsafe_view(mm(rows(input), other), out)
     batch = out[:-2]
     count = int(xp.prod(batch, dtype=object))
     left = reshape(expand(input, (*batch, *a[-2:])), (count, *a[-2:]))
     right = reshape(expand(other, (*batch, *b[-2:])), (count, *b[-2:]))
-    return reshape(bmm(left, right), out)
+    return unsafe_view(bmm(left, right), out)
 
 
 alias(matmul, "linalg.matmul")

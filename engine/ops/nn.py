@@ -10,14 +10,16 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, Dtype, Size
+from engine.kinds import Array, Dtype
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import add, div, mul, neg, sub
+from engine.ops.arithmetic import add, div, mul, neg, scale, sub
+from engine.ops.copies import to_copy
+from engine.ops.creation import zeros_like
 from engine.ops.linalg import addmm, matmul
 from engine.ops.reduction import sum, sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
-from engine.ops.views import reshape, t
-from engine.rules import broadcast, default_dtype, shape_of, softmax_like
+from engine.ops.views import reshape, t, view
+from engine.rules import broadcast, default_dtype, elementwise, shape_of, softmax_like
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
@@ -28,22 +30,48 @@ def widened(array: Any) -> Any:
     return array.astype(xp.float32) if array.dtype in HALF else array
 
 
-@op(softmax_like)
-def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+def cast_first(input: Any, dtype: Any) -> Any:
+    """The input in the dtype asked for, recorded as a step of its own (as torch does)."""
+    return input if dtype is None or input.dtype is dtype else to_copy(input, dtype, None)
+
+
+@op(softmax_like, hidden=True, node="SoftmaxBackward0")
+def softmax_of(input: Array, dim: int | None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
     x = widened(input)
     e = xp.exp(x - x.max(axis=dim, keepdims=True)) if x.size else x
     return (e / e.sum(axis=dim, keepdims=True) if e.ndim else e / e).astype(input.dtype, copy=False)
 
 
-softmax.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
+softmax_of.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
+
+
+@op(softmax_like, composite=True)
+def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+    """exp(x) over its sum along a dim; computed in `dtype` if one is given."""
+    return softmax_of(cast_first(input, dtype), dim)
+
+
 alias(softmax, "special.softmax", "nn.functional.softmax")
 
 
-def softmax_backward(g: Any, out: Any, dim: int) -> Any:
-    """out * (g - sum(g * out))."""
-    weighted = mul(g, out)
-    return sub(weighted, mul(out, total_along(weighted, dim)))
+@op(elementwise(), hidden=True, node="SoftmaxBackwardDataBackward0")
+def softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
+    """The gradient of softmax from its result y: y * (g - sum(g * y))."""
+    weighted = grad_output * output
+    return weighted - output * weighted.sum(axis=dim, keepdims=True) if output.ndim else weighted - output * weighted
+
+
+softmax_backward.vjp(
+    grad_output=lambda g, output, dim: softmax_backward(g, output, dim),
+    output=lambda g, grad_output, output, dim: softmax_backward_output(g, grad_output, output, dim),
+)
+
+
+def softmax_backward_output(g: Any, grad_output: Any, output: Any, dim: int) -> Any:
+    """The gradient of y * (g - sum(g * y)) to y."""
+    flow = sub(grad_output, total_along(mul(grad_output, output), dim))
+    return sub(mul(g, flow), mul(grad_output, total_along(mul(g, output), dim)))
 
 
 def total_along(x: Any, dim: int) -> Any:
@@ -51,8 +79,8 @@ def total_along(x: Any, dim: int) -> Any:
     return sum_dim(x, (dim,), True) if len(x.shape) else x
 
 
-@op(softmax_like)
-def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+@op(softmax_like, hidden=True, node="LogSoftmaxBackward0")
+def log_softmax_of(input: Array, dim: int | None) -> Any:
     """The logarithm of softmax, without rounding to log(0)."""
     x = widened(input)
     if not x.size or not x.ndim:
@@ -62,8 +90,29 @@ def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     return shifted.astype(input.dtype, copy=False)
 
 
-log_softmax.vjp(input=lambda g, out, dim: sub(g, mul(exp(out), total_along(g, dim))))
+log_softmax_of.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
+
+
+@op(softmax_like, composite=True)
+def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+    """The logarithm of softmax along a dim; computed in `dtype` if one is given."""
+    return log_softmax_of(cast_first(input, dtype), dim)
+
+
 alias(log_softmax, "special.log_softmax", "nn.functional.log_softmax")
+
+
+@op(elementwise(), hidden=True, node="LogSoftmaxBackwardDataBackward0")
+def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
+    """The gradient of log_softmax from its result y: g - exp(y) * sum(g)."""
+    total = grad_output.sum(axis=dim, keepdims=True) if output.ndim else grad_output
+    return grad_output - xp.exp(output) * total
+
+
+log_softmax_backward.vjp(
+    grad_output=lambda g, output, dim: sub(g, total_along(mul(g, exp(output)), dim)),
+    output=lambda g, grad_output, output, dim: neg(mul(mul(g, total_along(grad_output, dim)), exp(output))),
+)
 alias(relu, "nn.functional.relu")
 alias(sigmoid, "nn.functional.sigmoid", "special.expit")
 alias(tanh, "nn.functional.tanh")
@@ -109,12 +158,23 @@ mse_loss.vjp(
 )
 
 
-def mse_backward(g: Any, x: Any, y: Any, reduction: str) -> Any:
-    """2 (x - y) g, over the number of elements for the mean."""
-    gap = sub(x, y)
-    count = math.prod(gap.shape)
-    factor = 2.0 / max(count, 1) if reduction == "mean" else 2.0
-    return mul(mul(gap, factor), g)
+@op(elementwise(), hidden=True, node="MseLossBackwardBackward0")
+def mse_backward(grad_output: Array, input: Array, target: Array, reduction: str) -> Any:
+    """2 (input - target) g, over the number of elements for the mean."""
+    gap = input - target
+    return gap * (mse_factor(gap.shape, reduction) * grad_output)
+
+
+def mse_factor(shape: Any, reduction: str) -> float:
+    """2, over the number of elements for the mean."""
+    return 2.0 / max(math.prod(shape), 1) if reduction == "mean" else 2.0
+
+
+mse_backward.vjp(
+    grad_output=lambda g, input, target, reduction: scale(mul(g, sub(input, target)), mse_factor(g.shape, reduction)),
+    input=lambda g, grad_output, reduction: mul(scale(g, mse_factor(g.shape, reduction)), grad_output),
+    target=lambda g, grad_output, reduction: neg(mul(scale(g, mse_factor(g.shape, reduction)), grad_output)),
+)
 
 
 def nll_rule(op: Op, values: list[Any]) -> Estimate:
@@ -188,20 +248,20 @@ def class_index(shape: Any, target: Any) -> tuple[Any, ...]:
 
 
 nll_loss.vjp(
-    input=lambda g, target, weight, input_shape, ignore_index, reduction: nll_backward(
-        g, target, weight, input_shape, ignore_index, reduction
+    input=lambda g, input, target, weight, ignore_index, reduction: nll_backward(
+        g, input, target, weight, ignore_index, reduction
     )
 )
 
 
 def nll_backward_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nll_loss's gradient."""
-    return Estimate(values, [(tuple(values[3]), values[0].dtype)], None, 0, math.prod(values[3]))
+    return Estimate(values, [(values[1].shape, values[0].dtype)], None, 0, values[1].size)
 
 
 @op(nll_backward_rule, hidden=True, node="NllLossBackwardBackward0")
 def nll_backward(
-    grad_output: Array, target: Array, weight: Array | None, sizes: Size, ignore: int, reduction: str
+    grad_output: Array, input: Array, target: Array, weight: Array | None, ignore: int, reduction: str
 ) -> Any:
     """Minus the weight, times the gradient, at each target class; zero elsewhere."""
     keep = target != ignore
@@ -209,13 +269,14 @@ def nll_backward(
     scale = keep.astype(grad_output.dtype) if weight is None else arrays.keep(keep, weight[safe])
     if reduction == "mean":
         scale = scale / scale.sum()
-    out = xp.zeros(sizes, grad_output.dtype)
-    out[class_index(sizes, safe)] = arrays.keep(keep, -scale * grad_output)
+    out = xp.zeros(input.shape, grad_output.dtype)
+    out[class_index(input.shape, safe)] = arrays.keep(keep, -scale * grad_output)
     return out
 
 
 nll_backward.vjp(
-    grad_output=lambda g, target, weight, ignore, reduction: nll_loss(g, target, weight, ignore, reduction)
+    grad_output=lambda g, target, weight, ignore, reduction: nll_loss(g, target, weight, ignore, reduction),
+    input=lambda g: zeros_like(g),
 )
 
 
@@ -282,7 +343,11 @@ def smoothed(
 @op(loss_rule, namespace=FUNCTIONAL, composite=True)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input @ weight.T + bias`."""
-    if bias is not None and len(input.shape) == 2:
+    if bias is None:
+        return matmul(input, t(weight))
+    shape = tuple(input.shape)
+    if len(shape) == 2:
         return addmm(bias, input, t(weight))
-    out = matmul(input, t(weight))
-    return out if bias is None else add(out, bias)
+    if len(weight.shape) != 2 or not shape or shape[-1] != tuple(weight.shape)[1]:
+        return add(matmul(input, t(weight)), bias)  # which tells what does not fit
+    return view(addmm(bias, reshape(input, (-1, shape[-1])), t(weight)), (*shape[:-1], next(iter(weight.shape))))

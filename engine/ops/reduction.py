@@ -10,8 +10,8 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
-from engine.ops.arithmetic import add, div, maximum, minimum, mul, pow_number, where
-from engine.ops.compare import eq, logical_and, ne
+from engine.ops.arithmetic import add, div, masked_fill, maximum, minimum, mul, pow_number, where
+from engine.ops.compare import eq, logical_and, logical_or, ne
 from engine.ops.creation import zeros_like
 from engine.ops.gathering import pick_backward
 from engine.ops.unary import abs, isnan, sgn
@@ -58,6 +58,8 @@ def sum_to_size(input: Array, size: Size) -> Any:
     extra = len(shape) - len(size)
     if extra < 0 or [have for want, have in zip(size, shape[extra:], strict=True) if want not in (1, have)]:
         raise errors.shape_mismatch(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    if not size and shape:
+        return sum(input)
     inner = tuple(extra + at for at, want in enumerate(size) if want == 1 and shape[extra + at] != 1)
     if extra or inner:
         input = sum_dim(input, (*range(extra), *inner), True)
@@ -108,15 +110,20 @@ def count_of(shape: Any, dim: Any) -> int:
     return math.prod(shape) if dim is None else math.prod(shape[at] for at in dim)
 
 
-def evenly(g: Any, input: Any, out: Any, dim: Any, keepdim: Any) -> Any:
-    """The gradient of an extremum, in equal shares to all elements that attain it."""
+def evenly(g: Any, input: Any, out: Any) -> Any:
+    """The gradient of a full extremum, in equal shares to all elements that attain it; NaN attains NaN."""
+    hits = logical_or(eq(input, out), logical_and(isnan(input), isnan(out)))
+    return mul(hits, div(g, sum(hits)))
+
+
+def evenly_along(g: Any, input: Any, out: Any, dim: Any, keepdim: Any) -> Any:
+    """The gradient of an extremum over dims, in equal shares; NaN where the extremum is NaN (as torch)."""
     if dim is not None and not keepdim:
         shape = reduced_shape(tuple(input.shape), dim, True)
         g, out = reshape(g, shape), reshape(out, shape)
-    hits = where(isnan(out), isnan(input), eq(input, out))
+    hits = eq(input, out)
     count = sum(hits) if dim is None else sum_dim(hits, dim, True)
-    share = div(g, count)
-    return where(hits, share, zeros_like(share))
+    return div(mul(g, hits), count)
 
 
 def whole_rule(op: Op, values: list[Any]) -> Estimate:
@@ -137,7 +144,7 @@ def max(input: Array) -> Any:
     return input.max()
 
 
-max.vjp(input=lambda g, input, out: evenly(g, input, out, None, False))
+max.vjp(input=lambda g, input, out: evenly(g, input, out))
 
 
 @op(whole_rule, node="MinBackward1")
@@ -146,7 +153,7 @@ def min(input: Array) -> Any:
     return input.min()
 
 
-min.vjp(input=lambda g, input, out: evenly(g, input, out, None, False))
+min.vjp(input=lambda g, input, out: evenly(g, input, out))
 
 
 def selected(input: Any, index: Any, dim: Any, keepdim: Any) -> Any:
@@ -203,7 +210,7 @@ def amax(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     return input.max(axis=dim, keepdims=keepdim)
 
 
-amax.vjp(input=lambda g, input, out, dim, keepdim: evenly(g, input, out, dim, keepdim))
+amax.vjp(input=lambda g, input, out, dim, keepdim: evenly_along(g, input, out, dim, keepdim))
 
 
 @op(non_empty_dims)
@@ -212,7 +219,7 @@ def amin(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     return input.min(axis=dim, keepdims=keepdim)
 
 
-amin.vjp(input=lambda g, input, out, dim, keepdim: evenly(g, input, out, dim, keepdim))
+amin.vjp(input=lambda g, input, out, dim, keepdim: evenly_along(g, input, out, dim, keepdim))
 
 
 @op(non_empty_dims)
@@ -324,4 +331,4 @@ def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) 
 
 def zero_where(mask: Any, x: Any) -> Any:
     """`x` with exact zeros where the mask holds."""
-    return where(mask, zeros_like(x), x)
+    return masked_fill(x, mask, 0)

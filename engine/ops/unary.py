@@ -10,7 +10,19 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, pow_number, real_of, sub, where
+from engine.ops.arithmetic import (
+    conj_of,
+    div,
+    is_complex,
+    mul,
+    neg,
+    pow_number,
+    real_of,
+    scale,
+    shift,
+    sub,
+    where,
+)
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.rules import elementwise, same_as_input
@@ -38,7 +50,7 @@ expm1.vjp(input=lambda g, out: mul(g, conj_of(add_one(out))))
 
 def add_one(x: Any) -> Any:
     """x + 1."""
-    return sub(x, -1)
+    return shift(x, 1)
 
 
 @op(FLOAT, inplace=True, node="Log1PBackward0")
@@ -56,7 +68,7 @@ def log2(input: Array) -> Any:
     return xp.log2(input)
 
 
-log2.vjp(input=lambda g, input: div(g, mul(conj_of(input), math.log(2))))
+log2.vjp(input=lambda g, input: div(g, scale(conj_of(input), math.log(2))))
 
 
 @op(FLOAT, inplace=True)
@@ -65,7 +77,7 @@ def log10(input: Array) -> Any:
     return xp.log10(input)
 
 
-log10.vjp(input=lambda g, input: div(g, mul(conj_of(input), math.log(10))))
+log10.vjp(input=lambda g, input: div(g, scale(conj_of(input), math.log(10))))
 
 
 @op(FLOAT, inplace=True, fast=xp.sqrt)
@@ -74,7 +86,7 @@ def sqrt(input: Array) -> Any:
     return xp.sqrt(input)
 
 
-sqrt.vjp(input=lambda g, out: div(g, mul(conj_of(out), 2)))
+sqrt.vjp(input=lambda g, out: div(g, scale(conj_of(out), 2)))
 
 
 @op(FLOAT, inplace=True)
@@ -83,7 +95,7 @@ def rsqrt(input: Array) -> Any:
     return 1 / xp.sqrt(input)
 
 
-rsqrt.vjp(input=lambda g, out: mul(mul(g, -0.5), conj_of(pow_number(out, 3))))
+rsqrt.vjp(input=lambda g, out: mul(scale(g, -0.5), conj_of(pow_number(out, 3))))
 
 
 @op(FLOAT, inplace=True)
@@ -146,7 +158,7 @@ def asin(input: Array) -> Any:
     return xp.arcsin(input)
 
 
-asin.vjp(input=lambda g, input: mul(g, conj_of(rsqrt(sub(mul(neg(input), input), -1)))))
+asin.vjp(input=lambda g, input: mul(g, conj_of(rsqrt(shift(mul(neg(input), input), 1)))))
 
 
 @op(FLOAT, inplace=True)
@@ -155,7 +167,7 @@ def acos(input: Array) -> Any:
     return xp.arccos(input)
 
 
-acos.vjp(input=lambda g, input: mul(g, neg(conj_of(rsqrt(sub(mul(neg(input), input), -1))))))
+acos.vjp(input=lambda g, input: mul(g, neg(conj_of(rsqrt(shift(mul(neg(input), input), 1))))))
 
 
 @op(FLOAT, inplace=True)
@@ -184,7 +196,7 @@ def tanh_backward(grad_output: Array, output: Array) -> Any:
 
 
 tanh_backward.vjp(
-    grad_output=lambda g, output: tanh_backward(g, output),
+    grad_output=lambda g, output: tanh_backward(g, conj_of(output)),
     output=lambda g, grad_output, output: mul(g, conj_of(mul(mul(conj_of(grad_output), output), -2))),
 )
 
@@ -209,7 +221,7 @@ def sigmoid_backward(grad_output: Array, output: Array) -> Any:
 
 
 sigmoid_backward.vjp(
-    grad_output=lambda g, output: sigmoid_backward(g, output),
+    grad_output=lambda g, output: sigmoid_backward(g, conj_of(output)),
     output=lambda g, grad_output, output: mul(g, conj_of(mul(conj_of(grad_output), sub(1.0, mul(output, 2))))),
 )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import errors
+from engine import dtypes, errors
 from engine.arrays import expanded as expanded_array
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims, Size
 from engine.op import Op, alias, op
-from engine.ops.copies import contiguous_copy, copied
+from engine.ops.copies import contiguous, contiguous_copy, copied
 from engine.rules import Shape, normal_dims
 from engine.shapes import can_view, expanded, infer_size
 from engine.tensor import check_dim
@@ -46,6 +46,15 @@ def view(input: Array, size: Size) -> Any:
 view.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 
+@op(view_rule, view=True, hidden=True)
+def reshape_alias(input: Array, size: Size) -> Any:
+    """`view` of a tensor that is not row-major, where reshape needs no copy."""
+    return input.reshape(size)
+
+
+reshape_alias.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+
+
 @op(view_rule, hidden=True)
 def unsafe_view(input: Array, size: Size) -> Any:
     """A fresh tensor in another shape."""
@@ -68,7 +77,7 @@ def reshape(input: Array, shape: Size) -> Any:
     array = input._array
     size = infer_size(shape, array.size)
     if can_view(array.shape, array.strides, size):
-        return view(input, size)
+        return view(input, size) if array.flags.c_contiguous else reshape_alias(input, size)
     return unsafe_view(contiguous_copy(input), size)
 
 
@@ -88,8 +97,8 @@ def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @op(reshape_rule, composite=True)
 def ravel(input: Array) -> Any:
-    """The values in one dimension."""
-    return reshape(input, (-1,))
+    """The values in one dimension: a view where possible, else a copy."""
+    return view(contiguous(input), (-1,)) if hasattr(input, "_array") else reshape(input, (-1,))
 
 
 @op(reshape_rule, composite=True, function=False)
@@ -204,17 +213,35 @@ squeeze.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 
 @op(squeeze_rule, name="squeeze", view=True, node="SqueezeBackward1")
-def squeeze_dim(input: Array, dim: Dims) -> Any:
-    """Without those of the given dims that have size 1, as a view."""
+def squeeze_dim(input: Array, dim: int) -> Any:
+    """Without the given dim if it has size 1, as a view."""
     return xp.squeeze(input, axis=dim)
 
 
 squeeze_dim.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 
+@op(squeeze_rule, name="squeeze", view=True, node="SqueezeBackward2")
+def squeeze_dims(input: Array, dim: Dims) -> Any:
+    """Without those of the given dims that have size 1, as a view."""
+    return xp.squeeze(input, axis=dim)
+
+
+squeeze_dims.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+
+
+@op(squeeze_rule, hidden=True, node="SqueezeBackward4")
+def squeeze_product(input: Array, dim: int) -> Any:
+    """A product of a vector and matrices without the dim that was put in; not a view."""
+    return xp.squeeze(input, axis=dim)
+
+
+squeeze_product.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+
+
 def expand_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of expand."""
-    size = expanded(values[0].shape, values[1])
+    size = expanded(values[0].shape, values[1], dtypes.BY_NUMPY[values[0].dtype].tensor_type)
     return viewed([values[0], size], size)
 
 

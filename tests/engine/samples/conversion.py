@@ -46,12 +46,24 @@ def is_exact(name: str) -> bool:
     return not is_inexact(numpy_dtype(name))
 
 
+def is_wide(name: str) -> bool:
+    """Whether central differences survive the rounding of a cast."""
+    return name in ("float64", "complex128")
+
+
 def differentiable(x: In, name: str) -> bool:
     return is_inexact(x.array.dtype) and not is_exact(name)
 
 
 CASTS = [
-    Sample(op, f"from-{source}", (x,), lambda x, name=name: cast(x, name), differentiable=differentiable(x, name))
+    Sample(
+        op,
+        f"from-{source}",
+        (x,),
+        lambda x, name=name: cast(x, name),
+        differentiable=differentiable(x, name),
+        smooth=is_wide(name),
+    )
     for op, name in METHODS.items()
     for source, x in SOURCES
 ]
@@ -65,7 +77,7 @@ def to_dtype(x: Array, dtype: Any, *_: Any, **__: Any) -> Array:
 
 
 TO = [
-    Sample("to", name, (x, Dtype(dtype), *rest), to_dtype, kwargs, differentiable=differentiable(x, dtype))
+    Sample("to", name, (x, Dtype(dtype), *rest), to_dtype, kwargs, differentiable=differentiable(x, dtype), smooth=is_wide(dtype))
     for name, x, dtype, rest, kwargs in (
         ("float32", X, "float32", (), {}),
         ("same", X, "float64", (), {}),
@@ -80,11 +92,11 @@ TO = [
 ]
 TO += [
     Sample("to", "device", (X, "cpu"), lambda x, device: x),
-    Sample("to", "device-dtype", (X, "cpu", Dtype("float32")), lambda x, device, dtype: x.astype(dtype)),
-    Sample("to", "dtype-named", (X,), lambda x, dtype: x.astype(dtype), {"dtype": Dtype("float32")}),
+    Sample("to", "device-dtype", (X, "cpu", Dtype("float32")), lambda x, device, dtype: x.astype(dtype), smooth=False),
+    Sample("to", "dtype-named", (X,), lambda x, dtype: x.astype(dtype), {"dtype": Dtype("float32")}, smooth=False),
     Sample("to", "device-named", (X,), lambda x, device: x, {"device": "cpu"}),
-    Sample("to", "other", (X, OTHER), lambda x, other: x.astype(other.dtype)),
-    Sample("type_as", "float32", (X, OTHER), lambda x, other: x.astype(other.dtype)),
+    Sample("to", "other", (X, OTHER), lambda x, other: x.astype(other.dtype), smooth=False),
+    Sample("type_as", "float32", (X, OTHER), lambda x, other: x.astype(other.dtype), smooth=False),
     Sample("type_as", "same", (X, tensor(1, grad=False)), lambda x, other: x),
     Sample("type_as", "int", (X, of(1, "int64")), lambda x, other: x.astype(other.dtype), differentiable=False),
     Sample("cpu", "plain", (X,), lambda x: x),

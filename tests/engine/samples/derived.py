@@ -42,10 +42,11 @@ def _fits(op: str, sample: Sample) -> bool:
 
 def _in_place(op: str, sample: Sample) -> Sample:
     dtype = sample.args[0].array.dtype
-    plain = sample.differentiable
-    if plain is False and is_inexact(dtype):
-        plain = True  # what was overwritten with a truth value has a zero gradient
-    return replace(sample, op=op, dtype=dtype.name, differentiable=plain)
+    changed: dict[str, Any] = {"op": op, "dtype": dtype.name}
+    if sample.differentiable is False and is_inexact(dtype):
+        # What was overwritten with a truth value has a zero gradient; torch forgets this for logical_*_.
+        changed |= {"differentiable": True, "smooth": not op.startswith("logical")}
+    return replace(sample, **changed)
 
 
 def renamed(op: str, samples: Iterable[Sample]) -> list[Sample]:

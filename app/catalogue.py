@@ -1,0 +1,95 @@
+"""The catalogue: what `GET /v1/ops` tells of the ops, read from their declarations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from app import codec
+from app.problems import Problem
+from app.session.arguments import Parameter, parameters_of
+from app.session.names import SHOWN
+from app.session.special import SPECIALS, Special
+from engine.op import REQUIRED, Function, Op, registry
+
+
+@functools.cache
+def list_ops() -> list[dict[str, Any]]:
+    """Every step there is, by name: its family and first line of documentation."""
+    return [
+        {"name": name, "family": found["family"], "doc": found["doc"].partition("\n")[0]}
+        for name, found in ((name, describe(name)) for name in sorted({*_ops(), *SPECIALS}))
+    ]
+
+
+@functools.cache
+def describe(name: str) -> dict[str, Any]:
+    """One step: its signatures, outputs, differentiable inputs, aliases and in-place variant.
+
+    Raises Problem `unknown_op`.
+    """
+    if name in SPECIALS:
+        return _special(SPECIALS[name])
+    if name not in _ops():
+        raise Problem("unknown_op", f"there is no op '{name[:SHOWN]}'")
+    function = registry[name]
+    first = function.ops[0]
+    return {
+        "name": name,
+        "family": first.kernel.__module__.rpartition(".")[2],
+        "doc": first.doc,
+        "aliases": sorted(other for other in _ops() if registry[other] is function and other != name),
+        "inplace": next((f"{name}_" for op in function.ops if op.twin is not None and f"{name}_" in registry), None),
+        "signatures": [_signature(op) for op in function.ops],
+        "example": next((op.example for op in function.ops if op.example is not None), None),
+    }
+
+
+def _ops() -> dict[str, Function]:
+    return {name: function for name, function in registry.items() if not name.startswith("__")}
+
+
+def _signature(op: Op) -> dict[str, Any]:
+    return {
+        "doc": op.doc,
+        "params": _params(parameters_of(op)),
+        "outputs": list(op.outputs),
+        "returns_list": op.returns_list,
+        "differentiable": [name for name in op.index if name in op.formulas],
+        "view": op.view,
+    }
+
+
+def _special(special: Special) -> dict[str, Any]:
+    signature = {
+        "doc": special.doc,
+        "params": _params(special.parameters),
+        "outputs": list(special.outputs),
+        "returns_list": special.several,
+        "differentiable": [],
+        "view": False,
+    }
+    return {
+        "name": special.name,
+        "family": "session",
+        "doc": special.doc,
+        "aliases": [],
+        "inplace": None,
+        "signatures": [signature],
+        "example": None,
+    }
+
+
+def _params(parameters: Iterable[Parameter]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "type": each.kind.value.strip(),
+            "required": each.default is REQUIRED,
+            "default": None if each.default is REQUIRED else codec.plain(each.default),
+            "optional": each.optional,
+            "keyword_only": each.keyword_only,
+        }
+        for each in parameters
+    ]

@@ -1,0 +1,216 @@
+"""Gradients of every op on every sample: against central differences, of first and second order.
+
+A result is made a real number with fixed weights w: L = sum of Re(conj(w) * out). The gradient of a real input is
+dL/dx, of a complex one dL/dRe + i dL/dIm (the conjugate Wirtinger convention). First order differentiates the
+samples' references, so that no engine code is its own judge; second order differentiates the first gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine as torch
+from tests.engine.samples.base import Array, In, Sample, as_list, expected, fresh, is_inexact, numpy_arguments, weights
+from tests.engine.support import ON_CPU, assert_close, cases, results, tensors
+
+DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable and any(one.differentiable for one in each.inputs)]
+SMOOTH = [each for each in DIFFERENTIABLE if each.smooth]
+EXACT = {"float64", "complex128"}
+STEP = 1e-5
+
+
+def inexact_dtypes(sample: Sample) -> set[str]:
+    """The floating and complex dtypes of a sample's inputs and results."""
+    inputs = [each.array for each in sample.inputs if each.differentiable]
+    return {each.dtype.name for each in [*inputs, *expected(sample)] if is_inexact(each.dtype)}
+
+
+DOUBLE = [each for each in SMOOTH if inexact_dtypes(each) <= EXACT]
+
+
+# -- numeric -----------------------------------------------------------------------------------------------------------
+
+
+def differences(scalar: Callable[[list[Array]], float], arrays: list[Array], at: int) -> Array:
+    """The gradient of a real function with respect to one of its arrays, by central differences."""
+    moved = arrays[at].copy()
+    moving = [*arrays[:at], moved, *arrays[at + 1 :]]
+    gradient = np.zeros(moved.shape, moved.dtype)
+    for place in np.ndindex(moved.shape):
+        start = moved[place]
+        for direction in (1, 1j) if moved.dtype.kind == "c" else (1,):
+            moved[place] = start + STEP * direction
+            above = scalar(moving)
+            moved[place] = start - STEP * direction
+            gradient[place] += direction * (above - scalar(moving)) / (2 * STEP)
+            moved[place] = start
+    return gradient
+
+
+def weighted(sample: Sample, outputs: Sequence[Array]) -> float:
+    """L: the results made one real number."""
+    total = 0.0
+    for nr, out in enumerate(outputs):
+        if is_inexact(out.dtype):
+            total += float(np.sum(np.real(np.conjugate(weights(sample, nr, out)) * out)))
+    return total
+
+
+def widened(array: Array) -> Array:
+    """The array in double precision."""
+    if array.dtype.name in EXACT or not is_inexact(array.dtype):
+        return array
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def wide_dtype(name: str) -> Any:
+    return {"float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128"}.get(name, name)
+
+
+def numeric(sample: Sample) -> list[Array]:
+    """The gradients of the reference, computed in double precision whatever the sample's dtypes."""
+    inputs = [widened(each.array) for each in sample.inputs]
+    wide = _with_wide_dtypes(sample)
+
+    def scalar(arrays: list[Array]) -> float:
+        args, kwargs = numpy_arguments(wide, arrays)
+        return weighted(sample, as_list(sample.reference(*args, **kwargs)))
+
+    return [differences(scalar, inputs, at) for at, each in enumerate(sample.inputs) if each.differentiable]
+
+
+def _with_wide_dtypes(sample: Sample) -> Sample:
+    kwargs = {
+        key: replace(value, name=wide_dtype(value.name)) if type(value).__name__ == "Dtype" else value
+        for key, value in sample.kwargs.items()
+    }
+    args = tuple(
+        replace(value, name=wide_dtype(value.name)) if type(value).__name__ == "Dtype" else value for value in sample.args
+    )
+    return replace(sample, args=args, kwargs=kwargs)
+
+
+# -- of the engine -----------------------------------------------------------------------------------------------------
+
+
+def gradients(sample: Sample, inputs: list[Any], sent: list[Any] | None = None, create: bool = False) -> list[Any]:
+    """The gradients of L with respect to the inputs that require grad."""
+    outputs = [each for each in results(sample, inputs) if each.requires_grad]
+    if sent is None:
+        sent = upstream(sample, inputs)
+    wanted = [each for each in inputs if each.requires_grad]
+    return list(torch.autograd.grad(outputs, wanted, sent, create_graph=create, materialize_grads=True))
+
+
+def upstream(sample: Sample, inputs: list[Any]) -> list[Any]:
+    """The weights of the outputs that have gradients."""
+    outputs = results(sample, inputs)
+    return [
+        torch.from_numpy(weights(sample, nr, each._array)) for nr, each in enumerate(outputs) if each.requires_grad
+    ]
+
+
+def tolerance(sample: Sample, exact: float) -> float:
+    """What the coarsest dtype in a sample allows; `exact` where all are double."""
+    coarse = {"float32": 3e-4, "complex64": 3e-4, "float16": 0.05, "bfloat16": 0.1}
+    return max(coarse.get(name, exact) for name in inexact_dtypes(sample))
+
+
+@pytest.mark.parametrize("sample", cases("first-order", SMOOTH))
+def test_first_order(sample: Sample) -> None:
+    inputs = tensors(sample, track=True)
+    got = gradients(sample, inputs)
+    wanted = [each for each in inputs if each.requires_grad]
+    for gradient, tensor, want in zip(got, wanted, numeric(sample), strict=True):
+        assert gradient.dtype is tensor.dtype
+        assert not gradient.requires_grad
+        assert_close(gradient._array, want, tolerance=tolerance(sample, 1e-7))
+
+
+@pytest.mark.parametrize("sample", cases("second-order", DOUBLE))
+def test_second_order(sample: Sample) -> None:
+    inputs = tensors(sample, track=True)
+    sent = [each.requires_grad_() for each in upstream(sample, inputs)]
+    first = gradients(sample, inputs, sent, create=True)
+    wanted = [each for each in inputs if each.requires_grad] + sent
+    shares = [torch.from_numpy(weights(sample, 50 + nr, each._array)) for nr, each in enumerate(first)]
+    tracked = [(each, share) for each, share in zip(first, shares, strict=True) if each.requires_grad]
+    if tracked:
+        roots, sends = zip(*tracked, strict=True)
+        got = torch.autograd.grad(roots, wanted, sends, materialize_grads=True)
+    else:
+        got = tuple(torch.from_numpy(np.zeros(each.shape, each._array.dtype)) for each in wanted)
+    for gradient, want in zip(got, numeric_of_gradients(sample, inputs, sent), strict=True):
+        assert_close(gradient._array, want, tolerance=2e-6)
+
+
+def numeric_of_gradients(sample: Sample, inputs: list[Any], sent: list[Any]) -> list[Array]:
+    """The gradients of the first ones, weighted like results: of the inputs, then of the upstream gradients."""
+    places = [at for at, each in enumerate(sample.inputs) if each.differentiable]
+    start = [inputs[at].detach().numpy().copy() for at in places] + [each.detach().numpy() for each in sent]
+
+    def scalar(arrays: list[Array]) -> float:
+        fill = iter(arrays)
+        again = [
+            torch.from_numpy(next(fill)).requires_grad_() if each.differentiable else torch.from_numpy(fresh(each.array))
+            for each in sample.inputs
+        ]
+        firsts = gradients(sample, again, [torch.from_numpy(each) for each in fill])
+        total = 0.0
+        for nr, each in enumerate(firsts):
+            share = weights(sample, 50 + nr, each._array)
+            total += float(np.sum(np.real(np.conjugate(share) * each._array)))
+        return total
+
+    return [differences(scalar, start, at) for at in range(len(start))]
+
+
+@pytest.mark.parametrize("sample", cases("recorded", DIFFERENTIABLE))
+def test_plain_and_recorded_backward_agree(sample: Sample) -> None:
+    """The formulas on bare arrays give what they give as recording ops."""
+    plain, recorded = tensors(sample, track=True), tensors(sample, track=True)
+    for inputs, create in ((plain, False), (recorded, True)):
+        outputs = [each for each in results(sample, inputs) if each.requires_grad]
+        torch.autograd.backward(outputs, upstream(sample, inputs), create_graph=create)
+    for one, other in zip(plain, recorded, strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        if one.grad is not None:
+            assert one.grad.dtype is other.grad.dtype
+            assert_close(one.grad._array, other.grad.detach()._array, tolerance=tolerance(sample, 1e-13))
+
+
+NOT_DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable is False and each.inputs]
+
+
+@pytest.mark.parametrize("sample", cases("constant", NOT_DIFFERENTIABLE))
+def test_results_without_gradient_do_not_require_it(sample: Sample) -> None:
+    outputs = [each for each in results(sample, tensors(sample, track=True)) if isinstance(each, torch.Tensor)]
+    tracked = [each.requires_grad for each in outputs]
+    assert tracked == [bool(sample.kwargs.get("requires_grad"))] * len(outputs)
+
+
+IN_PLACE = [each for each in SMOOTH if each.inplace and hasattr(torch.Tensor, each.op[:-1])]
+
+
+@pytest.mark.parametrize("sample", cases("in-place", IN_PLACE))
+def test_in_place_gradients_are_those_out_of_place(sample: Sample) -> None:
+    first = sample.args[0]
+    assert isinstance(first, In)
+    inputs = tensors(sample, track=True)
+    others = tensors(sample, track=True)
+    args = [each if not isinstance(each, In) else others[1] for each in sample.args[1:]]
+    plain = getattr(others[0], sample.op[:-1])(*args, **sample.kwargs)
+    plain = plain.to(others[0].dtype)  # what an in-place op does on writing
+    if not plain.requires_grad:
+        plain = plain + 0 * others[0].detach().requires_grad_()
+    wanted = [each for each in others if each.requires_grad]
+    sent = upstream(sample, inputs)
+    got = gradients(sample, inputs, sent)
+    want = torch.autograd.grad([plain], wanted, sent, materialize_grads=True)
+    for one, other in zip(got, want, strict=True):
+        assert_close(one._array, other._array, tolerance=tolerance(sample, 1e-12))
