@@ -29,6 +29,9 @@ MAX_LISTS = 2**21  # a list takes 28 times the memory of its two bytes of JSON
 MAX_DIMS = 64  # NumPy's
 INT64 = range(-(2**63), 2**63)
 
+# The one float32 whose shortest digits, 7.038531e-26, read as a float64 and then rounded to float32 give its neighbour.
+_TWICE_ROUNDED = np.array(0x15AE43FD, np.uint32).view(np.float32)
+
 # Bytes with every digit as 0, the decimal point as it is and everything else as a space: in them this is
 # the beginning of a number whose whole part might not fit int64.
 _FOLDED = bytes(ord("0") if chr(each) in "0123456789" else each if chr(each) == "." else 32 for each in range(256))
@@ -233,12 +236,12 @@ def values(array: Any) -> Any:
     """The values of an array, on whatever device, as `dumps` takes them: nested lists, or one for shape []."""
     host = arrays.to_host(array)
     shape = host.shape
-    if host.dtype in dtypes.HALF_TYPES:
-        host = host.astype(np.float64)  # which has exact digits for them
     if not host.flags.c_contiguous:
         host = np.ascontiguousarray(host)
     if host.dtype.kind == "c":
         host = host.reshape(-1).view(dtypes.of(host).to_real().numpy).reshape((*shape, 2))
+    if host.dtype in dtypes.HALF_TYPES or (host.dtype == np.float32 and (np.abs(host) == _TWICE_ROUNDED).any()):
+        host = host.astype(np.float64)  # which has exact digits for them
     finite = host.dtype.kind != "f" or bool(np.isfinite(host).all())
     if not finite:
         return _with_non_finite(host)

@@ -102,4 +102,5 @@ def problem_response(scope: Scope, error: Exception) -> Response:
     if problem.code == "internal":
         cause = problem.__cause__ or error
         log.error("internal error", exc_info=cause, extra={"fields": {"id": scope.get("request_id")}})
+        problem.__cause__ = None  # its frames
     return Response(problem.render(scope["path"]), problem.status, problem.headers, MEDIA_TYPE)

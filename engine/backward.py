@@ -193,4 +193,7 @@ def tensor_backward(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
-    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+    if gradient is None and not create_graph and inputs is None:
+        Walk(False, bool(retain_graph), None).run(_roots([self], [None], False))
+    else:
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.tensor import Tensor
 
 Edge = tuple["Node", int, tuple[int, ...], Any]
+QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None]
 Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
 
 FROZEN: list[Any] = [0]  # the version counter of values nobody can change
@@ -76,7 +77,7 @@ class Plan:
         self.saves_output_only = self.sources == (-1,)
         # bound at the first backward, when all ops are declared
         self.numpy_steps: tuple[tuple[Callable[..., Any], Any] | None, ...] | None = None
-        self.quick: tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...] = ()
+        self.quick: tuple[QuickStep, ...] = ()
 
     def _is_tensor(self, name: str) -> bool:
         op = self.op
@@ -104,11 +105,15 @@ class Plan:
             self.numpy_steps = steps
         return steps
 
-    def quick_steps(self) -> tuple[tuple[int, Callable[..., Any], tuple[int, ...] | None], ...]:
-        """The steps on NumPy as (edge, formula, positions of its values), without those nobody needs."""
+    def quick_steps(self) -> tuple[QuickStep, ...]:
+        """The steps on NumPy that somebody needs: edge, formula, and the place (or places) of the values it takes."""
         steps = self.steps_for(arrays.NUMPY)
-        self.quick = tuple((at, *step) for at, step in enumerate(steps) if step is not None)
+        self.quick = tuple((at, step[0], _single(step[1])) for at, step in enumerate(steps) if step is not None)
         return self.quick
+
+
+def _single(places: tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+    return places[0] if places is not None and len(places) == 1 else places
 
 
 def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:

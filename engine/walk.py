@@ -137,17 +137,24 @@ class Walk:
                 raise errors.graph_freed()
             values: Any = node.attributes
             if saved:
-                values = [each[0] for each in saved]
-                for _, counter, stamp in saved:
+                values = []
+                for array, counter, stamp in saved:
                     if counter[0] != stamp:
                         node.check_saved()
-                values += node.attributes
+                    values.append(array)
+                if node.attributes:
+                    values += node.attributes
                 if not keep:
                     node.saved = None
             edges = node.edges
             steps = node.plan.quick or node.plan.quick_steps()
             for at, formula, names in steps:
-                made = formula(g, *values) if names is None else formula(g, *[values[name] for name in names])
+                if names is None:
+                    made = formula(g, *values)
+                elif isinstance(names, int):
+                    made = formula(g, values[names])
+                else:
+                    made = formula(g, *[values[name] for name in names])
                 target, _, shape, dtype = edges[at]  # type: ignore[misc]  # only edges there are have a step
                 if made is None or target.rare is not None:
                     self._send(edges[at], made)  # type: ignore[arg-type]

@@ -97,8 +97,12 @@ class InlineHost:
         await self._close(id, slot)
         return Answer(204, b"")
 
-    async def call(self, id: str, call: Call, if_match: str | None = None) -> Answer:
-        """Hand a call to its session when its turn comes; raises Problem."""
+    async def call(self, id: str, call: Call, if_match: str | None = None) -> Answer | Problem:
+        """Hand a call to its session when its turn comes.
+
+        What the session refuses is returned, not raised: a traceback would keep this frame and its body alive. Raises
+        Problem if the session is not there or the turn does not come.
+        """
         slot = self._find(id)
         call.deadline = self._deadline()
         await slot.enter(call.deadline)
@@ -106,10 +110,7 @@ class InlineHost:
         computing = loop.run_in_executor(self._pool, _handle, slot, call, if_match)
         computing.add_done_callback(lambda _: slot.leave())
         # Shielded: who stops waiting must not open the session to the next while this one still runs.
-        outcome = await asyncio.shield(computing)
-        if isinstance(outcome, Problem):
-            raise outcome
-        return outcome
+        return await asyncio.shield(computing)
 
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.request_timeout_s
@@ -147,7 +148,7 @@ def _drop(slot: Slot) -> None:
 
 
 def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
-    """Run one call in a thread. What goes wrong is returned, without the frames that would keep tensors alive."""
+    """Run one call in a thread."""
     session = slot.session
     if session is None:  # deleted since the turn was given
         return unknown_session()
@@ -158,7 +159,10 @@ def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
         return session.handle(call)
     except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
         problem = problem_of(error)
-        return problem if problem.code == "internal" else problem.with_traceback(None)
+        problem.headers["ETag"] = f'"{session.version}"'
+        if problem.code != "internal":  # the frames of a refusal would keep tensors alive
+            problem.__traceback__ = problem.__cause__ = problem.__context__ = None
+        return problem
     finally:
         session.touch()
 

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from app import body
 from app.calls import Answer, Call
 from app.hosts.inline import InlineHost
-from app.problems import MEDIA_TYPE
+from app.middleware import problem_response
+from app.problems import MEDIA_TYPE, Problem
 from app.settings import Settings
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
@@ -73,7 +74,8 @@ async def forward(request: Request, session: str, method: str, name: str | None 
     content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
     query = dict(request.query_params) if request.scope["query_string"] else {}
     call = Call(method, name, query, content, request.headers.get("content-type"))
-    return respond(await host_of(request).call(session, call, request.headers.get("if-match")))
+    outcome = await host_of(request).call(session, call, request.headers.get("if-match"))
+    return problem_response(request.scope, outcome) if isinstance(outcome, Problem) else respond(outcome)
 
 
 def respond(answer: Answer) -> Response:

@@ -20,7 +20,6 @@ from engine.op import Op
 from engine.tensor import Tensor
 
 MARGIN = 32  # one part in so many of a limit
-MAX_DIMS = 64
 
 
 class Budget(Guard):
@@ -37,11 +36,8 @@ class Budget(Guard):
     def check(self, op: Op, estimate: Estimate) -> None:
         """Whether the op may run.
 
-        Raises MemoryError (`too_large`), TimeoutError (`deadline`) or RuntimeError for more than 64 dimensions.
+        Raises MemoryError (`too_large`) or TimeoutError (`deadline`).
         """
-        for shape, _ in estimate.outputs:
-            if len(shape) > MAX_DIMS:
-                raise errors.bad_argument(f"{op.name}(): a tensor has at most {MAX_DIMS} dimensions, not {len(shape)}")
         if op.formulas and state.ctx.grad_enabled:
             self._count_node()
         super().check(op, estimate)

@@ -231,6 +231,7 @@ async def test_a_defect_is_500_and_tells_nothing(caplog: pytest.LogCaptureFixtur
         path = await new_session(client)
         answer = await client.post(f"{path}/ops/broken", content=b"{}", headers=JSON)
         expect(answer, 500, "internal")
+        assert answer.headers["etag"] == '"7"'
         assert "secret" not in answer.text
         assert "ZeroDivisionError" in caplog.text
 
