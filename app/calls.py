@@ -13,7 +13,7 @@ class Call:
     """One request to a session, without HTTP.
 
     Attributes:
-        method: what to do: `session.get`, `tensor.put`, `op`, `run`, `backward`, … (the table in `app.session.methods`).
+        method: what to do: `session.get`, `tensor.put`, `op`, `run`, … (the tables in `app.session.methods`).
         name: the tensor or op named by the URL, where there is one.
         query: the parameters of the query string.
         body: the body as it came, decompressed; empty where there is none.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import math
+import pkgutil
 from typing import Any
 
-from engine import autograd, fast, linalg, nn, special
+from engine import autograd, fast, linalg, nn, ops, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -96,25 +97,8 @@ __all__ = [
     "uint8",
 ]
 
-FAMILIES = (
-    "arithmetic",
-    "compare",
-    "copies",
-    "creation",
-    "gathering",
-    "indexing",
-    "joining",
-    "linalg",
-    "nn",
-    "parts",
-    "properties",
-    "reduction",
-    "strided",
-    "unary",
-    "views",
-)
-for _family in FAMILIES:
-    importlib.import_module(f"engine.ops.{_family}")
+for _family in pkgutil.iter_modules(ops.__path__):
+    importlib.import_module(f"engine.ops.{_family.name}")
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 Tensor.backward = tensor_backward

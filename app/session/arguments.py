@@ -308,6 +308,8 @@ def bind_op(function: Function, args: list[Any], fields: Mapping[str, Any], scop
                 continue
             if len(values) < len(op.params):
                 values = _with_generator(op, values)
+            if op.leaf:
+                values = _floating(op, values)
             return op, _settled(op, values) if weak else values
     raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
 
@@ -315,6 +317,14 @@ def bind_op(function: Function, args: list[Any], fields: Mapping[str, Any], scop
 def _with_generator(op: Op, values: list[Any]) -> list[Any]:
     given = iter(values)
     return [None if each.kind is Kind.GENERATOR else next(given) for each in op.params]
+
+
+def _floating(op: Op, values: list[Any]) -> list[Any]:
+    """A factory's numbers as floats where its result requires grad and has no dtype: JavaScript writes 1.0 as 1."""
+    if values[op.index["dtype"]] is not None or not values[op.index["requires_grad"]]:
+        return values
+    whole = [each.kind is Kind.NUMBER and type(value) is int for each, value in zip(op.params, values, strict=True)]
+    return [float(value) if is_whole else value for value, is_whole in zip(values, whole, strict=True)]
 
 
 def _settled(op: Op, values: list[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ from app import codec, fields
 from app.calls import Call
 from app.problems import Problem, problem_of
 from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
-from app.session.names import checked_name
+from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
 from app.session.state import State
 from app.session.steps import Outcome, Step, run_step, step_of
@@ -208,8 +208,9 @@ def op(state: State, call: Call) -> Reply:
     name = _name(call)
     try:
         outcome = run_step(state, step_of(_body(state, call), name), IN_URL)
-    except Exception as error:
-        raise problem_of(error, op=name) from error
+    except Exception as error:  # noqa: BLE001  # raised again, with its place
+        problem = problem_of(error, op=name[:SHOWN])
+        raise problem from problem.__cause__
     writer, data = Writer(state.limits), asked_for_data(call.query)
     objects = [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]
     if outcome.several:
@@ -245,10 +246,12 @@ def run(state: State, call: Call) -> Reply:
 
 def _run_one(state: State, body: Any, index: int) -> Outcome:
     named = body.get("op") if type(body) is dict else None
+    named = named[:SHOWN] if type(named) is str else None
     try:
         return run_step(state, step_of(body))
-    except Exception as error:
-        raise problem_of(error, op=named if type(named) is str else None, step=index) from error
+    except Exception as error:  # noqa: BLE001  # raised again, with its place
+        problem = problem_of(error, op=named, step=index)
+        raise problem from problem.__cause__
 
 
 def _returned(state: State, name: str) -> Tensor | None:

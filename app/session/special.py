@@ -15,8 +15,7 @@ from app.problems import Problem
 from app.session.arguments import Extra, Parameter, Scope
 from app.session.literals import has_dtype, make_tensor
 from app.session.names import checked_name
-from engine import backward as engine_backward
-from engine import indexing, modes
+from engine import autograd, indexing, modes
 from engine.kinds import Kind
 from engine.op import registry
 from engine.tensor import Tensor
@@ -158,7 +157,7 @@ def backward(
 ) -> None:
     """Accumulate gradients into the leaves (`torch.autograd.backward`)."""
     gradients = _gradients(scope, grad_tensors, tensors)
-    engine_backward.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
+    autograd.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
 
 
 @special(
@@ -179,7 +178,7 @@ def grad(
 ) -> list[Tensor | None]:
     """The gradients of the outputs with respect to the inputs (`torch.autograd.grad`)."""
     create_graph, allow_unused, is_grads_batched, materialize_grads = flags
-    made = engine_backward.grad(
+    made = autograd.grad(
         outputs,
         inputs,
         _gradients(scope, grad_outputs, outputs),

@@ -149,42 +149,59 @@ def full_like(
 
 def arange_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of arange: int64 if all bounds are integers."""
-    start, end, step = _bounds(values)
+    start, end, step = values[:3]
+    count, fallback = ramp_of(start, end, step)
+    return factory(op, values, (count,), fallback)
+
+
+def arange_end_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of arange with one bound."""
+    count, fallback = ramp_of(0, values[0], 1)
+    return factory(op, values, (count,), fallback)
+
+
+def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
+    """The length of a range and its dtype where none is asked for.
+
+    Raises RuntimeError with torch's texts for a step of 0 or of the wrong sign, and for bounds that are not finite.
+    """
+    for each in (start, end, step):
+        if isinstance(each, complex) or not math.isfinite(each):
+            raise errors.bad_argument(f"unsupported range: {start} -> {end}")
     if step == 0:
         raise errors.bad_argument("step must be nonzero")
     if (end - start) * step < 0:
         raise errors.bad_argument("upper bound and lower bound inconsistent with step sign")
-    if not all(math.isfinite(each) for each in (start, end, step)):
-        raise errors.bad_argument(f"unsupported range: {start} -> {end}")
-    whole = all(isinstance(each, int) for each in (start, end, step))
-    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    fallback = dtypes.int64 if whole else default_dtype()
-    return factory(op, [start, end, step, *values[3:]], (count,), fallback)
+    if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
+        return -((start - end) // step), dtypes.int64
+    return math.ceil((end - start) / step), default_dtype()
 
 
-def _bounds(values: list[Any]) -> tuple[Any, Any, Any]:
-    start, end, step = values[:3]
-    for each in (start, end, step):
-        if isinstance(each, complex):
-            raise errors.bad_argument("arange does not take complex bounds")
-    return (0, start, step) if end is None else (start, end, step)
+def ramp(start: Any, end: Any, step: Any, dtype: dtypes.DType) -> Any:
+    """The numbers of a range, each computed from its place so that errors do not add up."""
+    count, kind = ramp_of(start, end, step)
+    places = xp.arange(count, dtype=xp.int64 if kind is dtypes.int64 else xp.float64)
+    return (start + step * places).astype(dtype.numpy)
+
+
+@op(arange_end_rule, name="arange", method=False, leaf=True)
+def arange_end(end: Number, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False) -> Any:
+    """The numbers from 0 to before `end`."""
+    return ramp(0, end, 1, dtype)
 
 
 @op(arange_rule, method=False, leaf=True)
 def arange(
     start: Number,
-    end: Number | None = None,
+    end: Number,
     step: Number = 1,
     *,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
 ) -> Any:
-    """The numbers from `start` (0 if only one bound is given) to before `end`."""
-    whole = isinstance(start, int) and isinstance(step, int)
-    count = -((start - end) // step) if whole and isinstance(end, int) else math.ceil((end - start) / step)
-    ramp = xp.arange(count, dtype=xp.int64 if whole else xp.float64)
-    return (start + step * ramp).astype(dtype.numpy)
+    """The numbers from `start` to before `end`, `step` apart."""
+    return ramp(start, end, step, dtype)
 
 
 def linspace_rule(op: Op, values: list[Any]) -> Estimate:
