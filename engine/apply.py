@@ -262,7 +262,6 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     tensor: Tensor = values[0]
     edges, needs, sizes = links
     recording = True in needs and tensor.dtype.differentiable
-    check_written(tensor, op, estimate)
     if ctx.log is not None:
         ctx.log.storage(tensor)
     array = tensor._array
@@ -298,21 +297,3 @@ def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
 
 def _needs_grad(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
-
-
-def check_written(tensor: Tensor, op: Op, estimate: Estimate) -> None:
-    """Whether a result of this shape and dtype may be written into the tensor.
-
-    Raises RuntimeError with torch's texts.
-    """
-    array = tensor._array
-    shape, dtype = estimate.outputs[0]
-    if shape != array.shape:
-        raise errors.shape_mismatch(
-            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}"
-        )
-    target, source = tensor.dtype, dtypes.BY_NUMPY[dtype]
-    if source.category > target.category and op.checks_cast:
-        raise errors.dtype_mismatch(
-            f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
-        )

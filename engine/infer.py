@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.binding import META, bind
+from engine.devices import CPU, Device
 from engine.op import Op
+from engine.shapes import infer_size
 
 
 class Meta:
@@ -37,6 +39,22 @@ class Meta:
         for dim in range(len(self.shape) - 2, -1, -1):
             steps[dim] = steps[dim + 1] * max(self.shape[dim + 1], 1)
         return tuple(steps)
+
+    @property
+    def device(self) -> Device:
+        """Where it would live: nowhere yet, so the host."""
+        return CPU
+
+    def is_contiguous(self) -> bool:
+        """True: a shape stands for a row-major array."""
+        return True
+
+    def reshape(self, shape: tuple[int, ...]) -> Meta:
+        """The same elements in another shape.
+
+        Raises RuntimeError if they do not fit.
+        """
+        return Meta(infer_size(shape, self.size), self.dtype)
 
     def __repr__(self) -> str:
         return f"Meta({list(self.shape)}, {self.dtype.name})"
@@ -84,10 +102,20 @@ def infer(op: Op, values: list[Any]) -> list[Meta]:
 
     Raises what the op raises for arguments that do not fit; computes and allocates nothing.
     """
-    if op.composite:
-        made = bind(op.run, META)(*values)
-        return list(made) if isinstance(made, (list, tuple)) else [made]
     return [Meta(shape, dtype) for shape, dtype in op.rule(op, values).outputs]
+
+
+def composed(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a composed op: its body, run on shapes."""
+    made = bind(op.run, META)(*[_as_meta(each) for each in values])
+    results = made if isinstance(made, (list, tuple)) else [made]
+    return Estimate(values, [(each.shape, each.dtype) for each in results])
+
+
+def _as_meta(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_meta(each) for each in value]
+    return Meta(value.shape, value.dtype) if hasattr(value, "strides") else value
 
 
 def infer_outputs(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -24,6 +24,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from engine import errors
+from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, TENSOR_KINDS, Kind, Mismatch
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Op:
 
     def __init__(self, kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> None:
         self.kernel = kernel
-        self.rule = rule
+        self.rule = written(rule, options.get("checks_cast", True)) if options.get("inplace_only") else rule
         self.run = _all_positional(kernel)  # called with every argument in the order of the parameters
         self.name: str = options.get("name") or kernel.__name__
         self.namespace: str = options.get("namespace", "")
@@ -110,7 +111,6 @@ class Op:
         self.plans: dict[Any, Any] = {}
         self.bound: dict[str, Callable[..., Any]] = {}
         self.multiple = len(self.outputs) > 1 or self.returns_list
-        self.checks_cast: bool = options.get("checks_cast", True)
         self.hidden: bool = options.get("hidden", False)
         self.example: dict[str, Any] | None = options.get("example")
         self.shows_geometry: bool = options.get("shows_geometry", False)

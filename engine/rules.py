@@ -85,11 +85,13 @@ def weak(rule: Rule) -> Rule:
     return rule
 
 
-def elementwise(policy: str = "same", refuse: tuple[int, ...] = (), kernel: str | None = None, cost: int = 1) -> Rule:
+def elementwise(
+    policy: str = "same", refuse: tuple[int, ...] = (), kernel: str | None = None, cost: int = 1, extra: int = 0
+) -> Rule:
     """The rule of an op that works element by element on broadcast operands.
 
     `policy`: the result has the promoted dtype (`same`), that or the default floating dtype (`float`), or is bool
-    (`bool`). `refuse` lists categories of the promoted dtype there is no kernel for.
+    (`bool`). `extra` is how many arrays of the result's size the kernel holds beside it. `refuse` lists categories of the promoted dtype there is no kernel for.
     """
 
     def rule(op: Op, values: list[Any]) -> Estimate:
@@ -102,7 +104,9 @@ def elementwise(policy: str = "same", refuse: tuple[int, ...] = (), kernel: str 
         shape = broadcast(*[shape_of(each) for each in args])
         compute = dtype.numpy
         out = BOOL if policy == "bool" else compute
-        return Estimate(values, [(shape, out)], compute, cast_bytes(args, compute), cost * math.prod(shape))
+        size = math.prod(shape)
+        held = cast_bytes(args, compute) + extra * size * compute.itemsize
+        return Estimate(values, [(shape, out)], compute, held, cost * size)
 
     return weak(rule)
 

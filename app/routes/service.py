@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from app import __version__, body
 from app.problems import Problem
 from app.routes.forwarding import new_router
+from app.settings import Settings
 
 router = new_router("service")
 
@@ -33,10 +34,11 @@ async def readyz(request: Request) -> Response:
 async def info(request: Request) -> Response:
     """The version, devices, limits and features of this server."""
     state = request.app.state
+    settings: Settings = state.settings
     document = {
         "version": __version__,
         "devices": [device["name"] for device in state.devices],
-        "limits": state.settings.limits.document(),
+        "limits": {**settings.limits.document(), "request_timeout_s": settings.request_timeout_s},
         "features": FEATURES,
     }
     return Response(orjson.dumps(document), media_type=body.JSON)

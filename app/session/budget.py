@@ -12,12 +12,13 @@ from typing import Any
 
 from app.limits import Limits
 from engine import arrays, errors
-from engine.graph import Node
+from engine.graph import AccumulateGrad, Node
 from engine.guard import Guard
 from engine.infer import Estimate
 from engine.modes import state
 from engine.op import Op
 from engine.tensor import Tensor
+from engine.views import CopySlices
 
 MARGIN = 32  # one part in so many of a limit
 
@@ -62,6 +63,11 @@ class Budget(Guard):
                 raise errors.too_large(f"the session holds {self.nodes} graph nodes, of at most {self._max_nodes}")
 
 
+# What is in attributes beside arrays, and what nodes of other kinds than an op's hold.
+_PLAIN = frozenset({int, float, bool, str, complex, type(None)})
+_HELD: dict[type[Node], tuple[str, ...]] = {AccumulateGrad: ("variable",), CopySlices: ("inner", "replay")}
+
+
 @dataclass(slots=True)
 class Footprint:
     """What some tensors keep alive: each storage once, by the id of its array, and each node once."""
@@ -84,7 +90,7 @@ class Footprint:
         elif isinstance(each, Node):
             self._add_node(each)
         elif isinstance(each, (tuple, list)):
-            self._stack.extend(each)
+            self._stack.extend(inner for inner in each if type(inner) not in _PLAIN)
         elif arrays.is_array(each):
             owner = arrays.owner(each)
             self.storages[id(owner)] = int(owner.nbytes)
@@ -104,8 +110,8 @@ class Footprint:
         if node in self.nodes:
             return
         self.nodes.add(node)
-        self._stack.extend(edge[0] for edge in node.edges if edge is not None)
+        self._stack.extend(edge[0] for edge in node.edges if edge is not None and edge[0] not in self.nodes)
         for array, _, _ in node.saved or ():
             self._stack.append(array)
-        # A leaf's node has its tensor, that of a slice the node within it, an op's its attributes.
-        self._stack += [getattr(node, name, None) for name in ("variable", "inner", "replay", "attributes")]
+        for name in _HELD.get(type(node), ("attributes",)):
+            self._stack.append(getattr(node, name, None))

@@ -416,7 +416,7 @@ def where_rule(op: Op, values: list[Any]) -> Estimate:
     pair = values[1:]
     compute = dtypes.result_type(pair, default_dtype()).numpy
     shape = broadcast(*[shape_of(each) for each in values])
-    return Estimate(values, [(shape, compute)], compute, 0, condition.size)
+    return Estimate(values, [(shape, compute)], compute, cast_bytes(pair, compute), condition.size)
 
 
 @op(where_rule, cast=("input", "other"))

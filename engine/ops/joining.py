@@ -6,12 +6,12 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Arrays, Size
 from engine.op import Op, alias, op
 from engine.ops.creation import zeros_like
 from engine.ops.views import narrow, select
-from engine.rules import default_dtype
+from engine.rules import cast_bytes, default_dtype
 from engine.tensor import check_dim
 
 
@@ -41,7 +41,7 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
         total += each.shape[dim]
     compute = dtypes.result_type(tensors, default_dtype()).numpy
     shape = (*first.shape[:dim], total, *first.shape[dim + 1 :])
-    return Estimate([tensors, dim], [(shape, compute)], compute)
+    return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
 @op(cat_rule, method=False)
@@ -90,7 +90,7 @@ def stack_rule(op: Op, values: list[Any]) -> Estimate:
             )
     compute = dtypes.result_type(tensors, default_dtype()).numpy
     shape = (*first.shape[:dim], len(tensors), *first.shape[dim:])
-    return Estimate([tensors, dim], [(shape, compute)], compute)
+    return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
 @op(stack_rule, method=False)
@@ -229,7 +229,7 @@ split_with_sizes.vjp(
 )
 
 
-@op(split_rule, composite=True, returns_list=True)
+@op(composed, composite=True, returns_list=True)
 def chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` parts of equal size along a dim, as views."""
     if chunks <= 0:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, sub, where
@@ -149,13 +149,6 @@ def rows(x: Any) -> Any:
     return reshape(x, (-1, tuple(x.shape)[-1]))
 
 
-def matmul_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of matmul, for callers that only want the shape."""
-    a, b = values
-    out = matmul_shape(tuple(a.shape), tuple(b.shape))
-    return Estimate(values, [(out, a.dtype)], None, 0, 2 * a.size * (b.shape[-1] if len(b.shape) > 1 else 1))
-
-
 def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of `a @ b`.
 
@@ -187,7 +180,7 @@ def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return batch + (left[-2:-1] if len(a) > 1 else ()) + (right[-1:] if len(b) > 1 else ())
 
 
-@op(matmul_rule, operators=("__matmul__",), composite=True)
+@op(composed, operators=("__matmul__",), composite=True)
 def matmul(input: Array, other: Array) -> Any:
     """The matrix product: of vectors, matrices, or broadcast batches of matrices."""
     a, b = tuple(input.shape), tuple(other.shape)

@@ -9,16 +9,17 @@ import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dtype
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, div, mul, neg, scale, sub
+from engine.ops.compare import ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import zeros_like
 from engine.ops.linalg import addmm, matmul
 from engine.ops.reduction import sum, sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
-from engine.ops.views import reshape, t, view
+from engine.ops.views import expand, reshape, t, view
 from engine.rules import broadcast, default_dtype, elementwise, shape_of, softmax_like
 
 HALF = dtypes.HALF_TYPES
@@ -46,7 +47,7 @@ def softmax_of(input: Array, dim: int | None) -> Any:
 softmax_of.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 
 
-@op(softmax_like, composite=True)
+@op(composed, composite=True)
 def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     """exp(x) over its sum along a dim; computed in `dtype` if one is given."""
     return softmax_of(cast_first(input, dtype), dim)
@@ -93,7 +94,7 @@ def log_softmax_of(input: Array, dim: int | None) -> Any:
 log_softmax_of.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
 
 
-@op(softmax_like, composite=True)
+@op(composed, composite=True)
 def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     """The logarithm of softmax along a dim; computed in `dtype` if one is given."""
     return log_softmax_of(cast_first(input, dtype), dim)
@@ -280,7 +281,7 @@ nll_backward.vjp(
 )
 
 
-@op(nll_rule, namespace=FUNCTIONAL, composite=True)
+@op(composed, namespace=FUNCTIONAL, composite=True)
 def cross_entropy(
     input: Array,
     target: Array,
@@ -332,15 +333,22 @@ def smoothed(
     if weight is not None:
         scores = mul(scores, reshape(weight, (classes,) + (1,) * (len(scores.shape) - axis - 1)))
     even = neg(sum_dim(scores, (axis,)))
-    keep = target != ignore
+    keep = ne(target, ignore)
     even = mul(even, keep)
     if reduction != "none":
-        share = sum(keep) if weight is None else sum(mul(weight[mul(target, keep)], keep))
-        even = sum(even) if reduction == "sum" else div(sum(even), share)
+        even = sum(even)
+    if reduction == "mean":
+        even = div(even, sum(keep) if weight is None else weight_of(target, weight, scores, ignore, axis))
     return add(mul(loss, 1 - smoothing), mul(even, smoothing / classes))
 
 
-@op(loss_rule, namespace=FUNCTIONAL, composite=True)
+def weight_of(target: Any, weight: Any, scores: Any, ignore: int, axis: int) -> Any:
+    """The sum of the weights of all targets that count."""
+    wide = reshape(weight, (-1,) + (1,) * (len(scores.shape) - axis - 1))
+    return neg(nll_loss(expand(wide, tuple(scores.shape)), target, None, ignore, "sum"))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input @ weight.T + bias`."""
     if bias is None:

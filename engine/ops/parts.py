@@ -6,11 +6,10 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.views import select, viewed
-from engine.rules import same_as_input
 
 
 def view_as_real_rule(op: Op, values: list[Any]) -> Estimate:
@@ -64,7 +63,7 @@ def view_as_complex(input: Array) -> Any:
 view_as_complex.vjp(input=lambda g: view_as_real(g))
 
 
-@op(same_as_input, composite=True, prop=True)
+@op(composed, composite=True, prop=True)
 def real(input: Array) -> Any:
     """The real part, a view; a real tensor itself."""
     if input.dtype.kind != "c":
@@ -72,7 +71,7 @@ def real(input: Array) -> Any:
     return select(view_as_real(input), len(input.shape), 0)
 
 
-@op(same_as_input, composite=True, prop=True)
+@op(composed, composite=True, prop=True)
 def imag(input: Array) -> Any:
     """The imaginary part, a view.
 

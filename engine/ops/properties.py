@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex
@@ -22,7 +22,7 @@ def scalar_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [])
 
 
-@op(same_as_input, composite=True, prop=True, function=False)
+@op(composed, composite=True, prop=True, function=False)
 def T(input: Array) -> Any:
     """The dims in reverse order, as a view."""
     return permute(input, tuple(range(len(input.shape)))[::-1])
@@ -36,21 +36,21 @@ def matrices(input: Any, name: str) -> None:
         )
 
 
-@op(same_as_input, composite=True, prop=True, function=False)
+@op(composed, composite=True, prop=True, function=False)
 def mT(input: Array) -> Any:
     """The last two dims exchanged, as a view."""
     matrices(input, "mT")
     return transpose(input, -2, -1)
 
 
-@op(same_as_input, composite=True, prop=True, function=False)
+@op(composed, composite=True, prop=True, function=False)
 def mH(input: Array) -> Any:
     """The last two dims exchanged and the values conjugated."""
     matrices(input, "mH")
     return conj_of(transpose(input, -2, -1))
 
 
-@op(same_as_input, composite=True, name="conj")
+@op(composed, composite=True, name="conj")
 def conj_view(input: Array) -> Any:
     """The complex conjugate; a real tensor itself."""
     return conj_of(input) if is_complex(input) else input
@@ -64,6 +64,12 @@ def detach(input: Array) -> Any:
     tensor = wrap(input._array)
     tensor._counter = input._counter
     return tensor
+
+
+def dtype_of(x: Any) -> dtypes.DType:
+    """The dtype of a tensor, or of a shape that stands for one."""
+    dtype: dtypes.DType = dtypes.BY_NUMPY.get(x.dtype, x.dtype)
+    return dtype
 
 
 def value_of_dtype(dtype: dtypes.DType) -> None:
@@ -85,14 +91,14 @@ def value_of_dtype(dtype: dtypes.DType) -> None:
         "complex128": "cdouble",
     }.get(dtype.name, dtype.name)
     kernel.__doc__ = f"The tensor as {dtype.name}."
-    op(same_as_input, composite=True, function=False)(kernel)
+    op(composed, composite=True, function=False)(kernel)
 
 
 for _dtype in dtypes.ALL:
     value_of_dtype(_dtype)
 
 
-@op(same_as_input, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def to(
     input: Array, dtype: Dtype, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
 ) -> Any:
@@ -100,7 +106,7 @@ def to(
     return input if input.dtype is dtype and not copy else to_copy(input, dtype, None)
 
 
-@op(same_as_input, name="to", composite=True, function=False)
+@op(composed, name="to", composite=True, function=False)
 def to_device(
     input: Array,
     device: DeviceLike = None,
@@ -119,30 +125,30 @@ def to_device(
     return to_copy(input, dtype, device) if copy or dtype is not None or device is not None else input
 
 
-@op(same_as_input, name="to", composite=True, function=False)
+@op(composed, name="to", composite=True, function=False)
 def to_other(
     input: Array, other: Array, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
 ) -> Any:
     """The tensor in the dtype and on the device of another."""
-    return to_device(input, other.device, other.dtype, non_blocking, copy)
+    return to_device(input, other.device, dtype_of(other), non_blocking, copy)
 
 
-@op(same_as_input, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def cpu(input: Array) -> Any:
     """The tensor in host memory."""
     return to_device(input, "cpu")
 
 
-@op(same_as_input, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def cuda(input: Array, device: DeviceLike = None) -> Any:
     """The tensor on a GPU."""
     return to_device(input, device or "cuda")
 
 
-@op(same_as_input, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def type_as(input: Array, other: Array) -> Any:
     """The tensor in the dtype of another."""
-    return to(input, other.dtype)
+    return to(input, dtype_of(other))
 
 
 def new_factory(name: str, make: Any) -> None:
@@ -156,11 +162,11 @@ def new_factory(name: str, make: Any) -> None:
         device: DeviceLike = None,
         requires_grad: bool = False,
     ) -> Any:
-        return make(size, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+        return make(size, dtype=dtype or dtype_of(input), device=device or input.device, requires_grad=requires_grad)
 
     kernel.__name__ = name
     kernel.__doc__ = f"A tensor of {name[4:]} in this tensor's dtype, on its device."
-    op(same_as_input, composite=True, function=False)(kernel)
+    op(composed, composite=True, function=False)(kernel)
 
 
 new_factory("new_zeros", zeros)
@@ -168,7 +174,7 @@ new_factory("new_ones", ones)
 new_factory("new_empty", zeros)
 
 
-@op(same_as_input, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def new_full(
     input: Array,
     size: Size,
@@ -180,7 +186,7 @@ def new_full(
 ) -> Any:
     """A tensor of one value in this tensor's dtype, on its device."""
     return full(
-        size, fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad
+        size, fill_value, dtype=dtype or dtype_of(input), device=device or input.device, requires_grad=requires_grad
     )
 
 

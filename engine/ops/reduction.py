@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
 from engine.ops.arithmetic import add, div, masked_fill, maximum, minimum, mul, pow_number, where
@@ -16,7 +16,7 @@ from engine.ops.creation import zeros_like
 from engine.ops.gathering import pick_backward
 from engine.ops.unary import abs, isnan, sgn
 from engine.ops.views import expand, reshape
-from engine.rules import along_dim, reduced_shape, reduction, refuse_dtype
+from engine.rules import along_dim, cast_bytes, reduced_shape, reduction, refuse_dtype
 
 HALF = dtypes.HALF_TYPES
 
@@ -51,7 +51,7 @@ def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dty
 sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
 
 
-@op(reduction("sum"), composite=True)
+@op(composed, composite=True)
 def sum_to_size(input: Array, size: Size) -> Any:
     """The sum over the dims along which `size` would broadcast to the input's shape."""
     shape = tuple(input.shape)
@@ -75,7 +75,9 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {dtype.type_name}"
         )
-    return reduction("float")(op, values)
+    estimate = reduction("float")(op, values)
+    estimate.temporaries += estimate.output_bytes  # the sum beside the mean
+    return estimate
 
 
 @op(mean_rule, node="MeanBackward0", fast=True)
@@ -201,6 +203,8 @@ def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
                     "Specify the reduction dim with the 'dim' argument."
                 )
             raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
+    if op.name.startswith("arg"):
+        estimate.temporaries += values[0].size * values[0].dtype.itemsize  # NumPy brings the dim to the end
     return estimate
 
 
@@ -266,8 +270,8 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
     estimate = reduction("same")(op, values)
     shape = estimate.outputs[0][0]
-    size = values[0].size * dtype.itemsize
-    return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, size, 4 * values[0].size)
+    held = 2 * values[0].size * dtype.itemsize + cast_bytes([values[0]], dtype.numpy)
+    return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, held, 4 * values[0].size)
 
 
 def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
@@ -299,7 +303,7 @@ def vector_norm(
 vector_norm.vjp(x=lambda g, x, out, ord, dim, keepdim: norm_backward(g, x, out, ord, dim, keepdim))
 
 
-@op(norm_rule, composite=True)
+@op(composed, composite=True)
 def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The p-norm of the elements over the dims."""
     return vector_norm(input, p, dim, keepdim, dtype=dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import (
@@ -28,6 +28,7 @@ from engine.ops.creation import zeros_like
 from engine.rules import elementwise, same_as_input
 
 FLOAT = elementwise("float", cost=10)
+FLOAT_HELD = elementwise("float", cost=10, extra=1)  # the kernel holds one more array
 
 
 @op(FLOAT, inplace=True, fast=xp.exp)
@@ -89,7 +90,7 @@ def sqrt(input: Array) -> Any:
 sqrt.vjp(input=lambda g, out: div(g, scale(conj_of(out), 2)))
 
 
-@op(FLOAT, inplace=True)
+@op(FLOAT_HELD, inplace=True)
 def rsqrt(input: Array) -> Any:
     """One over the square root."""
     return 1 / xp.sqrt(input)
@@ -201,7 +202,7 @@ tanh_backward.vjp(
 )
 
 
-@op(FLOAT, inplace=True, fast=True)
+@op(FLOAT_HELD, inplace=True, fast=True)
 def sigmoid(input: Array) -> Any:
     """1 / (1 + exp(-x)), without overflow."""
     if input.dtype.kind == "c":
@@ -281,7 +282,14 @@ def real_sign(x: Any) -> Any:
     return x.copy() if x.dtype.kind == "b" else xp.sign(x)
 
 
-@op(same_as_input, inplace=True)
+def signed(op: Op, values: list[Any]) -> Estimate:
+    """The rule of sgn: shape and dtype stay, the kernel holds a sign and a mask."""
+    estimate = same_as_input(op, values)
+    estimate.temporaries = 2 * estimate.output_bytes + math.prod(estimate.outputs[0][0])
+    return estimate
+
+
+@op(signed, inplace=True)
 def sgn(input: Array) -> Any:
     """The sign; of a complex element its direction."""
     if input.dtype.kind == "c":
@@ -310,7 +318,13 @@ def real_step_rule(op: Op, values: list[Any]) -> Estimate:
     return same_as_input(op, values)
 
 
-@op(real_step_rule, inplace=True)
+def real_signed(op: Op, values: list[Any]) -> Estimate:
+    """The rule of sign: that of sgn, without complex numbers."""
+    real_step_rule(op, values)
+    return signed(op, values)
+
+
+@op(real_signed, inplace=True)
 def sign(input: Array) -> Any:
     """-1, 0 or 1; 0 for NaN."""
     return real_sign(input)
@@ -373,7 +387,7 @@ def isfinite(input: Array) -> Any:
     return xp.isfinite(input) if input.dtype.kind in "fcV" else xp.ones(input.shape, bool)
 
 
-@op(elementwise("same"), composite=True)
+@op(composed, composite=True)
 def square(input: Array) -> Any:
     """The square."""
     return pow_number(input, 2)

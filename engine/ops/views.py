@@ -8,7 +8,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import expanded as expanded_array
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Size
 from engine.op import Op, alias, op
 from engine.ops.copies import contiguous, contiguous_copy, copied
@@ -81,7 +81,7 @@ def reshape(input: Array, shape: Size) -> Any:
     return unsafe_view(contiguous_copy(input), size)
 
 
-@op(reshape_rule, composite=True)
+@op(composed, composite=True)
 def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The dims from `start_dim` to `end_dim` as one."""
     shape = tuple(input.shape)
@@ -95,19 +95,19 @@ def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
-@op(reshape_rule, composite=True)
+@op(composed, composite=True)
 def ravel(input: Array) -> Any:
     """The values in one dimension: a view where possible, else a copy."""
     return view(contiguous(input), (-1,)) if hasattr(input, "_array") else reshape(input, (-1,))
 
 
-@op(reshape_rule, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def view_as(input: Array, other: Array) -> Any:
     """The values in the shape of `other`, as a view."""
     return view(input, tuple(other.shape))
 
 
-@op(reshape_rule, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def reshape_as(input: Array, other: Array) -> Any:
     """The values in the shape of `other`."""
     return reshape(input, tuple(other.shape))
@@ -254,13 +254,13 @@ def expand(input: Array, size: Size) -> Any:
 expand.vjp(input=lambda g, input_shape: g)  # the edge sums to its target's shape; torch's node shows the sizes
 
 
-@op(expand_rule, composite=True)
+@op(composed, composite=True)
 def broadcast_to(input: Array, size: Size) -> Any:
     """The tensor expanded to `size`, as a view."""
     return expand(input, size)
 
 
-@op(expand_rule, composite=True, function=False)
+@op(composed, composite=True, function=False)
 def expand_as(input: Array, other: Array) -> Any:
     """The tensor expanded to the shape of `other`, as a view."""
     return expand(input, tuple(other.shape))
@@ -338,7 +338,7 @@ def slice_backward(grad_output: Array, input_sizes: Size, dim: int, start: int, 
 slice_backward.vjp(grad_output=lambda g, dim, start, end, step: slice_(g, dim, start, end, step))
 
 
-@op(slice_rule, composite=True)
+@op(composed, composite=True)
 def narrow(input: Array, dim: int, start: int, length: int) -> Any:
     """`length` entries of a dim from `start` on, as a view."""
     shape = tuple(input.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engine as torch
-from tests.engine.pending import PENDING
+from tests.engine.pending import reason_for
 from tests.engine.samples import SAMPLES
 from tests.engine.samples.base import TOLERANCE, Array, Sample, fresh, is_inexact, run, tensors_of, weights
 
@@ -20,7 +20,7 @@ def cases(kind: str, samples: Iterable[Sample]) -> list[Any]:
     """A parameter set for each sample; strictly expected to fail while pending.py says so of this kind of test."""
     made = []
     for each in samples:
-        reason = PENDING.get((kind, each.id))
+        reason = reason_for(kind, each.id)
         marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
         made.append(pytest.param(each, id=each.id, marks=marks))
     return made
