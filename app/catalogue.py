@@ -11,7 +11,8 @@ from app.problems import Problem
 from app.session.arguments import Parameter, parameters_of
 from app.session.names import SHOWN
 from app.session.special import SPECIALS, Special
-from engine.op import REQUIRED, Function, Op, registry
+from engine.kinds import REQUIRED
+from engine.op import Function, Op, registry
 
 
 @functools.cache

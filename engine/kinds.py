@@ -7,6 +7,7 @@ documents alike. For a type checker they are `Any`, since a kernel gets arrays w
 from __future__ import annotations
 
 import enum
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -50,12 +51,13 @@ Random = Annotated[Any, Kind.GENERATOR]
 Index = Annotated[Any, Kind.INDEX]
 Data = Annotated[Any, Kind.DATA]
 
+REQUIRED: Any = inspect.Parameter.empty  # the default of a parameter that has none
 PLAIN = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, str: Kind.STR}
 TENSOR_KINDS = (Kind.TENSOR, Kind.OPERAND, Kind.TENSORS)
 
 
 class Mismatch(Exception):
-    """A value that its parameter's kind does not accept."""
+    """A value that its parameter's kind does not accept; the text, if any, ends torch's sentence."""
 
 
 def _tensor(value: Any) -> Any:
@@ -73,7 +75,10 @@ def _operand(value: Any) -> Any:
 def _tensors(value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         raise Mismatch
-    return [_tensor(each) for each in value]
+    for at, each in enumerate(value):
+        if not hasattr(each, "_array"):
+            raise Mismatch(f"expected Tensor as element {at} in argument 0, but got {type(each).__name__}")
+    return list(value)
 
 
 def _number(value: Any) -> Any:
@@ -117,12 +122,17 @@ def _str(value: Any) -> str:
 
 
 def _dims(value: Any) -> tuple[int, ...]:
-    if isinstance(value, (list, tuple)):
-        return tuple(_int(each) for each in value)
-    return (_int(value),)
+    if not isinstance(value, (list, tuple)):
+        return (_int(value),)
+    for at, each in enumerate(value):
+        if (type(each) is not int and not hasattr(each, "__index__")) or isinstance(each, bool):
+            raise Mismatch(f", but found element of type {type(each).__name__} at pos {at}")
+    return tuple(_int(each) for each in value)
 
 
 def _size(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise Mismatch  # `x.view(2, 3)`: ints one by one are gathered before
     return _dims(value)
 
 

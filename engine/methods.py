@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.op import Function, Op, bind
+from engine.op import Function
 from engine.tensor import Tensor
 
 
@@ -27,18 +27,17 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
             setattr(Tensor, operator, fast_operator(function, slow) or slow)
 
 
+def function_door(function: Function) -> Any:
+    """A plain function under the op's name, for `torch.name`."""
+    return _named(lambda *args, **kwargs: function.call(args, kwargs), function)
+
+
 def method_door(function: Function) -> Any:
-    """A plain function, so that Python binds it as a method."""
-    only = function.ops[0]
+    """A plain function, so that Python binds it as a method; messages do not count the tensor itself."""
+    return _named(lambda *args, **kwargs: function.call(args, kwargs, 1), function)
 
-    def single(*args: Any, **kwargs: Any) -> Any:
-        return Op.door(only, bind(only, args, kwargs))
 
-    def overloaded(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    door = single if len(function.ops) == 1 else overloaded
-
+def _named(door: Any, function: Function) -> Any:
     door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
     door.__doc__ = function.ops[0].doc
     return door
@@ -52,6 +51,4 @@ def operator_door(function: Function) -> Any:
             return NotImplemented
         return function(self, *others)
 
-    door.__name__ = door.__qualname__ = function.name
-    door.__doc__ = function.ops[0].doc
-    return door
+    return _named(door, function)

@@ -23,21 +23,20 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from engine import errors
+from engine.arguments import bind, refuse
 from engine.inplace import written
-from engine.kinds import ACCEPT, PLAIN, TENSOR_KINDS, Kind, Mismatch
+from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
 
 if TYPE_CHECKING:
     from engine.infer import Estimate
 
 Rule = Callable[["Op", list[Any]], "Estimate"]
-REQUIRED: Any = inspect.Parameter.empty
 
 
 class Param:
     """A parameter of an op: its name, kind, default (`REQUIRED` if none), and whether None is a value."""
 
-    __slots__ = ("accept", "default", "keyword_only", "kind", "name", "optional")
+    __slots__ = ("accept", "default", "keyword_only", "kind", "name", "optional", "type_name")
 
     def __init__(self, parameter: inspect.Parameter, annotation: Any) -> None:
         self.name = parameter.name
@@ -46,11 +45,12 @@ class Param:
         self.kind, self.optional = _kind_of(annotation)
         self.optional = self.optional or self.default is None
         self.accept = ACCEPT[self.kind]
+        self.type_name = "Tensor" if self.kind is Kind.OPERAND else self.kind.value.strip()
 
     def describe(self) -> str:
         """The parameter as torch's messages write it: `int dim = 0`."""
         default = "" if self.default is REQUIRED else f" = {self.default}"
-        return f"{self.kind.value.strip()} {self.name}{default}"
+        return f"{self.type_name} {self.name}{default}"
 
 
 def _kind_of(annotation: Any) -> tuple[Kind, bool]:
@@ -181,9 +181,14 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.signature()}>"
 
-    def signature(self) -> str:
-        """The schema as torch's messages write it."""
-        return f"({', '.join(param.describe() for param in self.params)})"
+    def signature(self, skip: int = 0) -> str:
+        """The schema as torch's messages write it, without the first `skip` parameters."""
+        parts: list[str] = []
+        for param in self.params[skip:]:
+            if param.keyword_only and "*" not in parts:
+                parts.append("*")
+            parts.append(param.describe())
+        return f"({', '.join(parts)})"
 
 
 def _result_type(op: Op) -> Callable[[list[Any]], Any]:
@@ -227,60 +232,6 @@ def _params(kernel: Callable[..., Any]) -> tuple[Param, ...]:
     return tuple(Param(each, hints[each.name]) for each in inspect.signature(kernel).parameters.values())
 
 
-def bind(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """Match Python arguments with an op's parameters (`Op.bind`)."""
-    params = op.params
-    count = len(args)
-    if count > op.positional or (count > 1 and type(args[-1]) is int):
-        args = _gather_sizes(params, args)
-        count = len(args)
-        if count > op.positional:
-            raise errors.bad_type(f"{op.name}() takes {op.positional} positional arguments but {count} were given")
-    values = list(op.defaults)
-    for at in range(count):
-        values[at] = _accepted(op, at, args[at])
-    for name, value in kwargs.items():
-        place = op.index.get(name)
-        if place is None:
-            raise errors.bad_type(f"{op.name}() got an unexpected keyword argument '{name}'")
-        if place < count:
-            raise errors.bad_type(f"{op.name}() got multiple values for argument '{name}'")
-        values[place] = _accepted(op, place, value)
-    for at in op.required:
-        if values[at] is REQUIRED:
-            missing = [params[each].name for each in op.required if values[each] is REQUIRED]
-            names = ", ".join(f'"{name}"' for name in missing)
-            raise errors.bad_type(f"{op.name}() missing {len(missing)} required positional arguments: {names}")
-    return values
-
-
-def _accepted(op: Op, at: int, value: Any) -> Any:
-    param = op.params[at]
-    if value is None and param.optional:
-        return None
-    try:
-        return param.accept(value)
-    except Mismatch:
-        raise _bad_type(op, param, value, at) from None
-
-
-def _bad_type(op: Op, param: Param, value: Any, at: int) -> TypeError:
-    return errors.bad_type(
-        f"{op.name}(): argument '{param.name}' (position {at + 1}) must be {param.kind.value.strip()}, "
-        f"not {type(value).__name__}"
-    )
-
-
-def _gather_sizes(params: tuple[Param, ...], args: Sequence[Any]) -> Sequence[Any]:
-    """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
-    for at, param in enumerate(params):
-        if param.kind is Kind.SIZE:
-            if len(args) > at and all(type(each) is int for each in args[at:]):
-                return [*args[:at], tuple(args[at:])]
-            break
-    return args
-
-
 class Function:
     """What a name stands for: one or more ops that are its overloads, tried in order."""
 
@@ -292,26 +243,23 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the first overload that takes the arguments; raises TypeError if none does."""
+        return self.call(args, kwargs)
+
+    def call(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
+        """The same, for a call as a function or (`method=1`) as a method."""
         ops = self.ops
         if len(ops) == 1:
-            return ops[0](*args, **kwargs)
+            op = ops[0]
+            if op.short is not None and len(args) == op.operands and not kwargs:
+                return op.short(*args)
+            return Op.door(op, bind(op, args, kwargs, method))
         for each in ops:
             try:
-                values = bind(each, args, kwargs)
+                values = bind(each, args, kwargs, method)
             except TypeError:
                 continue
             return Op.door(each, values)
-        raise self.refuse(args, kwargs)
-
-    def refuse(self, args: Sequence[Any], kwargs: dict[str, Any]) -> TypeError:
-        """torch's text for arguments that no overload takes."""
-        got = [type(each).__name__ for each in args] + [f"{key}={type(v).__name__}" for key, v in kwargs.items()]
-        expected = "".join(f"\n * {each.signature()}" for each in self.ops)
-        name = self.name.rpartition(".")[2]
-        return errors.bad_type(
-            f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), "
-            f"but expected one of:{expected}\n"
-        )
+        raise refuse(self.name, ops, args, kwargs, method)
 
 
 def is_number(value: Any) -> bool:

@@ -226,3 +226,27 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
     compute = dtype.numpy
     size = array.size * compute.itemsize
     return Estimate(values, [(array.shape, compute)], compute, size + cast_bytes([array], compute), 4 * array.size)
+
+
+def roomy(rule: Rule, buffers: int) -> Rule:
+    """The rule of a kernel that holds `buffers` further arrays of its result's form (half types as float32)."""
+
+    def with_room(op: Op, values: list[Any]) -> Estimate:
+        estimate = rule(op, values)
+        shape, dtype = estimate.outputs[0]
+        width = max(dtype.itemsize, 0 if estimate.compute is None else estimate.compute.itemsize, 4)
+        estimate.temporaries += buffers * math.prod(shape) * width
+        return estimate
+
+    return weak(with_room) if getattr(rule, "weak", False) else with_room
+
+
+def refusing(rule: Rule, categories: tuple[int, ...], text: str, kind: type[Exception] = RuntimeError) -> Rule:
+    """The rule, refusing operands that promote to one of these categories with a text of its own."""
+
+    def strict(op: Op, values: list[Any]) -> Estimate:
+        if dtypes.result_type(operands(op, values), default_dtype()).category in categories:
+            raise errors.coded(kind, "dtype_mismatch", text)
+        return rule(op, values)
+
+    return weak(strict) if getattr(rule, "weak", False) else strict

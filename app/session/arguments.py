@@ -18,9 +18,10 @@ from app.session.indexing import index_of
 from app.session.literals import make_tensor, parse_shape
 from app.session.names import SHOWN, Names
 from engine import dtypes
+from engine.arguments import refuse
 from engine.devices import Device
-from engine.kinds import Kind
-from engine.op import REQUIRED, Function, Op
+from engine.kinds import REQUIRED, Kind
+from engine.op import Function, Op
 from engine.tensor import Tensor
 
 _PREFIX = "torch."
@@ -353,7 +354,9 @@ def _refusal(
     if len(function.ops) == 1 or unknown:
         return Problem("bad_argument", str(refusals[0]), errors=unknown)
     seen = {name: _seen(value, scope) for name, value in fields.items()}
-    return Problem("bad_argument", str(function.refuse([_seen(each, scope) for each in args], seen)))
+    return Problem(
+        "bad_argument", str(refuse(function.name, function.ops, [_seen(each, scope) for each in args], seen))
+    )
 
 
 def unknown_fields(fields: Mapping[str, Any], known: Collection[str]) -> list[dict[str, str]] | None:

@@ -198,7 +198,7 @@ def tanh_backward(grad_output: Array, output: Array) -> Any:
 
 tanh_backward.vjp(
     grad_output=lambda g, output: tanh_backward(g, conj_of(output)),
-    output=lambda g, grad_output, output: mul(g, conj_of(mul(mul(conj_of(grad_output), output), -2))),
+    output=lambda g, grad_output, output: conj_of(mul(mul(mul(g, conj_of(grad_output)), output), -2)),
 )
 
 
@@ -223,7 +223,7 @@ def sigmoid_backward(grad_output: Array, output: Array) -> Any:
 
 sigmoid_backward.vjp(
     grad_output=lambda g, output: sigmoid_backward(g, conj_of(output)),
-    output=lambda g, grad_output, output: mul(g, conj_of(mul(conj_of(grad_output), sub(1.0, mul(output, 2))))),
+    output=lambda g, grad_output, output: conj_of(mul(mul(g, conj_of(grad_output)), shift(mul(output, -2), 1))),
 )
 
 

@@ -89,7 +89,7 @@ def test_method_is_the_function(sample: Sample) -> None:
 
 
 A = np.array([[1.5, -2.25, 3.5], [0.75, 4.5, -5.25]])
-I = np.array([[5, -7, 3], [2, 9, -4]])
+INTS = np.array([[5, -7, 3], [2, 9, -4]])
 P, Q = np.array([[True, False, True]]), np.array([[True], [False]])
 
 # Each holds of tensors as it does of arrays; the dtypes are those that both keep.
@@ -100,13 +100,13 @@ OPERATORS: list[tuple[str, Callable[..., Any], tuple[Array, ...]]] = [
     ("a - b", lambda a, b: a - b, (A, A[:, :1])),
     ("2.5 - a", lambda a: 2.5 - a, (A,)),
     ("a * b", lambda a, b: a * b, (A, A[1])),
-    ("3 * a", lambda a: 3 * a, (I,)),
+    ("3 * a", lambda a: 3 * a, (INTS,)),
     ("a / b", lambda a, b: a / b, (A, A[0])),
     ("1 / a", lambda a: 1 / a, (A,)),
-    ("a // 2", lambda a: a // 2, (I,)),
-    ("7 // a", lambda a: 7 // a, (I,)),
-    ("a % 3", lambda a: a % 3, (I,)),
-    ("7 % a", lambda a: 7 % a, (I,)),
+    ("a // 2", lambda a: a // 2, (INTS,)),
+    ("7 // a", lambda a: 7 // a, (INTS,)),
+    ("a % 3", lambda a: a % 3, (INTS,)),
+    ("7 % a", lambda a: 7 % a, (INTS,)),
     ("a ** 2", lambda a: a**2, (A,)),
     ("2 ** a", lambda a: 2**a, (A,)),
     ("-a", lambda a: -a, (A,)),
@@ -115,14 +115,14 @@ OPERATORS: list[tuple[str, Callable[..., Any], tuple[Array, ...]]] = [
     ("~a", lambda a: ~a, (P,)),
     ("a & b", lambda a, b: a & b, (P, Q)),
     ("a | b", lambda a, b: a | b, (P, Q)),
-    ("a ^ b", lambda a, b: a ^ b, (I, I[0])),
-    ("5 & a", lambda a: 5 & a, (I,)),
+    ("a ^ b", lambda a, b: a ^ b, (INTS, INTS[0])),
+    ("5 & a", lambda a: 5 & a, (INTS,)),
     ("a == b", lambda a, b: a == b, (A, A[0])),
-    ("a != 2", lambda a: a != 2, (I,)),
+    ("a != 2", lambda a: a != 2, (INTS,)),
     ("a < b", lambda a, b: a < b, (A, A[1])),
     ("a <= 1.5", lambda a: a <= 1.5, (A,)),
-    ("3 > a", lambda a: 3 > a, (I,)),
-    ("a >= b", lambda a, b: a >= b, (I, I[0])),
+    ("3 > a", lambda a: a < 3, (INTS,)),
+    ("a >= b", lambda a, b: a >= b, (INTS, INTS[0])),
 ]
 
 
@@ -139,12 +139,12 @@ ASSIGNMENTS: dict[str, tuple[Array, Any]] = {
     "-=": (A, 2),
     "*=": (A, A),
     "/=": (A, 4),
-    "//=": (I, 2),
-    "%=": (I, 3),
+    "//=": (INTS, 2),
+    "%=": (INTS, 3),
     "**=": (A, 2),
-    "&=": (I, 6),
+    "&=": (INTS, 6),
     "|=": (P, Q[0]),
-    "^=": (I, 3),
+    "^=": (INTS, 3),
 }
 
 

@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 import engine as torch
-from tests.engine.samples.base import Array, In, Sample, as_list, expected, fresh, is_inexact, numpy_arguments, weights
+from tests.engine.samples.base import (
+    Array,
+    Dtype,
+    In,
+    Sample,
+    as_list,
+    expected,
+    fresh,
+    is_inexact,
+    numpy_arguments,
+    weights,
+)
 from tests.engine.support import ON_CPU, assert_close, cases, results, tensors
 
 DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable and any(one.differentiable for one in each.inputs)]
@@ -61,6 +72,12 @@ def weighted(sample: Sample, outputs: Sequence[Array]) -> float:
     return total
 
 
+def shared(sample: Sample, firsts: Sequence[Array]) -> float:
+    """The first gradients made one real number."""
+    shares = [weights(sample, 50 + nr, each) for nr, each in enumerate(firsts)]
+    return sum(float(np.sum(np.real(np.conjugate(a) * b))) for a, b in zip(shares, firsts, strict=True))
+
+
 def widened(array: Array) -> Array:
     """The array in double precision."""
     if array.dtype.name in EXACT or not is_inexact(array.dtype):
@@ -68,31 +85,25 @@ def widened(array: Array) -> Array:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def wide_dtype(name: str) -> Any:
-    return {"float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128"}.get(name, name)
+WIDE = {"float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128"}
+
+
+def wide(value: Any) -> Any:
+    """A dtype argument in double precision; anything else as it is."""
+    return Dtype(WIDE.get(value.name, value.name)) if isinstance(value, Dtype) else value
 
 
 def numeric(sample: Sample) -> list[Array]:
     """The gradients of the reference, computed in double precision whatever the sample's dtypes."""
     inputs = [widened(each.array) for each in sample.inputs]
-    wide = _with_wide_dtypes(sample)
+    kwargs = {key: wide(value) for key, value in sample.kwargs.items()}
+    doubled = replace(sample, args=tuple(map(wide, sample.args)), kwargs=kwargs)
 
     def scalar(arrays: list[Array]) -> float:
-        args, kwargs = numpy_arguments(wide, arrays)
+        args, kwargs = numpy_arguments(doubled, arrays)
         return weighted(sample, as_list(sample.reference(*args, **kwargs)))
 
     return [differences(scalar, inputs, at) for at, each in enumerate(sample.inputs) if each.differentiable]
-
-
-def _with_wide_dtypes(sample: Sample) -> Sample:
-    kwargs = {
-        key: replace(value, name=wide_dtype(value.name)) if type(value).__name__ == "Dtype" else value
-        for key, value in sample.kwargs.items()
-    }
-    args = tuple(
-        replace(value, name=wide_dtype(value.name)) if type(value).__name__ == "Dtype" else value for value in sample.args
-    )
-    return replace(sample, args=args, kwargs=kwargs)
 
 
 # -- of the engine -----------------------------------------------------------------------------------------------------
@@ -110,9 +121,7 @@ def gradients(sample: Sample, inputs: list[Any], sent: list[Any] | None = None, 
 def upstream(sample: Sample, inputs: list[Any]) -> list[Any]:
     """The weights of the outputs that have gradients."""
     outputs = results(sample, inputs)
-    return [
-        torch.from_numpy(weights(sample, nr, each._array)) for nr, each in enumerate(outputs) if each.requires_grad
-    ]
+    return [torch.from_numpy(weights(sample, nr, each._array)) for nr, each in enumerate(outputs) if each.requires_grad]
 
 
 def tolerance(sample: Sample, exact: float) -> float:
@@ -156,16 +165,11 @@ def numeric_of_gradients(sample: Sample, inputs: list[Any], sent: list[Any]) -> 
 
     def scalar(arrays: list[Array]) -> float:
         fill = iter(arrays)
-        again = [
-            torch.from_numpy(next(fill)).requires_grad_() if each.differentiable else torch.from_numpy(fresh(each.array))
-            for each in sample.inputs
-        ]
+        again = [torch.from_numpy(next(fill) if each.differentiable else fresh(each.array)) for each in sample.inputs]
+        for at in places:
+            again[at].requires_grad_()
         firsts = gradients(sample, again, [torch.from_numpy(each) for each in fill])
-        total = 0.0
-        for nr, each in enumerate(firsts):
-            share = weights(sample, 50 + nr, each._array)
-            total += float(np.sum(np.real(np.conjugate(share) * each._array)))
-        return total
+        return shared(sample, [each._array for each in firsts])
 
     return [differences(scalar, start, at) for at in range(len(start))]
 

@@ -28,7 +28,7 @@ BITS: list[tuple[str, Reference]] = [
 
 A = of([[1.0, 2.0, 3.0], [-1.0, float("nan"), 0.0]])
 B = of([1.0, 2.5, -3.0])
-I, J = of([[3, 0, 5], [1, 6, 7]], "int64"), of([3, 1, 4], "int64")
+INTS, J = of([[3, 0, 5], [1, 6, 7]], "int64"), of([3, 1, 4], "int64")
 P, Q = mask([[True, False, True], [False, False, True]]), mask([True, True, False])
 
 
@@ -45,8 +45,8 @@ def everywhere(op: str, reference: Reference) -> list[Sample]:
         plain(op, reference, "empty", tensor(0, 2), tensor(2)),
         plain(op, reference, "transposed", tensor(3, 3, seed=1, layout="F"), tensor(3, 3, seed=1)),
         plain(op, reference, "float32", tensor(4, dtype="float32"), of([0.5, 1.0, -1.0, 2.0], "float32")),
-        plain(op, reference, "int64", I, J),
-        plain(op, reference, "int-with-float", I, B),
+        plain(op, reference, "int64", INTS, J),
+        plain(op, reference, "int-with-float", INTS, B),
         plain(op, reference, "bool", P, Q),
     ]
 
@@ -56,7 +56,7 @@ def comparisons(op: str, reference: Reference) -> list[Sample]:
         *everywhere(op, reference),
         plain(op, reference, "number", A, 2.0),
         plain(op, reference, "int-number", A, 1),
-        plain(op, reference, "int-with-float-number", I, 2.5),
+        plain(op, reference, "int-with-float-number", INTS, 2.5),
         plain(op, reference, "bool-number", P, True),
         plain(op, reference, "0d-number", of(2.0), 2),
     ]
@@ -78,14 +78,14 @@ def bits(op: str, reference: Reference) -> list[Sample]:
 
     return [
         one("bool", P, Q),
-        one("int64", I, J),
+        one("int64", INTS, J),
         one("0d", of(6, "int64"), of(3, "int64")),
         one("int32-with-uint8", of([1, 6, 7], "int32"), of([3, 5, 255], "uint8"), "int32"),
         one("bool-with-int", Q, J),
         one("negative", of([-1, -8, 5], "int16"), of([3, 7, -2], "int16")),
         one("empty", of(np.zeros((0, 2)), "int64"), of([1, 2], "int64")),
         one("transposed", tensor(3, 2, dtype="int64", low=0, high=9, layout="F"), of([1, 6], "int64")),
-        one("number", I, 5),
+        one("number", INTS, 5),
         one("bool-number", P, True),
     ]
 
@@ -93,12 +93,12 @@ def bits(op: str, reference: Reference) -> list[Sample]:
 NOT = [
     plain("logical_not", np.logical_not, "float", A),
     plain("logical_not", np.logical_not, "bool", P),
-    plain("logical_not", np.logical_not, "int", I),
+    plain("logical_not", np.logical_not, "int", INTS),
     plain("logical_not", np.logical_not, "0d", of(0.0)),
     plain("logical_not", np.logical_not, "complex", of([0j, 1j], "complex128")),
     plain("logical_not", np.logical_not, "empty", tensor(0)),
     plain("bitwise_not", np.invert, "bool", P),
-    plain("bitwise_not", np.invert, "int64", I),
+    plain("bitwise_not", np.invert, "int64", INTS),
     plain("bitwise_not", np.invert, "uint8", of([0, 1, 255], "uint8")),
     plain("bitwise_not", np.invert, "0d", of(5, "int32")),
     plain("bitwise_not", np.invert, "transposed", tensor(2, 3, dtype="int64", layout="F")),

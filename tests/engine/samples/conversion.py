@@ -77,7 +77,15 @@ def to_dtype(x: Array, dtype: Any, *_: Any, **__: Any) -> Array:
 
 
 TO = [
-    Sample("to", name, (x, Dtype(dtype), *rest), to_dtype, kwargs, differentiable=differentiable(x, dtype), smooth=is_wide(dtype))
+    Sample(
+        "to",
+        name,
+        (x, Dtype(dtype), *rest),
+        to_dtype,
+        kwargs,
+        differentiable=differentiable(x, dtype),
+        smooth=is_wide(dtype),
+    )
     for name, x, dtype, rest, kwargs in (
         ("float32", X, "float32", (), {}),
         ("same", X, "float64", (), {}),

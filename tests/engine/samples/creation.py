@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.engine.samples.base import Dtype, In, Reference, Sample, numpy_dtype, of, tensor
+from tests.engine.samples.base import Dtype, In, Sample, numpy_dtype, of, tensor
 
 NO_GRAD: dict[str, Any] = {"differentiable": False}
 
@@ -153,7 +153,10 @@ GRIDS = [
 
 def drawn(op: str, name: str, shape: tuple[int, ...], dtype: str, /, *args: Any, **kwargs: Any) -> Sample:
     """A call whose values are random: its reference says the form alone."""
-    reference: Reference = lambda *_, **__: np.zeros(shape, numpy_dtype(dtype))
+
+    def reference(*_: Any, **__: Any) -> Any:
+        return np.zeros(shape, numpy_dtype(dtype))
+
     return Sample(op, name, args, reference, kwargs, drawn=True, **NO_GRAD)
 
 

@@ -11,7 +11,7 @@ from tests.engine.samples.base import In, Reference, Sample, indices, is_inexact
 V, M, C = tensor(6, seed=1), tensor(3, 4, seed=2), tensor(2, 3, 4, seed=3)
 F = tensor(3, 4, seed=4, layout="F")
 Z = tensor(3, 4, dtype="complex128", seed=5)
-I = tensor(3, 4, dtype="int64", seed=6)
+INTS = tensor(3, 4, dtype="int64", seed=6)
 ROWS, COLUMNS = indices([2, 0, 2]), indices([1, 3, 1])
 GRID = indices([[0, 2], [1, 1]])
 LIT = mask([[True, False, True, False], [False, False, True, True], [False, True, False, False]])
@@ -49,7 +49,7 @@ VIEWS = [
     got("0d-ellipsis", tensor(), Ellipsis),
     got("0d-none", tensor(), None),
     got("empty-tuple", M, ()),
-    got("int64", I, (1, slice(2))),
+    got("int64", INTS, (1, slice(2))),
     got("complex", Z, (slice(None), 1)),
     got("bool-tensor-view", tensor(3, dtype="bool"), slice(1, None)),
 ]
@@ -72,7 +72,7 @@ ADVANCED = [
     got("index-none", M, (None, ROWS)),
     got("index-transposed", F, (slice(None), COLUMNS)),
     got("index-int32", V, In(np.array([1, 4], np.int32), False)),
-    got("index-int64-values", I, ROWS),
+    got("index-int64-values", INTS, ROWS),
     got("index-complex", Z, (ROWS, COLUMNS)),
     got("int-beside-index", C, (1, ROWS), lambda x, key: x[1][key[1]]),
     got("index-beside-int", C, (indices([0, 1, 1]), 2), lambda x, key: x[:, 2][key[0]]),
@@ -150,8 +150,8 @@ WRITTEN = [
     put("mask-rows", M, mask([True, False, True]), tensor(4, seed=28)),
     put("mask-none-lit", V, mask([False] * 6), 1.0),
     put("transposed", F, (slice(None), 1), tensor(3, seed=29)),
-    put("int64", I, (0, slice(None)), 9),
-    put("int64-tensor", I, 1, of([4, 3, 2, 1], "int64")),
+    put("int64", INTS, (0, slice(None)), 9),
+    put("int64-tensor", INTS, 1, of([4, 3, 2, 1], "int64")),
     put("complex", Z, 0, 1 - 2j),
     put("complex-from-real", Z, 0, tensor(4, seed=30)),
     put("float32-into-double", V, slice(0, 2), tensor(2, dtype="float32", seed=31)),
@@ -178,7 +178,7 @@ GATHER = [
         ("0d", tensor(), 0, indices(0)),
         ("empty", V, 0, indices([])),
         ("transposed", F, 1, indices([[1, 2], [0, 0], [3, 1]])),
-        ("int64", I, 1, indices([[0], [1], [2]])),
+        ("int64", INTS, 1, indices([[0], [1], [2]])),
         ("complex", Z, 0, indices([[1, 1, 0, 2]])),
     )
 ]
@@ -200,23 +200,28 @@ OVERWRITTEN = [
             ("float32-to-double", (M, tensor(4, dtype="float32", seed=4))),
             ("double-to-float32", (tensor(3, dtype="float32"), tensor(3, seed=5))),
             ("int-to-double", (V, of(3, "int64"))),
-            ("double-to-int", (I, M)),
+            ("double-to-int", (INTS, M)),
             ("real-to-complex", (Z, M)),
             ("complex-to-real", (tensor(3, 4, seed=6), Z)),
             ("empty", (tensor(0), tensor(0, seed=7))),
         )
     ],
     *[
-        Sample("fill_", name, args, lambda x, value: np.full(x.shape, value, x.dtype),
-               differentiable=is_inexact(args[0].array.dtype))
+        Sample(
+            "fill_",
+            name,
+            args,
+            lambda x, value: np.full(x.shape, value, x.dtype),
+            differentiable=is_inexact(args[0].array.dtype),
+        )
         for name, args in (
             ("number", (M, 2.5)),
             ("int-number", (M, 3)),
             ("tensor", (M, tensor(seed=1))),
             ("transposed", (F, 1.0)),
             ("0d", (tensor(), -1.5)),
-            ("int64", (I, 7)),
-            ("int64-from-float", (I, 7.9)),
+            ("int64", (INTS, 7)),
+            ("int64-from-float", (INTS, 7.9)),
             ("bool", (tensor(3, dtype="bool"), True)),
             ("complex", (Z, 1 + 1j)),
             ("complex-tensor", (Z, tensor(dtype="complex128", seed=2))),
@@ -225,8 +230,15 @@ OVERWRITTEN = [
     ],
     *[
         Sample("zero_", name, (x,), np.zeros_like, differentiable=is_inexact(x.array.dtype))
-        for name, x in (("2d", M), ("0d", tensor()), ("transposed", F), ("int64", I), ("complex", Z), ("empty", tensor(0)))
+        for name, x in (
+            ("2d", M),
+            ("0d", tensor()),
+            ("transposed", F),
+            ("int64", INTS),
+            ("complex", Z),
+            ("empty", tensor(0)),
+        )
     ],
-]  # fmt: skip
+]
 
 SAMPLES = [*VIEWS, *ADVANCED, *WRITTEN, *GATHER, *OVERWRITTEN]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ C = tensor(2, 3, 4, seed=6)
 Z = tensor(2, 3, dtype="complex128", seed=7)
 NONE = tensor(0, seed=8)
 FLOAT = tensor(2, 3, dtype="float32", seed=9)
-I = tensor(2, 3, dtype="int64", seed=10)
+INTS = tensor(2, 3, dtype="int64", seed=10)
 
 
 def joined(tensors: Any, dim: int = 0) -> Any:
@@ -41,8 +42,8 @@ CAT = [
         ("same-twice", (A, A), (0,), {}),
         ("mixed", (A, FLOAT), (0,), {}),
         ("complex-with-real", (Z, A), (0,), {}),
-        ("int64", (I, I), (0,), {"differentiable": False}),
-        ("int-with-float", (I, FLOAT), (0,), {"dtype": "float32"}),
+        ("int64", (INTS, INTS), (0,), {"differentiable": False}),
+        ("int-with-float", (INTS, FLOAT), (0,), {"dtype": "float32"}),
         ("bool-with-int", (tensor(2, dtype="bool"), of([1, 2], "int32")), (0,), {"differentiable": False}),
     )
 ]
@@ -59,7 +60,7 @@ STACK = [
         ("empty", (NONE, NONE), (0,), {}),
         ("mixed", (A, FLOAT), (0,), {}),
         ("complex", (Z, A), (2,), {}),
-        ("int64", (I, I), (0,), {"differentiable": False}),
+        ("int64", (INTS, INTS), (0,), {"differentiable": False}),
     )
 ]
 
@@ -74,7 +75,7 @@ def parts(x: Any, size: Any, dim: int = 0) -> list[Any]:
     if isinstance(size, int):
         size = [min(size, length - start) for start in range(0, length, size)] if length else [0]
     ends = np.cumsum([0, *size])
-    return [np.take(x, range(a, b), dim) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [np.take(x, range(a, b), dim) for a, b in pairwise(ends)]
 
 
 def chunks(x: Any, count: int, dim: int = 0) -> list[Any]:
@@ -98,7 +99,7 @@ CUT = [
             ("negative", C, (-2,)),
             ("transposed", F, (0,)),
             ("vector", V, (0,)),
-            ("int64", I, (0,)),
+            ("int64", INTS, (0,)),
             ("complex", Z, (1,)),
         ],
     ),
@@ -114,7 +115,7 @@ CUT = [
             ("sizes", V, ([2, 0, 5],)),
             ("sizes-dim", A, ((1, 2), 1)),
             ("transposed", F, (2, 1)),
-            ("int64", I, (1, 0)),
+            ("int64", INTS, (1, 0)),
             ("complex", Z, ([1, 2], 1)),
         ],
     ),
@@ -128,7 +129,7 @@ CUT = [
             ("dim", C, (2, 2)),
             ("negative", C, (3, -1)),
             ("one", V, (1,)),
-            ("int64", I, (2, 1)),
+            ("int64", INTS, (2, 1)),
         ],
     ),
     Sample(

@@ -13,7 +13,7 @@ V, M, C = tensor(6, seed=1), tensor(3, 4, seed=2), tensor(2, 3, 4, seed=3)
 F = tensor(3, 4, seed=4, layout="F")
 STEP = tensor(2, 3, seed=5, layout="step")
 Z = tensor(2, 3, dtype="complex128", seed=6)
-I = tensor(2, 3, dtype="int64", seed=7)
+INTS = tensor(2, 3, dtype="int64", seed=7)
 ONES = tensor(1, 3, 1, 2, seed=8)
 
 Row = tuple[str, In, tuple[Any, ...]]
@@ -52,7 +52,7 @@ RESHAPED: list[Row] = [
     ("from-0d", tensor(seed=10), (1, 1)),
     ("ones", V, (1, 6, 1)),
     ("empty", tensor(0, 3), (3, 0)),
-    ("int64", I, (6,)),
+    ("int64", INTS, (6,)),
     ("complex", Z, (3, 2)),
 ]
 RESHAPE = [
@@ -115,7 +115,7 @@ DIMS = [
             ("same", C, (1, 1)),
             ("transposed", F, (0, 1)),
             ("empty", tensor(0, 3), (0, 1)),
-            ("int64", I, (1, 0)),
+            ("int64", INTS, (1, 0)),
             ("complex", Z, (0, -1)),
         ],
     ),
@@ -148,7 +148,7 @@ DIMS = [
             ("0d", tensor(), (0,)),
             ("transposed", F, (1,)),
             ("empty", tensor(0), (1,)),
-            ("int64", I, (2,)),
+            ("int64", INTS, (2,)),
         ],
     ),
 ]
@@ -212,7 +212,7 @@ PARTS = [
             ("negative", C, (-1, -4)),
             ("vector", V, (0, 3)),
             ("transposed", F, (1, 2)),
-            ("int64", I, (0, 1)),
+            ("int64", INTS, (0, 1)),
             ("empty", tensor(0, 3), (1, 2)),
         ],
     ),
@@ -226,7 +226,7 @@ PARTS = [
             ("none", M, (0, 1, 0)),
             ("whole", M, (1, 0, 4)),
             ("transposed", F, (0, 1, 2)),
-            ("int64", I, (1, 1, 1)),
+            ("int64", INTS, (1, 1, 1)),
         ],
     ),
 ]
@@ -251,7 +251,7 @@ STRIDED = [
             ("offset", V, ((2, 2), (2, 1), 1)),
             ("to-0d", V, ((), (), 4)),
             ("empty", V, ((0, 2), (1, 1))),
-            ("int64", I, ((3,), (2,))),
+            ("int64", INTS, ((3,), (2,))),
         ],
     ),
     Sample("as_strided", "named", (V,), strided, {"size": (2,), "stride": (3,), "storage_offset": 1}),
@@ -263,7 +263,7 @@ COPIED: list[Row] = [
     ("transposed", F, ()),
     ("strided", STEP, ()),
     ("empty", tensor(0, 3), ()),
-    ("int64", I, ()),
+    ("int64", INTS, ()),
     ("complex", Z, ()),
     ("float32", tensor(3, dtype="float32"), ()),
     ("bfloat16", tensor(3, dtype="bfloat16"), ()),
@@ -309,7 +309,7 @@ COMPLEX_PARTS = [
 
 DETACHED = [
     Sample("detach", name, (x,), lambda x: x, differentiable=False)
-    for name, x in (("2d", M), ("0d", tensor()), ("transposed", F), ("int64", I), ("empty", tensor(0)))
+    for name, x in (("2d", M), ("0d", tensor()), ("transposed", F), ("int64", INTS), ("empty", tensor(0)))
 ]
 
 SAMPLES = [

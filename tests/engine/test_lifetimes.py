@@ -215,11 +215,12 @@ def test_nothing_is_left(program: Callable[[int], None]) -> None:
     assert live() == before
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)
+IN_BYTES = [each for each in PROGRAMS if each is not many_views]  # which makes a tensor for each element
+
+
+@pytest.mark.parametrize("program", IN_BYTES, ids=lambda each: each.__name__)
 def test_no_bytes_are_left(program: Callable[[int], None]) -> None:
     program(8)
-    if program is many_views:
-        return  # its cost is its number of views, which the test above has counted
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

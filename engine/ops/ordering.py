@@ -1,0 +1,233 @@
+"""Sorting, and what is told from the order: the k largest, medians, the most frequent value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array
+from engine.op import Op, op
+from engine.ops.gathering import pick_backward
+from engine.ops.reduction import evenly, selected
+from engine.rules import INT64, argument, reduced_shape, refuse_dtype, with_values
+from engine.tensor import check_dim
+
+PAIR: dict[str, Any] = {"outputs": ("values", "indices"), "differentiable": ("values",)}
+
+
+def sort_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of sort and argsort."""
+    array = values[0]
+    dim = check_dim(argument(op, values, "dim"), array.ndim)
+    if array.dtype.kind == "c":
+        raise errors.dtype_mismatch("Sort currently does not support complex dtypes on CPU")
+    outputs = [(array.shape, array.dtype), (array.shape, INT64)][-len(op.outputs) :]
+    temporary = 3 * array.size * max(8, array.dtype.itemsize)
+    return Estimate(with_values(op, values, dim=dim), outputs, None, temporary, 20 * array.size)
+
+
+def order_of(input: Any, dim: int, descending: bool) -> Any:
+    """The stable order of the elements along a dim; NaN counts as the largest."""
+    keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    if not descending:
+        return xp.argsort(keys, dim, kind="stable")
+    back = xp.argsort(xp.flip(keys, dim), dim, kind="stable")
+    return input.shape[dim] - 1 - xp.flip(back, dim)  # read backwards twice, so that equal ones keep their order
+
+
+def sorted_pair(input: Any, dim: int, descending: bool) -> Any:
+    """The sorted values and the places they come from."""
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    order = order_of(input, dim, descending)
+    return xp.take_along_axis(input, order, dim), order
+
+
+@op(sort_rule, **PAIR)
+def sort(input: Array, dim: int = -1, descending: bool = False) -> Any:
+    """The elements in order along a dim (equal ones as they stood), and the places they come from."""
+    return sorted_pair(input, dim, descending)
+
+
+@op(sort_rule, name="sort", node="SortBackward1", **PAIR)
+def sort_stable(input: Array, *, stable: bool | None, dim: int = -1, descending: bool = False) -> Any:
+    """The elements in order along a dim, equal ones as they stood, and the places they come from."""
+    return sorted_pair(input, dim, descending)
+
+
+for _sort in (sort, sort_stable):
+    _sort.vjp(input=lambda g, indices, input_shape, dim: pick_backward(g[0], indices, input_shape, dim, True))
+
+
+@op(sort_rule)
+def argsort(input: Array, dim: int = -1, descending: bool = False) -> Any:
+    """The places that put the elements in order along a dim."""
+    return order_of(input, dim, descending) if input.ndim else xp.zeros((), xp.int64)
+
+
+@op(sort_rule, name="argsort")
+def argsort_stable(input: Array, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
+    """The places that put the elements in order along a dim, equal ones as they stood."""
+    return order_of(input, dim, descending) if input.ndim else xp.zeros((), xp.int64)
+
+
+@op(sort_rule, composite=True)
+def msort(input: Array) -> Any:
+    """The elements in order along the first dim."""
+    return sort(input, 0)[0]
+
+
+def topk_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of topk."""
+    array, k = values[:2]
+    dim = check_dim(values[2], array.ndim)
+    if not 0 <= k <= (array.shape[dim] if array.ndim else 1):
+        raise errors.bad_argument("selected index k out of range")
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "topk_cpu")
+    shape = (*array.shape[:dim], k, *array.shape[dim + 1 :]) if array.ndim else ()
+    temporary = 4 * array.size * max(8, array.dtype.itemsize)
+    return Estimate(
+        with_values(op, values, dim=dim), [(shape, array.dtype), (shape, INT64)], None, temporary, 10 * array.size
+    )
+
+
+@op(topk_rule, **PAIR)
+def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The `k` largest (or smallest) elements along a dim in order, and their places."""
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    along = (slice(None),) * dim
+    size = input.shape[dim]
+    if 8 * k >= size:
+        order = order_of(input, dim, largest)[(*along, slice(0, k))]
+        return xp.take_along_axis(input, order, dim), order
+    keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    part = slice(size - k, size) if largest else slice(0, k)
+    chosen = xp.argpartition(keys, size - k if largest else k, dim)[(*along, part)]
+    values = xp.take_along_axis(input, chosen, dim)
+    order = order_of(values, dim, largest)
+    return xp.take_along_axis(values, order, dim), xp.take_along_axis(chosen, order, dim)
+
+
+topk.vjp(input=lambda g, indices, input_shape, dim: pick_backward(g[0], indices, input_shape, dim, True))
+
+
+def ranked_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of one element by its rank along a dim: kthvalue, median, mode."""
+    array = values[0]
+    dim = check_dim(argument(op, values, "dim"), array.ndim)
+    size = array.shape[dim] if array.ndim else 1
+    k = argument(op, values, "k")
+    if size == 0:
+        raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
+    if k is not None and not 1 <= k <= size:
+        raise errors.bad_argument(f"{op.name}(): selected number k out of range for dimension {dim}")
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
+    keepdim = argument(op, values, "keepdim")
+    shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
+    temporary = 5 * array.size * max(8, array.dtype.itemsize)
+    values = with_values(op, values, dim=dim, keepdim=keepdim)
+    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, temporary, 20 * array.size)
+
+
+def at_rank(input: Any, rank: Any, dim: int, keepdim: bool) -> Any:
+    """The elements of a rank, told from the count of numbers that are not NaN, and their places."""
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    order = order_of(input, dim, False)
+    known = xp.expand_dims((input == input).sum(dim), dim)
+    place = xp.take_along_axis(order, rank(known, input.shape[dim]), dim)
+    return selected(input, xp.squeeze(place, dim), dim, keepdim)
+
+
+def number_rank(k: int) -> Any:
+    """A fixed rank, for every slice."""
+    return lambda known, size: xp.zeros_like(known) + k
+
+
+def middle(known: Any, size: int) -> Any:
+    """The lower middle; the first NaN where there is one."""
+    return xp.where(known < size, known, (size - 1) // 2)
+
+
+def middle_of_numbers(known: Any, size: int) -> Any:
+    """The lower middle of those that are not NaN."""
+    return xp.maximum(known - 1, 0) // 2
+
+
+@op(ranked_rule, **PAIR)
+def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The k-th smallest element along a dim, and its place."""
+    return at_rank(input, number_rank(k - 1), dim, keepdim)
+
+
+@op(ranked_rule, name="median", node="MedianBackward1", **PAIR)
+def median_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
+    """The lower median along a dim, NaN if there is one, and its place."""
+    return at_rank(input, middle, dim, keepdim)
+
+
+@op(ranked_rule, name="nanmedian", node="NanmedianBackward1", **PAIR)
+def nanmedian_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
+    """The lower median of the numbers along a dim that are not NaN, and its place."""
+    return at_rank(input, middle_of_numbers, dim, keepdim)
+
+
+@op(ranked_rule, **PAIR)
+def mode(input: Array, dim: int = -1, keepdim: bool = False) -> Any:
+    """The most frequent value along a dim, the smallest of several, and its last place."""
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    order = order_of(input, dim, False)
+    values = xp.moveaxis(xp.take_along_axis(input, order, dim), dim, -1)
+    places = xp.arange(values.shape[-1])
+    starts = xp.zeros(values.shape, xp.int64)
+    starts[..., 1:] = xp.where(values[..., 1:] != values[..., :-1], places[1:], 0)
+    runs = places - running_maximum(starts)
+    longest = xp.expand_dims(xp.argmax(runs, -1), dim)  # the first: of the smallest value
+    return selected(input, xp.squeeze(xp.take_along_axis(order, longest, dim), dim), dim, keepdim)
+
+
+def running_maximum(array: Any) -> Any:
+    """The largest so far along the last axis."""
+    from engine.scans import accumulated
+
+    return accumulated(xp.maximum, array, array.ndim - 1)
+
+
+for _ranked in (kthvalue, median_dim, nanmedian_dim, mode):
+    _ranked.vjp(
+        input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g[0], indices, input_shape, dim, keepdim)
+    )
+
+
+def whole_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the median of all elements."""
+    array = values[0]
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "median_cpu")
+    return Estimate(values, [((), array.dtype)], None, 4 * array.size * max(8, array.dtype.itemsize), 20 * array.size)
+
+
+def flat_rank(input: Any, rank: Any) -> Any:
+    """The element of a rank among all; of none NaN, or the least integer."""
+    if input.size == 0:
+        return xp.asarray(xp.nan if input.dtype.kind not in "iu" else xp.iinfo(input.dtype).min).astype(input.dtype)
+    return at_rank(input.reshape(-1), rank, 0, False)[0]
+
+
+@op(whole_rule, node="MedianBackward0")
+def median(input: Array) -> Any:
+    """The lower median of all elements; NaN if there is one."""
+    return flat_rank(input, middle)
+
+
+@op(whole_rule, node="NanmedianBackward0")
+def nanmedian(input: Array) -> Any:
+    """The lower median of the elements that are not NaN."""
+    return flat_rank(input, middle_of_numbers)
+
+
+median.vjp(input=lambda g, input, out: evenly(g, input, out))
+nanmedian.vjp(input=lambda g, input, out: evenly(g, input, out))

@@ -1,0 +1,224 @@
+"""Running sums, products and extrema along a dim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import dtypes, scans
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Dtype
+from engine.op import Op, op
+from engine.ops.arithmetic import conj_of, div, masked_fill, mul, sub
+from engine.ops.compare import eq
+from engine.ops.creation import ones_like
+from engine.ops.flipping import flip
+from engine.ops.gathering import gather_backward
+from engine.ops.joining import cat
+from engine.ops.unary import exp
+from engine.ops.views import narrow
+from engine.rules import INT64, argument, cast_bytes, refuse_dtype, with_values
+from engine.tensor import check_dim
+
+
+def running(op: Op, values: list[Any]) -> Estimate:
+    """The rule of cumsum and cumprod: integers and bools count in int64."""
+    array = values[0]
+    dim = check_dim(argument(op, values, "dim"), array.ndim)
+    dtype = dtypes.BY_NUMPY[array.dtype]
+    asked = argument(op, values, "dtype")
+    result = asked or (dtype if dtype.differentiable else dtypes.int64)
+    if op.inplace_only and asked is None:
+        result = dtype
+    compute = result.numpy
+    # sums run in the next wider dtype, as torch's do
+    temporary = cast_bytes([array], compute) + array.size * max(8, compute.itemsize)
+    return Estimate(with_values(op, values, dim=dim), [(array.shape, compute)], compute, temporary, array.size)
+
+
+def accumulator(array: Any) -> Any:
+    """The dtype in which torch accumulates along a dim: double for float, float for the half types."""
+    if array.dtype == xp.float32:
+        return xp.float64
+    return xp.float32 if array.dtype in dtypes.HALF_TYPES else array.dtype
+
+
+@op(running, inplace=True)
+def cumsum(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
+    """The running sum along a dim."""
+    return xp.cumsum(input, dim, accumulator(input)) if input.ndim else xp.array(input)
+
+
+cumsum.vjp(input=lambda g, dim: sums_from(g, dim))
+
+
+def sums_from(g: Any, dim: int) -> Any:
+    """The sums of each element and all after it."""
+    if g.ndim == 0 or g.shape[dim] <= 1:
+        return g
+    return flip(cumsum(flip(g, (dim,)), dim), (dim,))
+
+
+@op(running, inplace=True)
+def cumprod(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
+    """The running product along a dim."""
+    return xp.cumprod(input, dim, accumulator(input)) if input.ndim else xp.array(input)
+
+
+cumprod.vjp(input=lambda g, input, out, dim: cumprod_backward(g, input, out, dim))
+
+
+def cumprod_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
+    """The gradient of a running product; without a division where a factor is zero."""
+    if input.ndim == 0 or input.shape[dim] <= 1:
+        return g
+    if not has_zero(input):
+        return div(sums_from(mul(g, conj_of(out)), dim), conj_of(input))
+    factors = conj_of(input)
+    later = shifted_back(factors, dim)
+    return mul(products_before(factors, dim), recurrence(g, later, dim, True))
+
+
+def has_zero(x: Any) -> bool:
+    """Whether some element of an array or tensor is zero."""
+    array = x._array if hasattr(x, "_array") else x
+    return not bool(array.all())
+
+
+def products_before(x: Any, dim: int) -> Any:
+    """For each element the product of those before it."""
+    if x.shape[dim] == 0:
+        return x
+    first = ones_like(narrow(x, dim, 0, 1))
+    return cumprod(cat([first, narrow(x, dim, 0, x.shape[dim] - 1)], dim), dim)
+
+
+def shifted_back(x: Any, dim: int) -> Any:
+    """Each element's successor; ones at the end."""
+    return cat([narrow(x, dim, 1, x.shape[dim] - 1), ones_like(narrow(x, dim, 0, 1))], dim)
+
+
+def recurrence_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of recurrence."""
+    array = values[0]
+    return Estimate(values, [(array.shape, array.dtype)], None, 4 * array.size * array.dtype.itemsize, 4 * array.size)
+
+
+@op(recurrence_rule, hidden=True)
+def recurrence(input: Array, factor: Array, dim: int, reverse: bool) -> Any:
+    """`out[k] = input[k] + factor[k] * out[k - 1]` along a dim; from the other end, by `out[k + 1]`, if `reverse`."""
+    if not reverse:
+        return scans.recurrence(input, factor, dim)
+    return xp.flip(scans.recurrence(xp.flip(input, dim), xp.flip(factor, dim), dim), dim)
+
+
+recurrence.vjp(
+    input=lambda g, factor, dim, reverse: recurrence_adjoint(g, factor, dim, reverse),
+    factor=lambda g, factor, out, dim, reverse: mul(
+        recurrence_adjoint(g, factor, dim, reverse), conj_of(neighbour(out, dim, reverse))
+    ),
+)
+
+
+def recurrence_adjoint(g: Any, factor: Any, dim: int, reverse: bool) -> Any:
+    """The recurrence that runs the other way, with each factor moved to the element it came from."""
+    return recurrence(g, conj_of(neighbour(factor, dim, not reverse)), dim, not reverse)
+
+
+def neighbour(x: Any, dim: int, reverse: bool) -> Any:
+    """The element that a recurrence takes each one's share from; zero where there is none."""
+    rest = x.shape[dim] - 1
+    blank = mul(narrow(x, dim, 0, 1), 0)
+    blank = masked_fill(blank, eq(blank, blank) == 0, 0)
+    return cat([narrow(x, dim, 1, rest), blank] if reverse else [blank, narrow(x, dim, 0, rest)], dim)
+
+
+def logcumsumexp_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of logcumsumexp: floating and complex."""
+    array = values[0]
+    dim = check_dim(values[1], array.ndim)
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.INTEGRAL), "logcumsumexp_out_cpu")
+    temporary = 6 * array.size * max(4, array.dtype.itemsize)
+    return Estimate([array, dim], [(array.shape, array.dtype)], None, temporary, 20 * array.size)
+
+
+@op(logcumsumexp_rule)
+def logcumsumexp(input: Array, dim: int) -> Any:
+    """The logarithm of the running sum of exponentials along a dim."""
+    if input.ndim == 0 or input.size == 0:
+        return xp.array(input)
+    if input.dtype.kind == "c":
+        return scans.stepped(add_logs, input, dim)
+    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    return scans.accumulated(xp.logaddexp, wide, dim)
+
+
+def add_logs(a: Any, b: Any) -> Any:
+    """log(exp(a) + exp(b)) of complex numbers, from the one with the larger real part."""
+    first = a.real >= b.real
+    high, low = xp.where(first, a, b), xp.where(first, b, a)
+    same = ~xp.isfinite(low.real) & (low.real == high.real)
+    share = xp.exp(low - high)
+    x, y = share.real, share.imag
+    sum_ = high + (0.5 * xp.log1p(x * (x + 2) + y * y) + 1j * xp.arctan2(y, 1 + x)).astype(a.dtype)
+    at_infinity = xp.where(low.real < 0, low, xp.log(xp.exp(low) + xp.exp(high)))
+    return xp.where(xp.isnan(a) | xp.isnan(b), a + b + xp.nan * (1 + 1j), xp.where(same, at_infinity, sum_))
+
+
+logcumsumexp.vjp(input=lambda g, input, out, dim: logcumsumexp_backward(g, input, out, dim))
+
+
+def logcumsumexp_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
+    """The gradient: each element's share in each later sum, by ratios that never overflow."""
+    if input.ndim == 0 or input.shape[dim] == 0:
+        return g
+    own = conj_of(masked_fill(exp(sub(input, out)), eq(input, float("-inf")), 0))
+    if input.shape[dim] == 1:
+        return mul(g, own)
+    rest = input.shape[dim] - 1
+    before, after = narrow(out, dim, 0, rest), narrow(out, dim, 1, rest)
+    ratio = conj_of(masked_fill(exp(sub(before, after)), eq(before, float("-inf")), 0))
+    factor = cat([ratio, ones_like(narrow(out, dim, 0, 1))], dim)
+    return mul(own, recurrence(g, factor, dim, True))
+
+
+def running_extremum(op: Op, values: list[Any]) -> Estimate:
+    """The rule of cummax and cummin: values and the int64 indices where they stand."""
+    array = values[0]
+    dim = check_dim(values[1], array.ndim)
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
+    return Estimate(
+        [array, dim], [(array.shape, array.dtype), (array.shape, INT64)], None, 28 * array.size, 3 * array.size
+    )
+
+
+def extremum_along(combine: Any, input: Any, dim: int) -> Any:
+    """The running extremum and the last place it was met (of NaN, the last one)."""
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    values = scans.accumulated(combine, wide, dim)
+    hits = (wide == values) | (wide != wide)
+    places = xp.arange(input.shape[dim]).reshape((-1,) + (1,) * (input.ndim - 1 - dim))
+    return values, scans.accumulated(xp.maximum, xp.where(hits, places, 0), dim)
+
+
+PAIR: dict[str, Any] = {"outputs": ("values", "indices"), "differentiable": ("values",)}
+
+
+@op(running_extremum, **PAIR)
+def cummax(input: Array, dim: int) -> Any:
+    """The running maximum along a dim, and where it stands."""
+    return extremum_along(xp.maximum, input, dim)
+
+
+cummax.vjp(input=lambda g, indices, input_shape, dim: gather_backward(g[0], input_shape, dim, indices))
+
+
+@op(running_extremum, **PAIR)
+def cummin(input: Array, dim: int) -> Any:
+    """The running minimum along a dim, and where it stands."""
+    return extremum_along(xp.minimum, input, dim)
+
+
+cummin.vjp(input=lambda g, indices, input_shape, dim: gather_backward(g[0], input_shape, dim, indices))

@@ -1,0 +1,37 @@
+"""SciPy's special functions on arrays of any backend: the one place that imports them.
+
+`special("erf", x)` is `scipy.special.erf`, or CuPy's function of that name; what CuPy lacks is computed on the host.
+Half types, which SciPy does not take, are computed in float32.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any
+
+from engine import arrays, dtypes
+
+Array = Any
+_MODULES = {"numpy": "scipy.special", "cupy": "cupyx.scipy.special"}
+
+
+@functools.cache
+def _function(backend: str, name: str) -> Any:
+    return getattr(importlib.import_module(_MODULES[backend]), name, None)
+
+
+def widened(array: Array) -> Array:
+    """Half types as float32, the rest as they are."""
+    return array.astype(dtypes.float32.numpy) if array.dtype in dtypes.HALF_TYPES else array
+
+
+def special(name: str, *operands: Array) -> Array:
+    """The special function of that name, element by element; half types give float32."""
+    operands = tuple(widened(each) if hasattr(each, "dtype") else each for each in operands)
+    backend = next((arrays.backend_of(each) for each in operands if hasattr(each, "shape")), arrays.NUMPY)
+    function = _function(backend.name, name)
+    if function is not None:
+        return function(*operands)
+    on_host = _function("numpy", name)
+    return backend.xp.asarray(on_host(*[arrays.to_host(each) if arrays.is_array(each) else each for each in operands]))
