@@ -120,6 +120,8 @@ def _tensors(value: Any) -> list[Tensor]:
 def _gradients(value: Any, count: int) -> list[Any]:
     if value is None:
         return [None] * count
+    if not isinstance(value, (Tensor, list, tuple)):
+        raise errors.bad_type(f"'{type(value).__name__}' object is not iterable")
     grads = [value] if isinstance(value, Tensor) else list(value)
     if len(grads) < count:
         raise errors.bad_argument(f"got {count} tensors and {len(grads)} gradients")

@@ -11,15 +11,25 @@ from engine.devices import Device
 from engine.modes import state
 from engine.tensor import Tensor, wrap
 
+MISSING: Any = object()
+
 
 def tensor(
-    data: Any, *, dtype: dtypes.DType | None = None, device: str | Device | None = None, requires_grad: bool = False
+    data: Any = MISSING,
+    *,
+    dtype: dtypes.DType | None = None,
+    device: str | Device | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A leaf tensor that copies `data`: a number, nested sequences of numbers, an array or a tensor.
 
     Without `dtype`, Python floats have the default dtype, ints int64, bools bool, complex numbers the default's
     complex counterpart; arrays and tensors keep theirs. Raises TypeError, ValueError (ragged) or RuntimeError.
     """
+    if data is MISSING:
+        raise errors.bad_type('tensor() missing 1 required positional arguments: "data"')
+    if dtype is not None and not isinstance(dtype, dtypes.DType):
+        raise errors.bad_type(f"tensor(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
     array = array_of(data, dtype)
     if dtype is not None:
         array = cast(array, dtype)
@@ -51,7 +61,10 @@ def _from_sequences(data: Any, dtype: dtypes.DType | None) -> Any:
     try:
         array = np.array(data)
     except (ValueError, OverflowError):
-        raise _ragged(data) from None
+        shape = _first_shape(data)
+        if 0 not in shape:
+            raise _ragged(data, shape) from None
+        array = np.empty(shape)  # torch looks no further than the first empty sequence
     kind = array.dtype.kind
     default = state.ctx.default_dtype
     if array.size == 0 and kind == "f":
@@ -95,23 +108,27 @@ def _refusal(data: Any, array: Any) -> Exception:
         first = next((each for each in first if not isinstance(each, (bool, int, float, complex))), first[0])
     if isinstance(first, str):
         text = f"new(): invalid data type '{type(first).__name__}'"
-        return errors.bad_type(text if first is data else f"too many dimensions '{type(first).__name__}'")
+        return errors.bad_type(text)
     if first is None or not isinstance(first, (bool, int, float, complex)):
         return errors.bad_argument(f"Could not infer dtype of {type(first).__name__}")
     if array.dtype.kind in "iuO":
-        return errors.bad_argument("Overflow when unpacking long long")
+        return errors.bad_value("Overflow when unpacking long long")
     return errors.bad_type(f"can't convert data of NumPy dtype {array.dtype}")
 
 
-def _ragged(data: Any) -> Exception:
-    """torch's error for sequences of unequal lengths."""
+def _first_shape(data: Any) -> list[int]:
+    """The lengths of the first sequence of each depth."""
     shape: list[int] = []
-    probe = data
-    while isinstance(probe, (list, tuple)):
-        shape.append(len(probe))
-        if not probe:
+    while isinstance(data, (list, tuple)):
+        shape.append(len(data))
+        if not data:
             break
-        probe = probe[0]
+        data = data[0]
+    return shape
+
+
+def _ragged(data: Any, shape: list[int]) -> Exception:
+    """torch's error for sequences of unequal lengths."""
     level = [data]
     for dim, size in enumerate(shape):
         for each in level:
@@ -121,7 +138,7 @@ def _ragged(data: Any) -> Exception:
                 return errors.bad_value(f"expected sequence of length {size} at dim {dim} (got {len(each)})")
         level = [inner for each in level for inner in each]
     if any(isinstance(each, (list, tuple)) for each in level):
-        return errors.bad_type("must be real number, not list")
+        return errors.bad_type("'list' object cannot be interpreted as an integer")
     return _refusal(data, np.empty(0, object))
 
 
@@ -131,7 +148,7 @@ def cast(array: Any, dtype: dtypes.DType) -> Any:
         return array
     if array.dtype.kind == "c" and not dtype.is_complex:
         if array.ndim == 0 and array.imag != 0:
-            raise errors.bad_argument(f"value cannot be converted to type {dtype.cpp_name} without overflow")
+            raise errors.bad_type("must be real number, not complex")
         array = array.real
     return array.astype(dtype.numpy)
 

@@ -45,6 +45,12 @@ class DType:
         return self.category == COMPLEX
 
     @property
+    def scalar_name(self) -> str:
+        """The C++ type as in "value cannot be converted to type int64_t without overflow"."""
+        wide = self.category == INTEGRAL and self.name != "int32"
+        return f"{self.name}_t" if wide else self.cpp_name
+
+    @property
     def is_signed(self) -> bool:
         """True unless bool or uint8."""
         return self.name not in ("bool", "uint8")
@@ -74,9 +80,9 @@ float64 = DType("float64", np.float64, FLOATING, "Double", "double", "double")
 float16 = DType("float16", np.float16, FLOATING, "Half", "c10::Half", "half")
 bfloat16 = DType("bfloat16", ml_dtypes.bfloat16, FLOATING, "BFloat16", "c10::BFloat16")
 int8 = DType("int8", np.int8, INTEGRAL, "Char", "signed char")
-int16 = DType("int16", np.int16, INTEGRAL, "Short", "short", "short")
+int16 = DType("int16", np.int16, INTEGRAL, "Short", "short int", "short")
 int32 = DType("int32", np.int32, INTEGRAL, "Int", "int", "int")
-int64 = DType("int64", np.int64, INTEGRAL, "Long", "long", "long")
+int64 = DType("int64", np.int64, INTEGRAL, "Long", "long int", "long")
 uint8 = DType("uint8", np.uint8, INTEGRAL, "Byte", "unsigned char")
 bool_ = DType("bool", np.bool_, BOOL, "Bool", "bool")
 complex64 = DType("complex64", np.complex64, COMPLEX, "ComplexFloat", "c10::complex<float>", "cfloat")

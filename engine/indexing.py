@@ -61,7 +61,7 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
         return value
     if isinstance(value, (bool, int, float, complex)):
         if isinstance(value, complex) and not tensor.is_complex():
-            raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.cpp_name} without overflow")
+            raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.scalar_name} without overflow")
         return wrap(arrays.scalar(value, tensor._array.dtype))
     if isinstance(value, np.ndarray):
         return wrap(value)
@@ -78,6 +78,8 @@ def cast(source: Tensor, target: Tensor) -> Tensor:
 
 def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
     """The view part of a key, applied; and what is left for an advanced index, or None."""
+    if isinstance(key, slice) and tensor.ndim == 0:
+        raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = [as_index(each) for each in keys]
     counted = sum(consumed(each) for each in keys)
@@ -116,7 +118,9 @@ def sliced(tensor: Tensor, dim: int, key: slice, keep: bool) -> Tensor:
         if each is not None and not hasattr(each, "__index__"):
             raise errors.bad_type("slice indices must be integers or None or have an __index__ method")
     start, stop = (None if each is None else int(each) for each in (key.start, key.stop))
-    if int(step) <= 0:
+    if int(step) == 0:
+        raise errors.bad_value("slice step cannot be zero")
+    if int(step) < 0:
         raise errors.bad_value("step must be greater than zero")
     length = tensor._array.shape[dim]
     if not keep and step == 1 and slice(start, stop).indices(length)[:2] == (0, length):
@@ -148,6 +152,8 @@ def as_index(key: Any) -> Any:
         array = key
     elif hasattr(key, "__index__"):
         return int(key)
+    elif isinstance(key, str):
+        raise errors.bad_type("new(): invalid data type 'str'")
     else:
         raise errors.bad_index(BAD_TYPE.format(type(key).__name__))
     if array.dtype.kind not in "iub":

@@ -113,7 +113,9 @@ class set_grad_enabled(_GradMode):  # torch's name
 
     def __init__(self, mode: bool) -> None:
         if not isinstance(mode, bool):
-            raise errors.bad_type(f"set_grad_enabled(): argument 'enabled' must be bool, not {type(mode).__name__}")
+            raise errors.bad_type(
+                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
         super().__init__()
         self.mode = mode
         self._before = state.ctx.grad_enabled
@@ -141,7 +143,7 @@ def set_default_dtype(dtype: dtypes.DType) -> None:
     Raises TypeError unless it is a real floating dtype.
     """
     if not isinstance(dtype, dtypes.DType) or not dtype.is_floating_point:
-        raise errors.bad_type("only floating-point types are supported as the default type")
+        raise errors.bad_type("invalid dtype object: only floating-point types are supported as the default type")
     state.ctx.default_dtype = dtype
 
 

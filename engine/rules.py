@@ -202,7 +202,8 @@ def _reduced_dtype(dtype: dtypes.DType, out: str) -> dtypes.DType:
 def along_dim(op: Op, values: list[Any]) -> Estimate:
     """The rule of `max(dim)` and its like: values and the int64 indices where they stand."""
     array = values[0]
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), op.name)
+    if array.dtype.kind == "c":
+        raise errors.dtype_mismatch(f"{op.name}(): does not support complex input")
     dim = check_dim(argument(op, values, "dim"), array.ndim)
     if array.ndim and array.shape[dim] == 0:
         raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
@@ -216,13 +217,14 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
     """The rule of softmax and log_softmax: one floating dim."""
     array = values[0]
     dtype = dtypes.BY_NUMPY[array.dtype]
-    if not dtype.is_floating_point:
-        name = op.name.removesuffix("_of")
-        raise errors.not_implemented_for(f"{name}_lastdim_kernel_impl", dtype.type_name)
     dim = argument(op, values, "dim")
     if dim is None:
         dim = 0 if array.ndim in (0, 1, 3) else 1  # torch's implicit choice
-    values = with_values(op, values, dim=check_dim(dim, array.ndim))
+    dim = check_dim(dim, array.ndim)
+    if not dtype.is_floating_point:
+        last = "_lastdim" if dim == max(array.ndim, 1) - 1 else ""
+        raise errors.not_implemented_for(f"{op.name.removesuffix('_of')}{last}_kernel_impl", dtype.type_name)
+    values = with_values(op, values, dim=dim)
     compute = dtype.numpy
     size = array.size * compute.itemsize
     return Estimate(values, [(array.shape, compute)], compute, size + cast_bytes([array], compute), 4 * array.size)

@@ -108,11 +108,8 @@ def with_alpha(name: str) -> Rule:
         estimate = base(op, values)
         alpha = values[op.index["alpha"]]
         dtype = dtypes.BY_NUMPY[estimate.compute]
-        if name == "sub" and all(_is_bool(each) for each in operands(op, values)):
-            raise errors.bad_argument(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. "
-                "Use the `^` or `logical_xor()` operator instead."
-            )
+        if name == "sub":
+            refuse_bools(operands(op, values))
         if isinstance(alpha, bool) and dtype is not dtypes.bool_:
             raise errors.bad_argument("Boolean alpha only supported for Boolean results.")
         if isinstance(alpha, float) and not dtype.differentiable:
@@ -122,6 +119,21 @@ def with_alpha(name: str) -> Rule:
         return estimate
 
     return weak(rule)
+
+
+def refuse_bools(pair: list[Any]) -> None:
+    """Raise RuntimeError for the difference of bools, with torch's two texts."""
+    bools = [_is_bool(each) for each in pair]
+    if all(bools):
+        raise errors.bad_argument(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead."
+        )
+    if any(bools):
+        raise errors.bad_argument(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
 
 
 def _is_bool(value: Any) -> bool:
@@ -266,14 +278,22 @@ def floor_divide(input: Array, other: Operand) -> Any:
 
 def no_derivative(g: Any) -> Any:
     """torch has no derivative of floor_divide."""
-    raise errors.not_differentiable("derivative for aten::floor_divide is not implemented")
+    raise errors.coded(RuntimeError, "not_differentiable", "derivative for aten::floor_divide is not implemented")
 
 
 floor_divide.vjp(input=no_derivative, other=no_derivative)
 
 
+@weak
+def remainder_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of remainder."""
+    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel="remainder_cpu")(op, values)
+    refuse_zero_division(estimate, values)
+    return estimate
+
+
 @op(
-    floor_divide_rule,
+    remainder_rule,
     operators=("__mod__", "__imod__"),
     inplace=True,
     node="RemainderBackward1",
@@ -375,7 +395,16 @@ def log_number(base: Any) -> Any:
     return float(xp.log(xp.asarray(float(base))))
 
 
-@op(elementwise(refuse=(dtypes.COMPLEX,), kernel="maximum"))
+@weak
+def extremum(op: Op, values: list[Any]) -> Estimate:
+    """The rule of maximum and minimum: no complex numbers."""
+    estimate = elementwise()(op, values)
+    if estimate.compute.kind == "c":
+        raise errors.dtype_mismatch(f"{op.name} not implemented for complex tensors.")
+    return estimate
+
+
+@op(extremum)
 def maximum(input: Array, other: Array) -> Any:
     """The larger of each pair; NaN if either is."""
     return xp.maximum(input, other)
@@ -392,7 +421,7 @@ def shared(g: Any, loses: Any, tie: Any) -> Any:
     return where(loses, zeros_like(g), where(tie, div(g, 2), g))
 
 
-@op(elementwise(refuse=(dtypes.COMPLEX,), kernel="minimum"))
+@op(extremum)
 def minimum(input: Array, other: Array) -> Any:
     """The smaller of each pair; NaN if either is."""
     return xp.minimum(input, other)
@@ -409,7 +438,7 @@ def where_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of where: a bool condition, and two operands that promote."""
     condition = values[0]
     if is_number(condition) or condition.dtype not in (bool, xp.uint8):
-        name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).name
+        name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).type_name
         raise errors.dtype_mismatch(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
         )
@@ -445,7 +474,7 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[input.dtype]
     given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
     if given.category > dtype.category:
-        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.cpp_name} without overflow")
+        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
     shape = broadcast(input.shape, mask.shape)
     return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
 

@@ -60,7 +60,9 @@ def clamp(input: Array, min: Array | None = None, max: Array | None = None) -> A
 
 clamp.vjp(
     input=lambda g, input, min, max: kept(g, within(input, min, max)),
-    min=lambda g, input, min, max: kept(g, lt(input, min) if max is None else logical_and(lt(min, max), lt(input, min))),
+    min=lambda g, input, min, max: kept(
+        g, lt(input, min) if max is None else logical_and(lt(min, max), lt(input, min))
+    ),
     max=lambda g, input, min, max: kept(g, gt(input, max) if min is None else logical_or(gt(input, max), lt(max, min))),
 )
 
@@ -157,7 +159,7 @@ def nan_to_num(input: Array, nan: float | None = None, posinf: float | None = No
 
 def replace(x: Any, nan: Any, posinf: Any, neginf: Any) -> None:
     """nan_to_num of a real array, in place."""
-    largest = float(ml_dtypes.finfo(x.dtype).max)
+    largest = float(ml_dtypes.finfo(x.dtype).max)  # type: ignore[no-untyped-call]
     x[x != x] = nan or 0.0
     x[x == math.inf] = largest if posinf is None else posinf
     x[x == -math.inf] = -largest if neginf is None else neginf

@@ -8,7 +8,7 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, DeviceLike, Dtype, Number, Size
+from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
 from engine.rules import Shape, broadcast, same_as_input, shape_of
@@ -102,7 +102,7 @@ def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
     checks_cast=False,
     function=False,
 )
-def copy_(input: Array, src: Array) -> Any:
+def copy_(input: Array, src: Operand) -> Any:
     """Overwrite with the values of `src`, broadcast and cast."""
     return arrays.put(
         src.real if src.dtype.kind == "c" and input.dtype.kind not in "cb" else src, arrays.device_of(input)
@@ -120,7 +120,7 @@ def fill_rule(op: Op, values: list[Any]) -> Estimate:
             f"fill_ only supports 0-dimension value tensor but got tensor with {values[1].ndim} dimensions."
         )
     if len(values) > 1 and isinstance(values[1], complex) and array.dtype.kind != "c":
-        target = dtypes.BY_NUMPY[array.dtype].cpp_name
+        target = dtypes.BY_NUMPY[array.dtype].scalar_name
         raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
     return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size)
 

@@ -44,6 +44,8 @@ def factory(op: Op, values: list[Any], shape: Shape, fallback: dtypes.DType) -> 
 
 def by_size(op: Op, values: list[Any]) -> Estimate:
     """The rule of factories that take a size."""
+    if op.name == "zeros" and [each for each in values[0] if each < 0]:
+        raise errors.shape_mismatch("zeros: Dimension size must be non-negative.")
     size = checked_size(values[0])
     return factory(op, [size, *values[1:]], size, default_dtype())
 

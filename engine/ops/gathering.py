@@ -31,16 +31,16 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
                 f"{list(array.shape)} apart from dimension {dim}"
             )
     if isinstance(index, np.ndarray):
-        check_range(index, array.shape[dim] if array.ndim else 1)
+        check_range(index, array.shape[dim] if array.ndim else 1, dim)
     return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, index.size)
 
 
-def check_range(index: Any, size: int) -> None:
+def check_range(index: Any, size: int, dim: int = 0) -> None:
     """Raise RuntimeError for an entry outside [0, size)."""
     if index.size and (index.min() < 0 or index.max() >= size):
         wrong = int(index.min() if index.min() < 0 else index.max())
         raise errors.coded(
-            RuntimeError, "bad_argument", f"index {wrong} is out of bounds for dimension 0 with size {size}"
+            RuntimeError, "bad_argument", f"index {wrong} is out of bounds for dimension {dim} with size {size}"
         )
 
 

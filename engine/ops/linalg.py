@@ -13,6 +13,7 @@ from engine.ops.arithmetic import add, conj_of, div, mul, sub, where
 from engine.ops.creation import eye, ones_like, zeros_like
 from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
 from engine.rules import broadcast
+from engine.shapes import expanded
 
 HALF = dtypes.HALF_TYPES
 
@@ -25,13 +26,16 @@ def product(a: Any, b: Any) -> Any:
 
 
 def same_dtype(a: Any, b: Any, text: str) -> None:
-    """Raise RuntimeError with `text` (with two places for C++ type names) unless the dtypes are equal."""
+    """Raise RuntimeError with `text`, in which `{0}` is the first operand, unless the dtypes are equal."""
     if a.dtype != b.dtype:
-        names = (dtypes.BY_NUMPY[each.dtype].cpp_name for each in (a, b))
-        raise errors.dtype_mismatch(text.format(*names))
+        raise errors.dtype_mismatch(text.format(*(dtypes.BY_NUMPY[each.dtype] for each in (a, b))))
 
 
-def product_rule(shape: Any, text: str = "expected m1 and m2 to have the same dtype, but got: {} != {}") -> Rule:
+M1_M2 = "expected m1 and m2 to have the same dtype, but got: {0.cpp_name} != {1.cpp_name}"
+ADDMV = "addmv input tensors must have the same dtype, but got {1.type_name}, {0.type_name}, and {1.type_name}"
+
+
+def product_rule(shape: Any, text: str = M1_M2) -> Rule:
     """The rule of a product whose result shape `shape(a, b)` checks and gives."""
 
     def rule(op: Op, values: list[Any]) -> Estimate:
@@ -74,7 +78,7 @@ def _mv_shape(a: Any, b: Any) -> tuple[int, ...]:
     return (a[0],)
 
 
-@op(product_rule(_mv_shape))
+@op(product_rule(_mv_shape, ADDMV))
 def mv(input: Array, vec: Array) -> Any:
     """The product of a matrix and a vector."""
     return product(input, vec)
@@ -132,7 +136,7 @@ def _bmm_shape(a: Any, b: Any) -> tuple[int, ...]:
     return (a[0], a[1], b[2])
 
 
-@op(product_rule(_bmm_shape, "expected scalar type {} but found {}"))
+@op(product_rule(_bmm_shape, "expected scalar type {0.type_name} but found {1.type_name}"))
 def bmm(input: Array, mat2: Array) -> Any:
     """The products of two batches of matrices."""
     return product(input, mat2)
@@ -164,6 +168,9 @@ def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         return _mv_shape(a, b)
     left = a if len(a) > 1 else (1, *a)
     right = b if len(b) > 1 else (*b, 1)
+    if len(b) == 1 and a[-1] != b[0]:
+        count = int(xp.prod(a[:-1], dtype=object))
+        raise errors.shape_mismatch(f"size mismatch, got input ({count}), mat ({count}x{a[-1]}), vec ({b[0]})")
     if len(left) == 2 or len(right) == 2:
         flat = (int(xp.prod(left[:-1], dtype=object)), left[-1])
         if left[-1] != right[-2]:
@@ -213,9 +220,8 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addmm: the added tensor broadcasts to the product's shape."""
     added, a, b = values[:3]
     out = _mm_shape_named(a.shape, b.shape)
-    same_dtype(a, b, "expected m1 and m2 to have the same dtype, but got: {} != {}")
-    if broadcast(added.shape, out) != out:
-        raise errors.shape_mismatch(f"expand: the input of size {list(added.shape)} does not expand to {list(out)}")
+    same_dtype(a, b, M1_M2)
+    expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].tensor_type)
     if added.dtype != a.dtype:
         raise errors.dtype_mismatch(
             "self and mat2 must have the same dtype, but got "
@@ -268,12 +274,10 @@ def eigh_rule(op: Op, values: list[Any]) -> Estimate:
             f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
         )
     dtype = dtypes.BY_NUMPY[a.dtype]
-    if not dtype.differentiable or dtype.numpy in HALF:
-        raise errors.dtype_mismatch(
-            f"linalg.eigh: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
-            if not dtype.differentiable
-            else f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}"
-        )
+    if not dtype.differentiable:
+        raise errors.not_implemented_for("linalg_eigh_cpu", dtype.type_name)
+    if dtype.numpy in HALF:
+        raise errors.dtype_mismatch(f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}")
     if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
         raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
     n = a.shape[-1]

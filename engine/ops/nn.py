@@ -187,6 +187,8 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[scores.dtype]
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("nll_loss_out_frame", dtype.type_name)
+    if len(scores.shape) <= 2 and len(target.shape) > 1:
+        raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
     if target.dtype not in (xp.int64, xp.uint8):
         raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
     _check_batch(scores.shape, target.shape)

@@ -14,7 +14,7 @@ from engine.ops.arithmetic import conj_of, is_complex
 from engine.ops.copies import to_copy
 from engine.ops.creation import full, ones, zeros
 from engine.ops.views import permute, transpose
-from engine.rules import same_as_input
+from engine.rules import broadcast, same_as_input
 
 
 def scalar_rule(op: Op, values: list[Any]) -> Estimate:
@@ -213,6 +213,7 @@ def allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
     """Whether all elements satisfy |input - other| <= atol + rtol |other|."""
     if input.dtype is not other.dtype:
         raise errors.dtype_mismatch(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
+    broadcast(input.shape, other.shape)
     a, b = arrays.to_host(input._array), arrays.to_host(other._array)
     return bool(np.isclose(a, b, rtol, atol, equal_nan).all())
 

@@ -191,19 +191,24 @@ overload("min", minimum)
 
 def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
     """The rule of amax, amin, argmax, argmin: every reduced dim has elements."""
-    kinds = {"arg": "index"}
-    estimate = reduction(kinds.get(op.name[:3], "same"), (dtypes.COMPLEX,), f"{op.name}_cpu")(op, values)
+    index = op.name.startswith("arg")
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if dtype.is_complex:
+        if index:
+            raise errors.dtype_mismatch(f"{op.name}(): does not support complex input")
+        raise errors.not_implemented_for(f"{op.name[1:]}_values_cpu", dtype.type_name)
+    estimate = reduction("index" if index else "same")(op, values)
     dims = estimate.values[op.index["dim"]]
     shape = values[0].shape
     for dim in range(len(shape)) if dims is None else dims:
         if shape[dim] == 0:
             if dims is None:
-                raise errors.bad_argument(
-                    f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                    "Specify the reduction dim with the 'dim' argument."
-                )
+                text = f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0."
+                if index:
+                    raise errors.bad_index(text)
+                raise errors.bad_argument(f"{text} Specify the reduction dim with the 'dim' argument.")
             raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
-    if op.name.startswith("arg"):
+    if index:
         estimate.temporaries += values[0].size * values[0].dtype.itemsize  # NumPy brings the dim to the end
     return estimate
 

@@ -233,7 +233,7 @@ def real_rule(op: Op, values: list[Any]) -> Estimate:
     if dtype is dtypes.bool_:
         raise errors.dtype_mismatch("Boolean inputs not supported for relu")
     if dtype.is_complex:
-        raise errors.not_implemented_for("clamp_min_scalar_cpu", dtype.type_name)
+        raise errors.coded(NotImplementedError, "dtype_mismatch", "clamp is not supported for complex types")
     return same_as_input(op, values)
 
 
@@ -259,6 +259,10 @@ threshold_backward.vjp(
 
 def magnitude_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of abs: a complex tensor has a real magnitude."""
+    if values[0].dtype == bool:
+        raise errors.not_implemented_for("abs_cpu", "Bool")
+    if op.inplace_only and values[0].dtype.kind == "c":
+        raise errors.dtype_mismatch("In-place abs is not supported for complex tensors.")
     estimate = same_as_input(op, values)
     shape, dtype = estimate.outputs[0]
     real = dtypes.BY_NUMPY[dtype].to_real().numpy
@@ -311,10 +315,16 @@ def sgn_backward(g: Any, input: Any, out: Any) -> Any:
 
 
 def real_step_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of sign, floor and their like: no complex numbers."""
+    """The rule of sign, floor and their like: no complex numbers, and bools for sign alone."""
     dtype = dtypes.BY_NUMPY[values[0].dtype]
+    name = op.name.rstrip("_")
+    if (dtype.is_complex and name == "round") or (dtype is dtypes.bool_ and name != "sign"):
+        raise errors.not_implemented_for(f"{name}_vml_cpu", dtype.type_name)
     if dtype.is_complex:
-        raise errors.not_implemented_for(f"{op.name}_cpu", dtype.type_name)
+        text = f"{name} is not supported for complex inputs"
+        if name == "sign":
+            text = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        raise errors.coded(NotImplementedError, "dtype_mismatch", text)
     return same_as_input(op, values)
 
 
