@@ -100,7 +100,11 @@ def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
         return backend.scalar(value, dtype)
     if backend is not arrays.NUMPY and arrays.backend_of(value) is arrays.NUMPY:
         value = value[()]  # a 0-d host tensor goes along by value
-    return value if compute is None or value.dtype == compute else value.astype(compute)
+    if compute is None or value.dtype == compute:
+        return value
+    if value.dtype.kind == "c" and compute.kind not in "cb":
+        value = value.real
+    return value.astype(compute)
 
 
 def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Estimate, ctx: Context) -> Any:
@@ -270,7 +274,7 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     stamps = {id(each._counter): each._counter[0] for each in values if isinstance(each, Tensor)}
     result = _compute(op, raw, estimate)
     if not op.writes:
-        array[...] = result
+        arrays.writeable(array)[...] = result
     tensor._counter[0] += 1
     if recording:
         node = new_node(op, tuple(edges), needs, sizes)

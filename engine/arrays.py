@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import errors
+from engine import dtypes, errors
 from engine.devices import CPU, Device
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -84,8 +84,11 @@ def _new_scalar(value: complex, dtype: np.dtype[Any]) -> Array:
         if dtype.kind == "i" and wrapped >> (bits - 1):
             wrapped -= 1 << bits
         return np.array(wrapped, dtype=dtype)
+    if isinstance(value, complex) and dtype.kind != "c":
+        name = dtypes.BY_NUMPY[dtype].scalar_name
+        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
     try:
-        number = complex(value) if dtype.kind == "c" else float(value)  # type: ignore[arg-type]
+        number = complex(value) if dtype.kind == "c" else float(value)
     except OverflowError:
         raise errors.bad_argument("value cannot be converted to type double without overflow") from None
     return np.array(number).astype(dtype)

@@ -90,6 +90,8 @@ def _batched(
                 f"a shape of {root.shape!r}. If you only want some tensors in `grad_output` to be considered batched, "
                 "consider using vmap."
             )
+    if not grads:
+        raise errors.bad_argument("grad requires non-empty outputs.")
     count = grads[0].shape[0]
     rows = [
         grad(

@@ -169,7 +169,7 @@ def _combine_ranks(ranks: list[DType | None], default: DType) -> DType:
         if result is None:
             result = dtype
         elif dtype.category > result.category:
-            if rank == 2 and dtype.category == COMPLEX and result.category == FLOATING:
+            if dtype.category == COMPLEX and result.category == FLOATING:
                 result = result.to_complex()  # float64 * 1j is complex128, whatever the default
             elif rank == 2 and dtype.category >= FLOATING:
                 result = promote_types(result, dtype) if result.category >= FLOATING else dtype

@@ -79,7 +79,7 @@ class Tensor:
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self._array.shape[check_dim(dim, self._array.ndim)]
+        return self.shape if dim is None else self._array.shape[counted_dim(dim, self._array.ndim)]
 
     @property
     def dtype(self) -> dtypes.DType:
@@ -121,7 +121,7 @@ class Tensor:
         """The steps between neighbours of each dimension, in elements."""
         array = self._array
         strides = arrays.contiguous_strides(array.shape) if array.size == 0 else arrays.element_strides(array)
-        return strides if dim is None else strides[check_dim(dim, array.ndim)]
+        return strides if dim is None else strides[counted_dim(dim, array.ndim)]
 
     def is_contiguous(self) -> bool:
         """True if the values lie in memory in row-major order."""
@@ -480,6 +480,16 @@ def check_dim(dim: int, ndim: int) -> int:
     if not -limit <= dim < limit:
         raise errors.dim_out_of_range(dim, ndim)
     return dim % limit
+
+
+def counted_dim(dim: int, ndim: int) -> int:
+    """`check_dim`, where a 0-d tensor has no dim to ask about.
+
+    Raises IndexError.
+    """
+    if ndim == 0:
+        raise errors.bad_index(f"Dimension specified as {dim} but tensor has no dimensions")
+    return check_dim(dim, ndim)
 
 
 def check_grad(tensor: Tensor, grad: Any) -> None:

@@ -86,13 +86,13 @@ def refresh(tensor: Tensor, view: View) -> None:
     Raises RuntimeError for a view made under no_grad whose base is tracked now.
     """
     source = edge_of(view.base)
+    if state.ctx.log is not None:
+        state.ctx.log.tensor(tensor)
     if source is None:
         view.stamp = tensor._counter[0]
         return
     if view.creation is not None:
         raise _ambiguous(tensor, view, through_base=True)
-    if state.ctx.log is not None:
-        state.ctx.log.tensor(tensor)
     tensor._edge = _regenerated(tensor, view, source)
     view.stamp = tensor._counter[0]
 

@@ -116,6 +116,8 @@ def with_alpha(name: str) -> Rule:
             raise errors.bad_argument("For integral input tensors, argument alpha must not be a floating point number.")
         if isinstance(alpha, complex) and not dtype.is_complex:
             raise errors.bad_argument("For non-complex input tensors, argument alpha must not be a complex number.")
+        if alpha != 1:
+            estimate.temporaries += estimate.output_bytes
         return estimate
 
     return weak(rule)
@@ -143,7 +145,7 @@ def _is_bool(value: Any) -> bool:
 @op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=python.add)
 def add(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The sum `input + alpha * other`."""
-    return input + other if type(alpha) is int and alpha == 1 else input + input.dtype.type(alpha) * other
+    return input + other if type(alpha) is int and alpha == 1 else input + arrays.scalar(alpha, input.dtype) * other
 
 
 add.vjp(input=lambda g: g, other=lambda g, alpha: scaled(g, alpha))
@@ -157,7 +159,7 @@ def scaled(g: Any, alpha: Any) -> Any:
 @op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=python.sub)
 def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference `input - alpha * other`."""
-    return input - other if type(alpha) is int and alpha == 1 else input - input.dtype.type(alpha) * other
+    return input - other if type(alpha) is int and alpha == 1 else input - arrays.scalar(alpha, input.dtype) * other
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
@@ -166,7 +168,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
 @op(with_alpha("sub"), operators=("__rsub__",), node="RsubBackward0", number_node="RsubBackward1")
 def rsub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference the other way round: `other - alpha * input`."""
-    return other - input if type(alpha) is int and alpha == 1 else other - input.dtype.type(alpha) * input
+    return other - input if type(alpha) is int and alpha == 1 else other - arrays.scalar(alpha, input.dtype) * input
 
 
 rsub.vjp(input=lambda g, alpha: neg(scaled(g, alpha)), other=lambda g: g)
@@ -222,6 +224,7 @@ def rounded_rule(op: Op, values: list[Any]) -> Estimate:
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode!s:.64}'"
         )
     estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel=f"div_{mode}_cpu")(op, values)
+    estimate.temporaries += 2 * estimate.output_bytes if mode == "trunc" else 0
     refuse_zero_division(estimate, values)
     return estimate
 
@@ -313,7 +316,17 @@ remainder.vjp(
 @op(elementwise(), node="PowBackward1", inplace=True)
 def pow(input: Array, exponent: Array) -> Any:
     """`input` to the power `exponent`, element by element."""
-    return xp.power(input, exponent)
+    return power(input, exponent)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """The power; of integers with negative exponents what C makes of it: 0, or a power of 1 or -1."""
+    if exponent.dtype.kind != "i" or not (exponent < 0).any():
+        return xp.power(base, exponent)
+    one = base.dtype.type(1)
+    result = xp.power(base, xp.where(exponent < 0, exponent.dtype.type(0), exponent))
+    sign = xp.where((base == -one) & (exponent % 2 != 0), -one, one)
+    return xp.where(exponent >= 0, result, xp.where(xp.abs(base) == one, sign, base.dtype.type(0)))
 
 
 pow.vjp(
@@ -341,7 +354,8 @@ def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.result_type([array, exponent], default_dtype())
     if dtype.category == dtypes.INTEGRAL and exponent < 0:
         raise errors.bad_argument("Integers to negative integer powers are not allowed.")
-    return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, 0, 20 * array.size)
+    held = cast_bytes([array], dtype.numpy)
+    return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, held, 20 * array.size)
 
 
 @op(scalar_power_rule, name="pow", operators=("__pow__", "__ipow__"), inplace=True)
@@ -350,7 +364,7 @@ def pow_number(input: Array, exponent: Number) -> Any:
     if exponent == 2:
         return input * input
     if exponent == 1:
-        return +input
+        return input.copy()
     return xp.power(input, xp.asarray(exponent).astype(input.dtype))
 
 
@@ -374,7 +388,7 @@ def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
 @op(number_pow_rule, name="pow", node="PowBackward2", method=False)
 def number_pow(self: Number, exponent: Array) -> Any:
     """A number to the power of a tensor."""
-    return xp.power(self, exponent)
+    return power(arrays.scalar(self, exponent.dtype), exponent)
 
 
 number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, self, exponent, out))

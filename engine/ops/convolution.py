@@ -23,7 +23,7 @@ from engine.ops.views import slice_, squeeze_dim, unsqueeze
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
-COLUMN_BYTES = 1 << 23  # the columns laid out at a time
+COLUMN_BYTES = 1 << 21  # the columns laid out at a time
 FUNCTIONAL = "nn.functional"
 AXES = ("depth", "height", "width")
 

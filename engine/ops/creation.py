@@ -211,6 +211,15 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
     steps = values[2]
     if steps < 0:
         raise errors.bad_argument("number of steps must be non-negative")
+    dtype = values[op.index["dtype"]]
+    if isinstance(values[0] + values[1], complex):
+        inferred = default_dtype().to_complex()
+        if dtype is not None and not dtype.is_complex:
+            raise errors.dtype_mismatch(
+                f"torch.linspace(): inferred dtype {inferred.type_name} can't be safely cast to passed dtype "
+                f"{dtype.cpp_name}"
+            )
+        return factory(op, values, (steps,), inferred)
     return factory(op, values, (steps,), default_dtype())
 
 

@@ -52,7 +52,9 @@ def roll_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("`shifts` required")
     if len(shifts) != len(dims) and not (not dims and len(shifts) == 1):
         raise errors.bad_argument(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    dims = tuple(check_dim(each, array.ndim) for each in dims) if array.ndim else ()
+    if dims and not array.ndim:
+        raise errors.bad_index(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    dims = tuple(check_dim(each, array.ndim) for each in dims)
     return Estimate([array, shifts, dims], [(array.shape, array.dtype)], None, array.size * array.dtype.itemsize)
 
 

@@ -48,7 +48,7 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
 def cat(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors one after the other along an existing dim."""
     counted = [each for each in tensors if each.shape != (0,)]
-    return xp.concatenate(counted, axis=dim) if counted else +tensors[0]
+    return xp.concatenate(counted or tensors[:1], axis=dim)
 
 
 cat.vjp(tensors=lambda g, tensors_shape, dim: cut(g, tensors_shape, dim))
@@ -193,6 +193,8 @@ def zeros_of(known: Any, shape: Any) -> Any:
 def split_sections_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of split by sections."""
     array, sections, dim = values
+    if array.ndim == 0:
+        raise errors.bad_argument("split_with_sizes expects at least a 1-dimensional tensor")
     dim = check_dim(dim, array.ndim)
     length = array.shape[dim]
     for each in sections:
@@ -234,5 +236,7 @@ def chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` parts of equal size along a dim, as views."""
     if chunks <= 0:
         raise errors.bad_argument(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if input.ndim == 0:
+        raise errors.bad_argument("chunk expects at least a 1-dimensional tensor")
     length = tuple(input.shape)[check_dim(dim, input.ndim)]
     return split(input, max(-(-length // chunks), 1) if length else 0, dim)

@@ -317,7 +317,7 @@ def probability_loss(scores: Any, target: Any, weight: Any, reduction: str, smoo
     """cross_entropy with a probability for each class."""
     classes = tuple(scores.shape)[axis]
     if smoothing > 0.0:
-        target = add(mul(target, 1 - smoothing), smoothing / classes)
+        target = add(mul(target, 1 - smoothing), smoothing / max(classes, 1))
     product = mul(scores, target)
     if weight is not None:
         product = mul(product, reshape(weight, (classes,) + (1,) * (len(scores.shape) - axis - 1)))
@@ -341,7 +341,7 @@ def smoothed(
         even = sum(even)
     if reduction == "mean":
         even = div(even, sum(keep) if weight is None else weight_of(target, weight, scores, ignore, axis))
-    return add(mul(loss, 1 - smoothing), mul(even, smoothing / classes))
+    return add(mul(loss, 1 - smoothing), mul(even, smoothing / max(classes, 1)))
 
 
 def weight_of(target: Any, weight: Any, scores: Any, ignore: int, axis: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import dtypes, errors
+from engine import dtypes, errors, scans
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
@@ -101,7 +101,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     along = (slice(None),) * dim
     size = input.shape[dim]
     if 8 * k >= size:
-        order = order_of(input, dim, largest)[(*along, slice(0, k))]
+        order = xp.array(order_of(input, dim, largest)[(*along, slice(0, k))], order="C")
         return xp.take_along_axis(input, order, dim), order
     keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
     part = slice(size - k, size) if largest else slice(0, k)
@@ -192,9 +192,7 @@ def mode(input: Array, dim: int = -1, keepdim: bool = False) -> Any:
 
 def running_maximum(array: Any) -> Any:
     """The largest so far along the last axis."""
-    from engine.scans import accumulated
-
-    return accumulated(xp.maximum, array, array.ndim - 1)
+    return scans.accumulated(xp.maximum, array, array.ndim - 1)
 
 
 for _ranked in (kthvalue, median_dim, nanmedian_dim, mode):

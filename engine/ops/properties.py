@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
+from engine.devices import CPU
 from engine.infer import Estimate, composed
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
 from engine.op import Op, op
@@ -68,8 +69,7 @@ def detach(input: Array) -> Any:
 
 def dtype_of(x: Any) -> dtypes.DType:
     """The dtype of a tensor, or of a shape that stands for one."""
-    dtype: dtypes.DType = dtypes.BY_NUMPY.get(x.dtype, x.dtype)
-    return dtype
+    return x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.of(x)
 
 
 def value_of_dtype(dtype: dtypes.DType) -> None:
@@ -136,7 +136,7 @@ def to_other(
 @op(composed, composite=True, function=False)
 def cpu(input: Array) -> Any:
     """The tensor in host memory."""
-    return to_device(input, "cpu")
+    return to_device(input, CPU)
 
 
 @op(composed, composite=True, function=False)

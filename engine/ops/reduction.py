@@ -161,7 +161,7 @@ min.vjp(input=lambda g, input, out: evenly(g, input, out))
 def selected(input: Any, index: Any, dim: Any, keepdim: Any) -> Any:
     """The elements an argmax or argmin points at, and the int64 index itself."""
     if input.ndim == 0:
-        return +input, xp.zeros((), xp.int64)
+        return input.copy(), xp.zeros((), xp.int64)
     wide_index = xp.expand_dims(index, dim)
     values = xp.take_along_axis(input, wide_index, dim)
     return (values, wide_index) if keepdim else (xp.squeeze(values, dim), index)
@@ -275,7 +275,12 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
     estimate = reduction("same")(op, values)
     shape = estimate.outputs[0][0]
-    held = 2 * values[0].size * dtype.itemsize + cast_bytes([values[0]], dtype.numpy)
+    if values[0].size == 0 and (math.isinf(order) or order < 0) and math.prod(shape):
+        raise errors.bad_argument(
+            f"linalg.vector_norm cannot compute the {order} norm on an empty tensor because the operation does not "
+            "have an identity"
+        )
+    held = 2 * values[0].size * max_int(dtype.itemsize, 4) + cast_bytes([values[0]], dtype.numpy)
     return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, held, 4 * values[0].size)
 
 

@@ -1,0 +1,187 @@
+"""Further elementwise functions of one tensor: inverse hyperbolic ones, degrees, parts of floats, signs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array
+from engine.op import Op, alias, op
+from engine.ops import arithmetic, unary
+from engine.ops.arithmetic import conj_of, div, mul, neg, number_pow, scale, shift
+from engine.ops.creation import zeros_like
+from engine.ops.unary import FLOAT, rsqrt
+from engine.rules import elementwise, refusing, roomy, same_as_input
+from engine.special_functions import widened
+
+WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
+COMPLEX = (dtypes.COMPLEX,)
+
+
+@op(FLOAT, inplace=True)
+def acosh(input: Array) -> Any:
+    """The inverse hyperbolic cosine."""
+    return xp.arccosh(input)
+
+
+acosh.vjp(input=lambda g, input: mul(g, conj_of(mul(rsqrt(shift(input, -1)), rsqrt(shift(input, 1))))))
+
+
+@op(FLOAT, inplace=True)
+def asinh(input: Array) -> Any:
+    """The inverse hyperbolic sine."""
+    return xp.arcsinh(input)
+
+
+asinh.vjp(input=lambda g, input: mul(g, conj_of(rsqrt(shift(mul(input, input), 1)))))
+
+
+@op(FLOAT, inplace=True)
+def atanh(input: Array) -> Any:
+    """The inverse hyperbolic tangent."""
+    return xp.arctanh(input)
+
+
+atanh.vjp(input=lambda g, input: div(g, conj_of(mul(shift(neg(input), 1), shift(input, 1)))))
+
+
+@op(FLOAT, inplace=True)
+def exp2(input: Array) -> Any:
+    """2 to the power of each element."""
+    return xp.exp(input * math.log(2)) if input.dtype.kind == "c" else xp.exp2(input)
+
+
+exp2.vjp(input=lambda g, out: mul(g, scale(conj_of(out), math.log(2))))
+
+
+@op(
+    refusing(elementwise("float"), COMPLEX, "deg2rad is not supported for complex tensors."),
+    inplace=True,
+    node="Deg2RadBackward0",
+)
+def deg2rad(input: Array) -> Any:
+    """Degrees as radians."""
+    return widened(input) * (math.pi / 180)
+
+
+deg2rad.vjp(input=lambda g: scale(g, math.pi / 180))
+
+
+@op(
+    refusing(elementwise("float"), COMPLEX, "rad2deg is not supported for complex tensors."),
+    inplace=True,
+    node="Rad2DegBackward0",
+)
+def rad2deg(input: Array) -> Any:
+    """Radians as degrees."""
+    return widened(input) * (180 / math.pi)
+
+
+rad2deg.vjp(input=lambda g: scale(g, 180 / math.pi))
+
+
+@op(roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel="frac_cpu"), 1), inplace=True)
+def frac(input: Array) -> Any:
+    """What the integer part leaves, with the sign of the element."""
+    return input - xp.trunc(input)
+
+
+frac.vjp(input=lambda g: g)
+
+
+@op(same_as_input, composite=True)
+def positive(input: Array) -> Any:
+    """The tensor itself.
+
+    Raises RuntimeError for bools.
+    """
+    if input.dtype.kind == "b":
+        raise errors.dtype_mismatch("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def decimals_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of round to decimals: floats only."""
+    return roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel="round_cpu"), 2)(op, values)
+
+
+@op(decimals_rule, name="round", inplace=True, node="RoundBackward1")
+def round_decimals(input: Array, *, decimals: int) -> Any:
+    """The nearest number of so many decimals; halves to the even one."""
+    power = 10.0 ** abs(decimals)
+    x = widened(input)
+    return xp.rint(x * power) / power if decimals >= 0 else xp.rint(x / power) * power
+
+
+round_decimals.vjp(input=lambda g: zeros_like(g))
+
+
+def frexp_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of frexp: floats in, a float and an int32 out."""
+    array = values[0]
+    if not dtypes.BY_NUMPY[array.dtype].is_floating_point:
+        raise errors.dtype_mismatch("torch.frexp() only supports floating-point dtypes")
+    outputs = [(array.shape, array.dtype), (array.shape, dtypes.int32.numpy)]
+    return Estimate(values, outputs, None, 8 * array.size, 4 * array.size)
+
+
+@op(frexp_rule, outputs=("mantissa", "exponent"), differentiable=("mantissa",))
+def frexp(input: Array) -> Any:
+    """Mantissa, from 1/2 to 1, and exponent of 2."""
+    mantissa, exponent = xp.frexp(widened(input))
+    return mantissa, exponent
+
+
+frexp.vjp(input=lambda g, exponent: div(g[0], number_pow(2.0, exponent)))
+
+SIGNS = elementwise("bool")
+
+
+@op(refusing(SIGNS, COMPLEX, "signbit is not implemented for complex tensors.", NotImplementedError))
+def signbit(input: Array) -> Any:
+    """Whether the sign is negative, of -0 too."""
+    return xp.signbit(input) if input.dtype.kind in "fV" else input < 0
+
+
+@op(refusing(SIGNS, COMPLEX, "isposinf does not support complex inputs."))
+def isposinf(input: Array) -> Any:
+    """Whether the element is plus infinity."""
+    return input == math.inf if input.dtype.kind in "fV" else xp.zeros(input.shape, bool)
+
+
+@op(refusing(SIGNS, COMPLEX, "isneginf does not support complex inputs."))
+def isneginf(input: Array) -> Any:
+    """Whether the element is minus infinity."""
+    return input == -math.inf if input.dtype.kind in "fV" else xp.zeros(input.shape, bool)
+
+
+for _inverse in (acosh, asinh, atanh):
+    assert _inverse.twin is not None
+    _inverse.twin.node_name = _inverse.node_name.replace("0", "1")  # torch's name for the in-place form
+
+
+def also(target: Op, *names: str) -> None:
+    """Aliases, of the in-place form too for names outside namespaces."""
+    alias(target, *names)
+    if target.twin is not None:
+        alias(target.twin, *(f"{name}_" for name in names if "." not in name))
+
+
+for _op, _names in (
+    (acosh, ("arccosh",)),
+    (asinh, ("arcsinh",)),
+    (atanh, ("arctanh",)),
+    (unary.acos, ("arccos",)),
+    (unary.asin, ("arcsin",)),
+    (unary.atan, ("arctan",)),
+    (unary.trunc, ("fix",)),
+    (unary.expm1, ("special.expm1",)),
+    (unary.log1p, ("special.log1p",)),
+    (unary.round, ("special.round",)),
+    (arithmetic.neg, ("negative",)),
+    (exp2, ("special.exp2",)),
+):
+    also(_op, *_names)

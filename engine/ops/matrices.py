@@ -1,0 +1,196 @@
+"""Parts of matrices that formulas need: adjoints, triangles, diagonals; and the checks all matrix ops share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Size
+from engine.op import Op, op
+from engine.ops.arithmetic import conj_of, mul
+from engine.ops.copies import copied
+from engine.ops.reduction import sum_dim
+from engine.ops.views import transpose, unsqueeze, viewed
+
+HALF = dtypes.HALF_TYPES
+Shape = tuple[int, ...]
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def check_matrix(name: str, a: Any, what: str = "A") -> None:
+    """Raise RuntimeError unless the array has two dims or more."""
+    if len(a.shape) < 2:
+        raise errors.shape_mismatch(f"{name}: The input tensor {what} must have at least 2 dimensions.")
+
+
+def check_square(name: str, a: Any) -> None:
+    """Raise RuntimeError unless the array is a batch of square matrices; no name, no prefix."""
+    if name:
+        check_matrix(name, a)
+    if a.shape[-1] != a.shape[-2]:
+        raise errors.shape_mismatch(
+            f"{name}{': ' if name else ''}A must be batches of square matrices, but they are {a.shape[-2]} by "
+            f"{a.shape[-1]} matrices"
+        )
+
+
+def check_float(name: str, a: Any, low: str | None = None) -> None:
+    """Raise unless the dtype is float32, float64 or complex; `low` names the kernel half types lack."""
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            f"{name}: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    if a.dtype in HALF:
+        if low is not None:
+            raise errors.not_implemented_for(low, dtype.type_name)
+        raise errors.dtype_mismatch(f"{name}: Low precision dtypes not supported. Got {dtype.type_name}")
+
+
+def check_kernel(kernel: str, a: Any) -> None:
+    """Raise NotImplementedError for a dtype that LAPACK does not have."""
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    if not dtype.differentiable or a.dtype in HALF:
+        raise errors.not_implemented_for(kernel, dtype.type_name)
+
+
+def same_type(text: str, a: Any, b: Any) -> None:
+    """Raise RuntimeError with `text`, which has two places for dtypes, unless these are equal."""
+    if a.dtype != b.dtype:
+        raise errors.dtype_mismatch(text.format(*(dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b))))
+
+
+def real_dtype(a: Any) -> Any:
+    """The NumPy dtype of an array's real part."""
+    return dtypes.BY_NUMPY[a.dtype].to_real().numpy
+
+
+def complex_dtype(a: Any) -> Any:
+    """The NumPy dtype of complex numbers of an array's width."""
+    return dtypes.BY_NUMPY[a.dtype].to_complex().numpy
+
+
+def size_of(*shapes: Shape) -> int:
+    """The elements of all these shapes."""
+    total = 0
+    for shape in shapes:
+        total += math.prod(shape)
+    return total
+
+
+# -- helpers of kernels -----------------------------------------------------------------------------------------------
+
+
+def columns_first(a: Any) -> Any:
+    """The array with its last two dims in column-major order, as LAPACK leaves its results."""
+    return xp.swapaxes(xp.ascontiguousarray(xp.swapaxes(a, -1, -2)), -1, -2)
+
+
+# -- helpers of formulas ----------------------------------------------------------------------------------------------
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose of each matrix."""
+    ndim = len(x.shape)
+    return conj_of(transpose(x, ndim - 2, ndim - 1))
+
+
+def transposed(x: Any) -> Any:
+    """The transpose of each matrix."""
+    ndim = len(x.shape)
+    return transpose(x, ndim - 2, ndim - 1)
+
+
+def as_column(x: Any) -> Any:
+    """A vector, or batch of them, as matrices of one column."""
+    return unsqueeze(x, len(x.shape))
+
+
+def as_row(x: Any) -> Any:
+    """A vector, or batch of them, as matrices of one row."""
+    return unsqueeze(x, len(x.shape) - 1)
+
+
+def last_sum(x: Any) -> Any:
+    """The sum over the last dim."""
+    return sum_dim(x, (len(x.shape) - 1,), False)
+
+
+def trace_product(a: Any, b: Any) -> Any:
+    """The traces of the products of matrices, without the products."""
+    return last_sum(last_sum(mul(a, transposed(b))))
+
+
+# -- triangles and diagonals ------------------------------------------------------------------------------------------
+
+
+def same_form(op: Op, values: list[Any]) -> Estimate:
+    """The rule of an op whose result has its input's shape and dtype."""
+    return copied(values, values[0].shape)
+
+
+@op(same_form, hidden=True, node="TrilBackward0")
+def lower_part(input: Array, diagonal: int) -> Any:
+    """The matrices with zeros above a diagonal."""
+    return xp.tril(input, diagonal)
+
+
+lower_part.vjp(input=lambda g, diagonal: lower_part(g, diagonal))
+
+
+@op(same_form, hidden=True, node="TriuBackward0")
+def upper_part(input: Array, diagonal: int) -> Any:
+    """The matrices with zeros below a diagonal."""
+    return xp.triu(input, diagonal)
+
+
+upper_part.vjp(input=lambda g, diagonal: upper_part(g, diagonal))
+
+
+def diagonal_shape(shape: Shape, offset: int, dim1: int, dim2: int) -> Shape:
+    """The shape of a diagonal: its dims gone, its length last."""
+    rows, columns = shape[dim1], shape[dim2]
+    length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    return (*(size for at, size in enumerate(shape) if at not in (dim1, dim2)), length)
+
+
+def diagonal_view_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a diagonal whose dims are known to be good."""
+    return viewed(values, diagonal_shape(values[0].shape, *values[1:]))
+
+
+@op(diagonal_view_rule, view=True, hidden=True, node="DiagonalBackward0")
+def diagonal_view(input: Array, offset: int, dim1: int, dim2: int) -> Any:
+    """A diagonal over two dims, as a view."""
+    return arrays.writeable(xp.diagonal(input, offset, dim1, dim2))
+
+
+diagonal_view.vjp(input=lambda g, input_shape, offset, dim1, dim2: diagonal_put(g, input_shape, offset, dim1, dim2))
+
+
+@op(lambda op, values: copied(values, tuple(values[1])), hidden=True, node="DiagonalBackwardBackward0")
+def diagonal_put(grad: Array, sizes: Size, offset: int, dim1: int, dim2: int) -> Any:
+    """Zeros with a diagonal filled in."""
+    out = xp.zeros(sizes, grad.dtype)
+    arrays.writeable(xp.diagonal(out, offset, dim1, dim2))[...] = grad
+    return out
+
+
+diagonal_put.vjp(grad=lambda g, offset, dim1, dim2: diagonal_view(g, offset, dim1, dim2))
+
+
+def diagonal_of(x: Any) -> Any:
+    """The main diagonals of matrices."""
+    ndim = len(x.shape)
+    return diagonal_view(x, 0, ndim - 2, ndim - 1)
+
+
+def diagonal_matrix(x: Any) -> Any:
+    """Square matrices with these main diagonals."""
+    shape = tuple(x.shape)
+    return diagonal_put(x, (*shape, shape[-1]), 0, len(shape) - 1, len(shape))

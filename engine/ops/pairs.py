@@ -1,0 +1,314 @@
+"""Functions of two tensors: angles and lengths, signs and extrema, remainders, logarithms of sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Number, Operand
+from engine.op import Op, alias, is_number, op
+from engine.ops.arithmetic import (
+    NOT_THERE,
+    conj_of,
+    div,
+    div_rounded,
+    mul,
+    neg,
+    number_pow,
+    pow,
+    pow_number,
+    refuse_zero_division,
+    scale,
+    sub,
+    where,
+)
+from engine.ops.bounds import kept
+from engine.ops.compare import ge, le, logical_not, logical_or, ne
+from engine.ops.copies import to_copy
+from engine.ops.creation import zeros_like
+from engine.ops.unary import isnan, sigmoid, sign
+from engine.rules import elementwise, operands, refusing, roomy, weak
+from engine.special_functions import widened
+
+NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
+COMPLEX = (dtypes.COMPLEX,)
+
+
+@op(roomy(elementwise("float", COMPLEX, "atan2_cpu", 20), 0), inplace=True)
+def atan2(input: Array, other: Array) -> Any:
+    """The angle of the point (other, input), from -pi to pi."""
+    return xp.arctan2(input, other)
+
+
+atan2.vjp(
+    input=lambda g, input, other: mul(g, over_square(other, input, other)),
+    other=lambda g, input, other: mul(g, neg(over_square(input, input, other))),
+)
+alias(atan2, "arctan2")
+alias(atan2.twin, "arctan2_")  # type: ignore[arg-type]  # declared in place
+
+
+def over_square(x: Any, a: Any, b: Any) -> Any:
+    """x / (a^2 + b^2), without squares that overflow; 0 at the origin (torch's convention)."""
+    length = hypot(a, b)
+    quotient = div(div(x, length), length)
+    return where(ne(length, 0), quotient, zeros_like(quotient))
+
+
+@op(elementwise(refuse=NOT_FLOATING, kernel="hypot_cpu", cost=10), inplace=True)
+def hypot(input: Array, other: Array) -> Any:
+    """The square root of the sum of squares, without overflow."""
+    return xp.hypot(input, other)
+
+
+hypot.vjp(
+    input=lambda g, input, out: mul(g, div(input, out)),
+    other=lambda g, other, out: mul(g, div(other, out)),
+)
+
+
+@op(elementwise("float", COMPLEX, "copysign_cpu"), inplace=True, number_node="CopysignBackward1")
+def copysign(input: Array, other: Operand) -> Any:
+    """The magnitude of `input` with the sign of `other`."""
+    return xp.copysign(input, other)
+
+
+copysign.vjp(
+    input=lambda g, input, out: mul(g, mul(sign(input), sign(out))),
+    other=lambda g: zeros_like(g),
+)
+
+
+@op(refusing(elementwise(), COMPLEX, "fmax not implemented for complex tensors."))
+def fmax(input: Array, other: Array) -> Any:
+    """The larger of each pair; a number beside NaN is the number."""
+    return xp.fmax(input, other)
+
+
+fmax.vjp(
+    input=lambda g, input, other: kept(g, logical_or(ge(input, other), isnan(other))),
+    other=lambda g, input, other: kept(g, logical_not(logical_or(ge(input, other), isnan(other)))),
+)
+
+
+@op(refusing(elementwise(), COMPLEX, "fmin not implemented for complex tensors."))
+def fmin(input: Array, other: Array) -> Any:
+    """The smaller of each pair; a number beside NaN is the number."""
+    return xp.fmin(input, other)
+
+
+fmin.vjp(
+    input=lambda g, input, other: kept(g, logical_or(le(input, other), isnan(other))),
+    other=lambda g, input, other: kept(g, logical_not(logical_or(le(input, other), isnan(other)))),
+)
+
+
+@weak
+def fmod_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of fmod: no bools, no complex numbers, no integer division by zero."""
+    estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="fmod_cpu", cost=10)(op, values)
+    refuse_zero_division(estimate, values)
+    return estimate
+
+
+@op(fmod_rule, inplace=True, node="FmodBackward1", number_node="FmodBackward0")
+def fmod(input: Array, other: Operand) -> Any:
+    """C's remainder: the result has the sign of `input`."""
+    return xp.fmod(input, other)
+
+
+fmod.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: mul(neg(g), div_rounded(input, other, rounding_mode="trunc")),
+)
+
+
+@op(roomy(elementwise("float", cost=20), 1), inplace=True)
+def ldexp(input: Array, other: Array) -> Any:
+    """`input` times 2 to the power of `other`."""
+    return input * xp.power(input.dtype.type(2), other)
+
+
+ldexp.vjp(
+    input=lambda g, other: mul(g, conj_of(number_pow(2.0, other))),
+    other=lambda g, out: mul(g, scale(conj_of(out), math.log(2))),
+)
+
+
+@op(roomy(elementwise(refuse=(dtypes.BOOL, dtypes.INTEGRAL), kernel="logaddexp_cpu", cost=30), 4))
+def logaddexp(input: Array, other: Array) -> Any:
+    """The logarithm of the sum of exponentials, without overflow."""
+    if input.dtype.kind != "c":
+        return xp.logaddexp(input, other)
+    swap = input.real < other.real
+    high, low = xp.where(swap, other, input), xp.where(swap, input, other)
+    same = (high == low) & ~xp.isfinite(high.real)  # inf - inf is no number
+    return xp.where(same, high, high + xp.log1p(xp.exp(low - high)))
+
+
+logaddexp.vjp(
+    input=lambda g, input, other: mul(g, conj_of(sigmoid(sub(input, other)))),
+    other=lambda g, input, other: mul(g, conj_of(sigmoid(sub(other, input)))),
+)
+
+
+@op(elementwise(refuse=NOT_FLOATING, kernel="logaddexp2_cpu", cost=30))
+def logaddexp2(input: Array, other: Array) -> Any:
+    """The logarithm to base 2 of the sum of powers of 2."""
+    return xp.logaddexp2(input, other)
+
+
+logaddexp2.vjp(
+    input=lambda g, input, other: mul(g, sigmoid(scale(sub(input, other), math.log(2)))),
+    other=lambda g, input, other: mul(g, sigmoid(scale(sub(other, input), math.log(2)))),
+)
+
+
+def widest(*operands: Any) -> Any:
+    """float64, or complex128 where an operand is complex."""
+    kinds = [isinstance(each, complex) if is_number(each) else each.dtype.kind == "c" for each in operands]
+    return dtypes.complex128 if any(kinds) else dtypes.float64
+
+
+def as_widest(x: Any, dtype: Any) -> Any:
+    """The tensor in a dtype, recorded as a step of its own."""
+    return x if x.dtype is dtype else to_copy(x, dtype, None)
+
+
+@op(elementwise("float"), composite=True)
+def float_power(input: Array, exponent: Array) -> Any:
+    """`input` to the power `exponent`, in double precision."""
+    dtype = widest(input, exponent)
+    return pow(as_widest(input, dtype), as_widest(exponent, dtype))
+
+
+@op(elementwise("float"), name="float_power", composite=True)
+def float_power_number(input: Array, exponent: Number) -> Any:
+    """`input` to the power of a number, in double precision."""
+    dtype = widest(input, exponent)
+    return pow_number(as_widest(input, dtype), exponent if dtype.is_complex else float(exponent))
+
+
+@op(elementwise("float"), name="float_power", composite=True, method=False)
+def number_float_power(self: Number, exponent: Array) -> Any:
+    """A number to the power of a tensor, in double precision."""
+    return number_pow(self, as_widest(exponent, widest(self, exponent)))
+
+
+@op(elementwise("float"), composite=True, inplace_only=True)
+def float_power_(input: Array, exponent: Operand) -> Any:
+    """`float_power` in place: of double precision only."""
+    dtype = widest(input, exponent)
+    if input.dtype is not dtype:
+        raise errors.dtype_mismatch(
+            f"the base given to float_power_ has dtype {input.dtype.type_name} but the operation's result requires "
+            f"dtype {dtype.type_name}"
+        )
+    return power_into(input, exponent if is_number(exponent) else as_widest(exponent, dtype))
+
+
+def power_into(input: Any, exponent: Any) -> Any:
+    """The power written into the base."""
+    return (pow_number.twin if is_number(exponent) else pow.twin)(input, exponent)  # type: ignore[misc]
+
+
+@op(elementwise("bool"), inplace=True)
+def logical_xor(input: Array, other: Array) -> Any:
+    """Whether one, and only one, is nonzero."""
+    return xp.logical_xor(input, other)
+
+
+@op(elementwise(refuse=NOT_FLOATING, kernel="nextafter_cpu"), inplace=True)
+def nextafter(input: Array, other: Array) -> Any:
+    """The next number after `input` towards `other`."""
+    return xp.nextafter(input, other)
+
+
+nextafter.vjp(
+    input=lambda g, input, other: kept(g, ne(input, other)),
+    other=lambda g, input, other: kept(g, logical_not(ne(input, other))),
+)
+
+
+def heaviside_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of heaviside: two tensors of one real dtype."""
+    args = operands(op, values)
+    if any(each.dtype.kind == "c" for each in args):
+        raise errors.dtype_mismatch("heaviside is not yet implemented for complex tensors.")
+    if args[0].dtype != args[1].dtype:
+        raise errors.dtype_mismatch("heaviside is not yet implemented for tensors with different dtypes.")
+    return roomy(elementwise(), 1)(op, values)
+
+
+@op(heaviside_rule, inplace=True, node=NOT_THERE)
+def heaviside(input: Array, values: Array) -> Any:
+    """0 below zero, 1 above, `values` at zero."""
+    return xp.where(input == 0, values, (input > 0).astype(input.dtype))
+
+
+def no_heaviside(g: Any) -> Any:
+    """torch has no derivative of heaviside."""
+    raise errors.not_differentiable("derivative for aten::heaviside is not implemented")
+
+
+heaviside.vjp(input=no_heaviside, values=no_heaviside)
+WHOLE = (dtypes.BOOL, dtypes.FLOATING, dtypes.COMPLEX)
+
+
+@op(elementwise(refuse=WHOLE, kernel="gcd_cpu", cost=50), inplace=True)
+def gcd(input: Array, other: Array) -> Any:
+    """The greatest common divisor."""
+    return xp.gcd(input, other)
+
+
+@op(elementwise(refuse=WHOLE, kernel="lcm_cpu", cost=50), inplace=True)
+def lcm(input: Array, other: Array) -> Any:
+    """The least common multiple."""
+    return xp.lcm(input, other)
+
+
+@op(roomy(elementwise(refuse=WHOLE, kernel="lshift_cpu"), 3), inplace=True, operators=("__lshift__", "__ilshift__"))
+def bitwise_left_shift(input: Array, other: Operand) -> Any:
+    """The bits moved up by `other` places; 0 for a shift that leaves none, or below zero."""
+    none = (other < 0) | (other >= 8 * input.dtype.itemsize)
+    return xp.where(none, input.dtype.type(0), input << xp.where(none, input.dtype.type(0), other))
+
+
+@op(roomy(elementwise(refuse=WHOLE, kernel="rshift_cpu"), 3), inplace=True, operators=("__rshift__", "__irshift__"))
+def bitwise_right_shift(input: Array, other: Operand) -> Any:
+    """The bits moved down by `other` places, the sign filling up; all of them for a shift too far or below zero."""
+    most = 8 * input.dtype.itemsize - (input.dtype.kind == "i")
+    far = (other < 0) | (other > most)
+    out = input >> xp.where(far, input.dtype.type(8 * input.dtype.itemsize - 1), other)
+    return out if input.dtype.kind == "i" else xp.where(far, input.dtype.type(0), out)
+
+
+def isclose_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of isclose: two tensors of one dtype, tolerances that are not negative."""
+    input, other, rtol, atol, _ = values
+    if input.dtype != other.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (input, other)]
+        raise errors.dtype_mismatch(f"{names[0]} did not match {names[1]}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise errors.bad_argument(f"{name} must be greater than or equal to zero, but got {value:g}")
+    estimate = elementwise("bool", cost=6)(op, values)
+    wide = max(estimate.compute.itemsize, 8)
+    estimate.temporaries += (3 * wide + 2) * math.prod(estimate.outputs[0][0])
+    return estimate
+
+
+@op(isclose_rule)
+def isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether |input - other| <= atol + rtol * |other|, element by element."""
+    close = input == other
+    if equal_nan and input.dtype.kind in "fcV":
+        close = close | ((input != input) & (other != other))
+    if rtol == 0 and atol == 0:
+        return close
+    a, b = (x.astype(xp.float64) if x.dtype.kind in "iub" else widened(x) for x in (input, other))
+    gap = abs(a - b)
+    return close | (xp.isfinite(gap) & (gap <= atol + abs(rtol * b)))

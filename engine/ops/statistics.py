@@ -1,0 +1,306 @@
+"""Products, variances, logarithms of sums, and other reductions that are made of simpler ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Dims, Dtype, Number
+from engine.op import Op, op
+from engine.ops.arithmetic import conj_of, div, masked_fill, mul, scale, sub
+from engine.ops.compare import eq, logical_not
+from engine.ops.flipping import flip
+from engine.ops.reduction import count_of, evenly_along, mean_dim, mean_rule, spread, sum_dim, wide
+from engine.ops.scans import has_zero, products_before
+from engine.ops.unary import exp, isnan
+from engine.ops.views import reshape
+from engine.rules import argument, normal_dims, reduced_shape, reduction, refuse_dtype, with_values
+
+
+def prod_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of prod: as sum."""
+    return reduction("sum")(op, values)
+
+
+@op(prod_rule, node="ProdBackward0")
+def prod(input: Array, *, dtype: Dtype = None) -> Any:
+    """The product of all elements; integers and bools give int64."""
+    return xp.multiply.reduce(input.reshape(-1), dtype=wide(input))
+
+
+prod.vjp(input=lambda g, input, out: prod_backward(g, input, out))
+
+
+def prod_backward(g: Any, input: Any, out: Any) -> Any:
+    """The gradient of the product of all elements."""
+    if input.ndim == 0:
+        return g
+    return reshape(prod_along_backward(g, reshape(input, (-1,)), out, 0), tuple(input.shape))
+
+
+def prod_along_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
+    """The gradient of a product over a dim that was kept; without a division where a factor is zero."""
+    if not has_zero(input):
+        return mul(g, conj_of(div(out, input)))
+    return mul(g, conj_of(mul(products_before(input, dim), flip(products_before(flip(input, (dim,)), dim), (dim,)))))
+
+
+def one_dim(op: Op, values: list[Any]) -> Estimate:
+    """The rule of prod over a dim."""
+    return reduction("sum")(op, values)
+
+
+@op(one_dim, name="prod", node="ProdBackward1")
+def prod_dim(input: Array, dim: int, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
+    """The product over a dim."""
+    return xp.multiply.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
+
+
+prod_dim.vjp(input=lambda g, input, out, dim, keepdim: prod_dim_backward(g, input, out, dim, keepdim))
+
+
+def prod_dim_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient of the product over a dim."""
+    if input.ndim == 0:
+        return g
+    if not keepdim:
+        shape = reduced_shape(tuple(input.shape), dim, True)
+        g, out = reshape(g, shape), reshape(out, shape)
+    return prod_along_backward(g, input, out, dim[0])
+
+
+# -- variance ---------------------------------------------------------------------------------------------------------
+
+
+def variance_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of var, std and their pairs with the mean: floating and complex, a real result."""
+    array = values[0]
+    dtype = dtypes.BY_NUMPY[array.dtype]
+    if not dtype.differentiable:
+        name = "std and var" if len(op.outputs) == 1 else op.name
+        only = "only support" if len(op.outputs) == 1 else "only supports"
+        raise errors.dtype_mismatch(f"{name} {only} floating point and complex dtypes")
+    estimate = reduction()(op, values)
+    shape = estimate.outputs[0][0]
+    correction = argument(op, values, "correction")
+    values = with_values(op, estimate.values, correction=1 if correction is None else correction)
+    outputs = [(shape, dtype.to_real().numpy), (shape, array.dtype)][: len(op.outputs)]
+    temporary = array.size * (2 * max(4, array.dtype.itemsize) + 4) + 4 * math.prod(shape) * 16
+    return Estimate(values, outputs, None, temporary, 4 * array.size)
+
+
+def moments(input: Any, dim: Any, correction: Any, keepdim: bool) -> tuple[Any, Any]:
+    """Variance and mean: twice through, so that large means cost no digits."""
+    if input.dtype in dtypes.HALF_TYPES:
+        input = input.astype(xp.float32)
+    count = count_of(input.shape, dim)
+    mean = xp.add.reduce(input, axis=dim, keepdims=True) / input.real.dtype.type(count)
+    away = input - mean
+    if away.dtype.kind == "c":
+        away = away.real**2 + away.imag**2
+    else:
+        away = xp.multiply(away, away, out=away) if input.ndim else away * away
+    squares = xp.add.reduce(away, axis=dim, keepdims=keepdim)
+    freedom = squares.dtype.type(max(count - correction, 0))
+    return squares / freedom, mean.reshape(xp.shape(squares))
+
+
+@op(variance_rule)
+def var(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
+    """The variance: squares of the distances from the mean, over the count less `correction`."""
+    return moments(input, dim, correction, keepdim)[0]
+
+
+var.vjp(input=lambda g, input, dim, correction, keepdim: var_backward(g, input, dim, correction, keepdim))
+
+
+def var_backward(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    """The gradient of the variance."""
+    shape = tuple(input.shape)
+    freedom = count_of(shape, dim) - correction
+    dims = tuple(range(len(shape))) if dim is None else dim
+    away = sub(input, mean_dim(input, dims, True)) if shape else sub(input, input)
+    return mul(scale(spread(g, shape, dim, keepdim), 2 / freedom if freedom else math.inf), away)
+
+
+@op(variance_rule)
+def std(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
+    """The standard deviation: the root of the variance."""
+    return xp.sqrt(moments(input, dim, correction, keepdim)[0])
+
+
+std.vjp(input=lambda g, input, out, dim, correction, keepdim: std_backward(g, input, out, dim, correction, keepdim))
+
+
+def std_backward(g: Any, input: Any, out: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    """The gradient of the standard deviation; zero where it is zero."""
+    share = masked_fill(div(g, mul(out, 2)), eq(out, 0), 0)
+    return var_backward(share, input, dim, correction, keepdim)
+
+
+@op(variance_rule, outputs=("var", "mean"), returns_list=True, method=False)
+def var_mean(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
+    """The variance and the mean."""
+    return moments(input, dim, correction, keepdim)
+
+
+var_mean.vjp(
+    input=lambda g, input, dim, correction, keepdim: together(
+        None if g[0] is None else var_backward(g[0], input, dim, correction, keepdim),
+        mean_backward(g[1], input, dim, keepdim),
+    )
+)
+
+
+def mean_backward(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient of a mean beside a variance, if any came."""
+    shape = tuple(input.shape)
+    return None if g is None else div(spread(g, shape, dim, keepdim), count_of(shape, dim))
+
+
+def together(a: Any, b: Any) -> Any:
+    """The sum of two gradients of which one may not have come."""
+    return b if a is None else a if b is None else a + b
+
+
+@op(variance_rule, outputs=("std", "mean"), returns_list=True, method=False)
+def std_mean(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
+    """The standard deviation and the mean."""
+    variance, mean = moments(input, dim, correction, keepdim)
+    return xp.sqrt(variance), mean
+
+
+std_mean.vjp(
+    input=lambda g, input, std, dim, correction, keepdim: together(
+        None if g[0] is None else std_backward(g[0], input, std, dim, correction, keepdim),
+        mean_backward(g[1], input, dim, keepdim),
+    )
+)
+
+
+def with_unbiased(main: Op) -> None:
+    """Declare the older overloads of a variance, with `unbiased` in the place of `correction`."""
+
+    def along(input: Array, dim: Dims | None, unbiased: bool = True, keepdim: bool = False) -> Any:
+        return main(input, dim, correction=int(unbiased), keepdim=keepdim)
+
+    def whole(input: Array, unbiased: bool = True) -> Any:
+        return main(input, None, correction=int(unbiased))
+
+    for kernel in (along, whole):
+        kernel.__doc__ = main.doc
+        op(variance_rule, name=main.name, composite=True, outputs=main.outputs, method=main.method)(kernel)
+
+
+for _main in (var, std, var_mean, std_mean):
+    with_unbiased(_main)
+
+# -- sums -------------------------------------------------------------------------------------------------------------
+
+
+def nansum_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of nansum: no complex numbers."""
+    if values[0].dtype.kind == "c":
+        raise errors.dtype_mismatch("nansum does not support complex inputs")
+    estimate = reduction("sum")(op, values)
+    size = values[0].size
+    estimate.temporaries += size * (max(4, estimate.outputs[0][1].itemsize) + 1)
+    return estimate
+
+
+@op(nansum_rule)
+def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
+    """The sum of the elements that are not NaN."""
+    kept = xp.where(input != input, input.dtype.type(0), input)
+    return xp.add.reduce(kept, axis=dim, keepdims=keepdim, dtype=wide(input))
+
+
+nansum.vjp(
+    input=lambda g, input, dim, keepdim: mul(spread(g, tuple(input.shape), dim, keepdim), logical_not(isnan(input)))
+)
+
+
+@op(mean_rule, composite=True)
+def nanmean(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
+    """The mean of the elements that are not NaN."""
+    if input.dtype.kind not in "fcV":
+        name = dtypes.BY_NUMPY[input.dtype].type_name if not hasattr(input, "_array") else input.dtype.type_name
+        raise errors.dtype_mismatch(f"nanmean(): expected input to have floating point or complex dtype but got {name}")
+    count = sum_dim(logical_not(isnan(input)), dim, keepdim)
+    return div(nansum(input, dim, keepdim, dtype=dtype), count)
+
+
+def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of logsumexp: integers give the default floating dtype."""
+    array = values[0]
+    estimate = reduction("float")(op, values)
+    itemsize = max(4, estimate.outputs[0][1].itemsize)
+    estimate.temporaries += 2 * array.size * itemsize + 4 * math.prod(estimate.outputs[0][0]) * itemsize
+    estimate.flops = 20 * array.size
+    return estimate
+
+
+@op(logsumexp_rule)
+def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
+    """The logarithm of the sum of exponentials over the dims."""
+    if input.dtype in dtypes.HALF_TYPES:
+        input = input.astype(xp.float32)
+    if input.size == 0:
+        return xp.log(xp.add.reduce(input, axis=dim, keepdims=keepdim))
+    top = input.real.max(axis=dim, keepdims=True)
+    top = xp.where(xp.isfinite(top) | xp.isnan(top), top, top.dtype.type(0))
+    total = xp.add.reduce(xp.exp(input - top), axis=dim, keepdims=keepdim)
+    return xp.log(total) + top.reshape(xp.shape(total))
+
+
+logsumexp.vjp(input=lambda g, input, out, dim, keepdim: logsumexp_backward(g, input, out, dim, keepdim))
+
+
+def logsumexp_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient: each element's share in the sum."""
+    if dim is not None and not keepdim:
+        shape = reduced_shape(tuple(input.shape), dim, True)
+        g, out = reshape(g, shape), reshape(out, shape)
+    return mul(g, conj_of(exp(sub(input, out))))
+
+
+# -- extrema and counts -----------------------------------------------------------------------------------------------
+
+
+def aminmax_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of aminmax: the reduced dim has elements."""
+    array = values[0]
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "aminmax_cpu")
+    dim = values[1]
+    dims = normal_dims(dim, array.ndim)
+    if array.size == 0 and dim is None:
+        raise errors.bad_argument(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
+    if dims and array.shape[dims[0]] == 0:
+        raise errors.bad_index(f"aminmax(): Expected reduction dim {dims[0]} to have non-zero size.")
+    estimate = reduction()(op, values)
+    return Estimate(estimate.values, estimate.outputs * 2, None, 0, 2 * array.size)
+
+
+@op(aminmax_rule, outputs=("min", "max"))
+def aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest element, along a dim or of all; gradients are shared evenly among equal ones."""
+    return input.min(axis=dim, keepdims=keepdim), input.max(axis=dim, keepdims=keepdim)
+
+
+aminmax.vjp(
+    input=lambda g, input, min, max, dim, keepdim: together(
+        None if g[0] is None else evenly_along(g[0], input, min, dim, keepdim),
+        None if g[1] is None else evenly_along(g[1], input, max, dim, keepdim),
+    )
+)
+
+
+@op(reduction("index"))
+def count_nonzero(input: Array, dim: Dims | None = None) -> Any:
+    """How many elements are not zero, over the dims."""
+    return xp.count_nonzero(input, axis=dim)
