@@ -120,7 +120,7 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
             tensor._counter = source._counter
             tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
         tensors.append(tensor)
-    if ctx.grad_enabled and op.diff_at:
+    if ctx.recording and op.diff_at:
         _record(op, values, raw, tensors, estimate)
     if not op.multiple:
         return tensors[0]
@@ -196,6 +196,8 @@ def new_node(op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], si
     node.rare = None
     node.inputs = sizes
     node.sequence = next_sequence()
+    if state.ctx.anomaly is not None:
+        state.ctx.anomaly.note(node)
     return node
 
 
@@ -286,7 +288,7 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
 def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
     """What torch refuses before it looks at shapes; gives the edges as they are before the write."""
     links: Links = ([], (), None)
-    if ctx.grad_enabled:
+    if ctx.recording:
         if any(_needs_grad(values[at]) for at in op.tensor_at):
             check_inplace(values[0])
         links = edges_of(op, values)

@@ -35,6 +35,7 @@ def _result(array: Any) -> Tensor:
     tensor._view = None
     tensor._accumulator = None
     tensor._retains = False
+    tensor._hooks = None
     return tensor
 
 

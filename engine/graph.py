@@ -16,6 +16,7 @@ import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.binding import bind
+from engine.hooks import Hooks, RemovableHandle
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
@@ -131,7 +132,7 @@ class Rare:
 
     def __init__(self) -> None:
         self.compute: Any = None
-        self.hooks: dict[int, Any] | None = None
+        self.hooks: Hooks | None = None
         self.inputs: tuple[int, ...] | None = None
         self.metadata: dict[str, Any] | None = None
         self.outputs: tuple[tuple[tuple[int, ...], Any], ...] | None = None
@@ -166,7 +167,7 @@ class Node:
     sequence: int
 
     compute = _rare("compute", "The NumPy dtype operands were cast to, or None.")
-    hooks = _rare("hooks", "Weak references to the tensors that retain their gradient, by output.")
+    hooks = _rare("hooks", "The hooks, or None.")
     inputs = _rare("inputs", "The length of each list input, -1 for a single one; None where there are no lists.")
     outputs = _rare("outputs", "Shape and dtype of each output, where there are several.")
 
@@ -219,6 +220,23 @@ class Node:
         if torch_name in op_names:
             return None  # torch has the slot, but this call needed nothing in it
         raise AttributeError(f"'{self.name()}' object has no attribute '_saved_{torch_name}'")
+
+    def hook_tables(self) -> Hooks:
+        """The node's hooks, to be added to; an undo log hears of it first."""
+        if state.ctx.log is not None:
+            state.ctx.log.node(self)
+        if self.hooks is None:
+            self.hooks = Hooks()
+        hooks: Hooks = self.hooks
+        return hooks
+
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_outputs)` before the node runs; a result other than None takes their place."""
+        return RemovableHandle([self.hook_tables().before], fn)
+
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
+        """Call `fn(grad_inputs, grad_outputs)` after the node ran; a result other than None replaces grad_inputs."""
+        return RemovableHandle([self.hook_tables().after], fn)
 
     def check_saved(self) -> tuple[Saved, ...]:
         """The saved values.

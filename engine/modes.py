@@ -19,8 +19,25 @@ from engine.devices import CPU, Device
 from engine.random import Generator
 
 if TYPE_CHECKING:
+    from engine.anomaly import Anomaly
     from engine.guard import Guard
     from engine.undo import UndoLog
+
+
+def _watched(name: str, doc: str) -> Any:
+    """A field that takes the fast paths away while it is set."""
+    slot = f"_{name}"
+
+    def read(ctx: Context) -> Any:
+        return getattr(ctx, slot)
+
+    def write(ctx: Context, value: Any) -> None:
+        setattr(ctx, slot, value)
+        ctx.plain = not (
+            ctx._guard or ctx._anomaly or ctx._saved_hooks or ctx._inference or ctx._dual_level or ctx._clone_saved
+        )
+
+    return property(read, write, doc=doc)
 
 
 class Context:
@@ -29,7 +46,27 @@ class Context:
     `plain` is True while nothing has to be told about an op beyond recording it; the fast paths ask only for that.
     """
 
-    __slots__ = ("_guard", "default_device", "default_dtype", "generator", "grad_enabled", "log", "plain")
+    __slots__ = (
+        "_anomaly",
+        "_clone_saved",
+        "_dual_level",
+        "_guard",
+        "_inference",
+        "_saved_hooks",
+        "default_device",
+        "default_dtype",
+        "generator",
+        "grad_enabled",
+        "log",
+        "plain",
+    )
+
+    guard: Guard | None = _watched("guard", "Who is asked before an op allocates, or None.")
+    anomaly: Anomaly | None = _watched("anomaly", "Anomaly mode's settings, or None.")
+    saved_hooks: tuple[Any, ...] = _watched("saved_hooks", "Pairs of pack and unpack hooks, the innermost last.")
+    inference: bool = _watched("inference", "Whether inference mode is on.")
+    dual_level: int = _watched("dual_level", "How many levels of forward-mode AD are open: 0 or 1.")
+    clone_saved: bool = _watched("clone_saved", "Whether saved tensors are copied, so that they may be overwritten.")
 
     def __init__(self, dtype: dtypes.DType = dtypes.float32, device: Device = CPU, seed: int | None = None) -> None:
         self.grad_enabled = True
@@ -37,18 +74,16 @@ class Context:
         self.default_device = device
         self.generator = Generator(seed)
         self.log: UndoLog | None = None
-        self._guard: Guard | None = None
+        self._guard = self._anomaly = None
+        self._saved_hooks: tuple[Any, ...] = ()
+        self._inference = self._clone_saved = False
+        self._dual_level = 0
         self.plain = True
 
     @property
-    def guard(self) -> Guard | None:
-        """Who is asked before an op allocates, or None."""
-        return self._guard
-
-    @guard.setter
-    def guard(self, guard: Guard | None) -> None:
-        self._guard = guard
-        self.plain = guard is None
+    def recording(self) -> bool:
+        """Whether ops record the graph."""
+        return self.grad_enabled and not self._inference
 
 
 class _State(threading.local):

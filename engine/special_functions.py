@@ -18,7 +18,11 @@ _MODULES = {"numpy": "scipy.special", "cupy": "cupyx.scipy.special"}
 
 @functools.cache
 def _function(backend: str, name: str) -> Any:
-    return getattr(importlib.import_module(_MODULES[backend]), name, None)
+    module = importlib.import_module(_MODULES[backend])
+    if name == "airy_ai":
+        airy = getattr(module, "airy", None)
+        return airy and (lambda x: airy(x)[0])
+    return getattr(module, name, None)
 
 
 def widened(array: Array) -> Array:
@@ -26,12 +30,11 @@ def widened(array: Array) -> Array:
     return array.astype(dtypes.float32.numpy) if array.dtype in dtypes.HALF_TYPES else array
 
 
-def special(name: str, *operands: Array) -> Array:
+def special(name: str, x: Array, *others: Array) -> Array:
     """The special function of that name, element by element; half types give float32."""
-    operands = tuple(widened(each) if hasattr(each, "dtype") else each for each in operands)
-    backend = next((arrays.backend_of(each) for each in operands if hasattr(each, "shape")), arrays.NUMPY)
+    operands = [widened(each) for each in (x, *others)]
+    backend = arrays.backend_of(x)
     function = _function(backend.name, name)
     if function is not None:
         return function(*operands)
-    on_host = _function("numpy", name)
-    return backend.xp.asarray(on_host(*[arrays.to_host(each) if arrays.is_array(each) else each for each in operands]))
+    return backend.xp.asarray(_function("numpy", name)(*[arrays.to_host(each) for each in operands]))

@@ -7,7 +7,7 @@ by hand in `wrap`, because making a tensor is on the path of every op.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from engine import arrays, dtypes, errors, printing
 from engine.devices import Device
 from engine.graph import FROZEN, Edge, Node
+from engine.hooks import Hooks, RemovableHandle
 from engine.modes import state
 from engine.op import registry
 from engine.views import View, edge_of
@@ -46,6 +47,7 @@ class Tensor:
         "_counter",
         "_edge",
         "_grad",
+        "_hooks",
         "_requires_grad",
         "_retains",
         "_view",
@@ -59,6 +61,7 @@ class Tensor:
     _view: View | None
     _accumulator: weakref.ref[Any] | None
     _retains: bool
+    _hooks: Hooks | None  # of a leaf
 
     backward: Any  # `engine.backward.tensor_backward`, declared above this module
 
@@ -228,10 +231,35 @@ class Tensor:
             return
         self._log()
         self._retains = True
-        node = edge[0]
-        if state.ctx.log is not None:
-            state.ctx.log.node(node)
-        node.hooks = {**(node.hooks or {}), edge[1]: weakref.ref(self)}
+        edge[0].hook_tables().retains[edge[1]] = weakref.ref(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call `hook(grad)` whenever this tensor's gradient is computed; a result other than None takes its place.
+
+        Raises RuntimeError if the tensor does not require grad.
+        """
+        if not self.requires_grad:
+            raise errors.bad_argument("cannot register a hook on a tensor that doesn't require gradient")
+        edge = edge_of(self)
+        if self._edge is not None and edge is not None:
+            return edge[0].hook_tables().on_tensor(edge[1], hook)
+        return self._leaf_hooks().on_tensor(0, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook(tensor)` after a gradient was accumulated into this leaf.
+
+        Raises RuntimeError for a non-leaf or a tensor that does not require grad.
+        """
+        if not self.requires_grad:
+            raise errors.bad_argument("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise errors.bad_argument("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return RemovableHandle([self._leaf_hooks().accumulated], hook)
+
+    def _leaf_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
 
     @property
     def retains_grad(self) -> bool:
@@ -446,6 +474,7 @@ def wrap(array: Any) -> Tensor:
     tensor._view = None
     tensor._accumulator = None
     tensor._retains = False
+    tensor._hooks = None
     return tensor
 
 

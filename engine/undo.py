@@ -50,7 +50,7 @@ class UndoLog:
     def node(self, node: Node) -> None:
         """Before a node's saved values are freed or its hooks change; the old ones are let go when the log is."""
         if node.sequence < self._start and id(node) not in self._nodes:
-            self._nodes[id(node)] = (node, node.saved, node.hooks)
+            self._nodes[id(node)] = (node, node.saved, node.hooks and node.hooks.copy())
 
     def generator(self, generator: Generator) -> None:
         """Before numbers are drawn."""

@@ -251,9 +251,7 @@ def follow_retained(tensor: Tensor, old: Edge | None) -> None:
     """`retain_grad` means the tensor as it is now: move it from the old node to the new one."""
     if tensor._retains and old is not None:
         node, nr = old[:2]
-        if state.ctx.log is not None:
-            state.ctx.log.node(node)
-        node.hooks = {key: value for key, value in (node.hooks or {}).items() if key != nr} or None
+        node.hook_tables().retains.pop(nr, None)
         tensor._retains = False
         tensor.retain_grad()
 

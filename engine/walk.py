@@ -14,6 +14,7 @@ import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.graph import AccumulateGrad, Edge, Node
+from engine.hooks import Hooks, call_after, call_before
 from engine.modes import state
 from engine.ops.copies import grad_copy
 from engine.tensor import Tensor, wrap
@@ -177,7 +178,7 @@ class Walk:
         guard = state.ctx.guard
         if guard is not None:
             guard.tick()
-        if node.rare is None and node.plan.simple:
+        if node.rare is None and node.plan.simple and state.ctx.anomaly is None:
             self._run_single(node, g)
         else:
             self._run(node, g)
@@ -217,14 +218,20 @@ class Walk:
 
     def _run(self, node: Node, g: Any) -> None:
         grads = g if node.outputs is not None else [g]
-        if node.hooks is not None:
-            self._retain(node, grads)
+        hooks = node.hooks
+        if hooks is not None:
+            grads = self._before(hooks, grads)
         if self.targets is not None:
             self._capture(node, grads)
             if not self._passes(node):
                 return
         wanted = [edge is not None and self._wants(edge) for edge in node.edges]
         results = node.backward(grads, self.record, wanted)
+        if hooks is not None and hooks.after:
+            shown = call_after(hooks.after, self._shown(results), self._shown(grads))
+            results = [None if each is None else each if self.record else each._array for each in shown]
+        if state.ctx.anomaly is not None:
+            state.ctx.anomaly.check(node, results)
         for at, (edge, want) in enumerate(zip(node.edges, wanted, strict=True)):
             if edge is None:
                 continue
@@ -234,6 +241,22 @@ class Walk:
                 self._settle(edge[0])
         if not self.keep:
             node.release()
+
+    def _before(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
+        """Tensor hooks, then retained gradients, then the node's pre-hooks."""
+        wrapper = None if self.record else wrap
+        grads = [hooks.filter(nr, each, wrapper) for nr, each in enumerate(grads)]
+        self._retain(hooks, grads)
+        if hooks.before:
+            shown = call_before(hooks.before, self._shown(grads))
+            grads = [None if each is None else each if self.record else each._array for each in shown]
+        return grads
+
+    def _shown(self, grads: list[Any]) -> tuple[Any, ...]:
+        """Gradients as hooks see them: tensors, None where there is none."""
+        if self.record:
+            return tuple(grads)
+        return tuple(None if each is None else wrap(arrays.as_array(each)) for each in grads)
 
     def _passes(self, node: Node) -> bool:
         return any(edge is not None and edge[0] in self.reachable for edge in node.edges)
@@ -247,8 +270,8 @@ class Walk:
             if (node, nr) in self.targets and gradient is not None:
                 self.captured[node, nr] = gradient
 
-    def _retain(self, node: Node, grads: list[Any]) -> None:
-        for nr, reference in node.hooks.items():
+    def _retain(self, hooks: Hooks, grads: list[Any]) -> None:
+        for nr, reference in hooks.retains.items():
             tensor = reference()
             if tensor is not None and grads[nr] is not None:
                 gradient = grads[nr] if self.record else wrap(arrays.as_array(grads[nr]).copy())
@@ -284,12 +307,38 @@ class Walk:
         """One use of a leaf is done; after the last its gradient is complete."""
         left = self.pending[node] - 1
         self.pending[node] = left
-        if left == 0 and node in self.grads:
-            if self.targets is None:
-                if node.variable._requires_grad:  # it may have been detached since
-                    accumulate(node.variable, self.grads.pop(node), self.record)
-            elif (node, 0) in self.targets:
-                self.captured[node, 0] = self.grads.pop(node)
+        if left or node not in self.grads:
+            return
+        variable = node.variable
+        if variable._hooks is not None or node.rare is not None:
+            self._call_leaf_hooks(node)
+        elif self.targets is None:
+            if variable._requires_grad:  # it may have been detached since
+                accumulate(variable, self.grads.pop(node), self.record)
+        elif (node, 0) in self.targets:
+            self.captured[node, 0] = self.grads.pop(node)
+
+    def _call_leaf_hooks(self, node: AccumulateGrad) -> None:
+        """A leaf with hooks: on the gradient that arrived, then on what was accumulated."""
+        variable = node.variable
+        hooks = variable._hooks
+        grads = [self.grads.pop(node)]
+        if hooks is not None:
+            grads[0] = hooks.filter(0, grads[0], None if self.record else wrap)
+        if node.hooks is not None:
+            grads = self._before(node.hooks, grads)
+        if self.targets is not None:
+            if (node, 0) in self.targets:
+                self.captured[node, 0] = grads[0]
+            return
+        shown = self._shown(grads)
+        if variable._requires_grad and grads[0] is not None:
+            accumulate(variable, grads.pop(), self.record)
+        if node.hooks is not None:
+            call_after(node.hooks.after, (), shown)
+        if hooks is not None:
+            for hook in list(hooks.accumulated.values()):
+                hook(variable)
 
 
 def _take(results: list[Any], at: int) -> Any:

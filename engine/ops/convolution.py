@@ -15,7 +15,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims
+from engine.kinds import Array, Dims, Index
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import conj_of
 from engine.ops.reduction import sum_dim
@@ -461,37 +461,38 @@ def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
         raise misfit(input.shape, weight.shape)
     total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
     if [1 for each in total if each % 2] and batched(name, input, count) is not None:
-        input = pad_after(input, tuple(each % 2 for each in total))
+        input = zero_pad(input, tuple((0, each % 2) for each in total))
     half = tuple(each // 2 for each in total)
     return convolved(name, count, False, input, weight, bias, stride, half, dilation, (0,), groups)
 
 
-def pad_after_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of padding at the end of the last dims."""
+def zero_pad_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of zeros before and after the last dims."""
     array, widths = values
     front = len(array.shape) - len(widths)
-    shape = (*array.shape[:front], *(n + more for n, more in zip(array.shape[front:], widths, strict=True)))
+    sizes = (n + before + after for n, (before, after) in zip(array.shape[front:], widths, strict=True))
+    shape = (*array.shape[:front], *sizes)
     return Estimate(values, [(shape, array.dtype)], None, 0, math.prod(shape))
 
 
-@op(pad_after_rule, hidden=True, node="ConstantPadNdBackward0")
-def pad_after(input: Array, widths: Dims) -> Any:
-    """Zeros after the end of the last dims."""
+@op(zero_pad_rule, hidden=True, node="ConstantPadNdBackward0")
+def zero_pad(input: Array, widths: Index) -> Any:
+    """Zeros before and after the last dims; `widths` has a pair for each of them."""
     front = input.ndim - len(widths)
-    sizes = [size + more for size, more in zip(input.shape[front:], widths, strict=True)]
+    sizes = [size + before + after for size, (before, after) in zip(input.shape[front:], widths, strict=True)]
     out = xp.zeros((*input.shape[:front], *sizes), input.dtype)
-    out[(..., *(slice(0, size) for size in input.shape[front:]))] = input
+    out[inner(input.shape[front:], tuple(before for before, _ in widths))] = input
     return out
 
 
-pad_after.vjp(input=lambda g, input_shape: start_of(g, input_shape))
+zero_pad.vjp(input=lambda g, input_shape, widths: cropped(g, input_shape, widths))
 
 
-def start_of(x: Any, shape: Any) -> Any:
-    """The part of a tensor that a smaller shape covers from the first element on."""
-    for dim, size in enumerate(shape):
-        if tuple(x.shape)[dim] != size:
-            x = slice_(x, dim, 0, size, 1)
+def cropped(x: Any, shape: Any, widths: Any) -> Any:
+    """What is left of a padded tensor without the padding."""
+    for dim, (before, _) in enumerate(widths, len(shape) - len(widths)):
+        if tuple(x.shape)[dim] != shape[dim]:
+            x = slice_(x, dim, before, before + shape[dim], 1)
     return x
 
 
@@ -591,9 +592,7 @@ def conv_transpose1d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv1d`: what its gradient does to an output."""
-    return convolved(
-        "conv_transpose1d", 1, True, input, weight, bias, stride, padding, dilation, output_padding, groups
-    )
+    return convolved("conv_transpose1d", 1, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
 
 
 @op(composed, composite=True, method=False)
@@ -608,9 +607,7 @@ def conv_transpose2d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv2d`: what its gradient does to an output."""
-    return convolved(
-        "conv_transpose2d", 2, True, input, weight, bias, stride, padding, dilation, output_padding, groups
-    )
+    return convolved("conv_transpose2d", 2, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
 
 
 @op(composed, composite=True, method=False)
@@ -625,9 +622,7 @@ def conv_transpose3d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv3d`: what its gradient does to an output."""
-    return convolved(
-        "conv_transpose3d", 3, True, input, weight, bias, stride, padding, dilation, output_padding, groups
-    )
+    return convolved("conv_transpose3d", 3, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
 
 
 for _op in (conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d):

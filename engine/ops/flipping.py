@@ -6,7 +6,7 @@ from typing import Any
 
 from engine import errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Size
 from engine.op import Op, op
 from engine.ops.copies import copied
@@ -29,7 +29,7 @@ def flip(input: Array, dims: Size) -> Any:
 flip.vjp(input=lambda g, dims: flip(g, dims))
 
 
-@op(flip_rule, composite=True)
+@op(composed, composite=True)
 def fliplr(input: Array) -> Any:
     """The columns of a matrix in reverse order."""
     if len(input.shape) < 2:
@@ -37,7 +37,7 @@ def fliplr(input: Array) -> Any:
     return flip(input, (1,))
 
 
-@op(flip_rule, composite=True)
+@op(composed, composite=True)
 def flipud(input: Array) -> Any:
     """The rows of a matrix in reverse order."""
     if len(input.shape) < 1:

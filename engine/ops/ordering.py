@@ -6,7 +6,7 @@ from typing import Any
 
 from engine import dtypes, errors, scans
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.gathering import pick_backward
@@ -73,7 +73,7 @@ def argsort_stable(input: Array, *, stable: bool, dim: int = -1, descending: boo
     return order_of(input, dim, descending) if input.ndim else xp.zeros((), xp.int64)
 
 
-@op(sort_rule, composite=True)
+@op(composed, composite=True)
 def msort(input: Array) -> Any:
     """The elements in order along the first dim."""
     return sort(input, 0)[0]

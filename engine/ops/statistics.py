@@ -7,13 +7,13 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, div, masked_fill, mul, scale, sub
 from engine.ops.compare import eq, logical_not
 from engine.ops.flipping import flip
-from engine.ops.reduction import count_of, evenly_along, mean_dim, mean_rule, spread, sum_dim, wide
+from engine.ops.reduction import count_of, evenly_along, mean_dim, spread, sum_dim, wide
 from engine.ops.scans import has_zero, products_before
 from engine.ops.unary import exp, isnan
 from engine.ops.views import reshape
@@ -192,7 +192,7 @@ def with_unbiased(main: Op) -> None:
 
     for kernel in (along, whole):
         kernel.__doc__ = main.doc
-        op(variance_rule, name=main.name, composite=True, outputs=main.outputs, method=main.method)(kernel)
+        op(composed, name=main.name, composite=True, outputs=main.outputs, method=main.method)(kernel)
 
 
 for _main in (var, std, var_mean, std_mean):
@@ -223,7 +223,7 @@ nansum.vjp(
 )
 
 
-@op(mean_rule, composite=True)
+@op(composed, composite=True)
 def nanmean(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The mean of the elements that are not NaN."""
     if input.dtype.kind not in "fcV":

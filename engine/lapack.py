@@ -1,0 +1,167 @@
+"""LAPACK for batches, where NumPy has no function: triangular and pivoted factors, and what went wrong in others.
+
+Each function takes arrays of float32, float64, complex64 or complex128 and answers with fresh ones whose matrices lie
+in column-major order. Arrays on a GPU go to the host and back: CuPy has no batched form of these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
+
+from engine import arrays
+
+Array = Any
+INT32 = np.dtype(np.int32)
+
+
+def columns(shape: tuple[int, ...], dtype: Any, batch: tuple[int, ...] = ()) -> Array:
+    """Zeroed matrices in column-major order."""
+    rows, width = shape
+    return np.zeros((*batch, width, rows), dtype).swapaxes(-1, -2)
+
+
+def _matrices(count: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    return iter(np.ndindex(count))
+
+
+def _on_host(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for arrays of any backend."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        device = next((arrays.device_of(each) for each in args if arrays.is_array(each)), arrays.CPU)
+        if device is arrays.CPU:
+            return function(*args, **kwargs)
+        made = function(*(arrays.to_host(each) if arrays.is_array(each) else each for each in args), **kwargs)
+        if isinstance(made, tuple):
+            return tuple(arrays.put(each, device) for each in made)
+        return arrays.put(made, device)
+
+    run.__doc__ = function.__doc__
+    return run
+
+
+@_on_host
+def lu_factor(a: Array) -> tuple[Array, Array, Array]:
+    """LU factors in one matrix, pivots (from 1), and for each matrix 0 or the first zero pivot (from 1)."""
+    batch, (m, n) = a.shape[:-2], a.shape[-2:]
+    lu = columns((m, n), a.dtype, batch)
+    pivots = np.zeros((*batch, min(m, n)), INT32)
+    info = np.zeros(batch, INT32)
+    if a.size:
+        (getrf,) = get_lapack_funcs(("getrf",), (a,))
+        for at in _matrices(batch):
+            lu[at], steps, info[at] = getrf(a[at])
+            pivots[at] = steps + 1
+    return lu, pivots, info
+
+
+@_on_host
+def lu_solve(lu: Array, pivots: Array, b: Array, trans: int) -> Array:
+    """The solution of A X = B from A's factors; `trans` 1: of A^T X = B, 2: of A^H X = B."""
+    batch = b.shape[:-2]
+    out = columns(b.shape[-2:], b.dtype, batch)
+    if out.size:
+        (getrs,) = get_lapack_funcs(("getrs",), (lu,))
+        for at in _matrices(batch):
+            out[at] = getrs(lu[at], pivots[at] - 1, b[at], trans=trans)[0]
+    return out
+
+
+@_on_host
+def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unit: bool) -> Array:
+    """The solution of A X = B (or X A = B) for triangles A, of which only one half is read; zero pivots give inf."""
+    batch = b.shape[:-2]
+    out = columns(b.shape[-2:], b.dtype, batch)
+    if out.size:
+        (trsm,) = get_blas_funcs(("trsm",), (a,))
+        for at in _matrices(batch):
+            out[at] = trsm(1, a[at], b[at], side=not left, lower=not upper, diag=unit)
+    return out
+
+
+@_on_host
+def cholesky(a: Array) -> tuple[Array, Array]:
+    """Lower Cholesky factors from the lower triangles, and for each matrix 0 or the minor that is not positive."""
+    batch = a.shape[:-2]
+    out = columns(a.shape[-2:], a.dtype, batch)
+    info = np.zeros(batch, INT32)
+    if a.size:
+        (potrf,) = get_lapack_funcs(("potrf",), (a,))
+        for at in _matrices(batch):
+            out[at], info[at] = potrf(a[at], lower=1, clean=1)
+    return out, info
+
+
+@_on_host
+def geqrf(a: Array) -> tuple[Array, Array]:
+    """Householder vectors below R, and their factors tau."""
+    batch, (m, n) = a.shape[:-2], a.shape[-2:]
+    out = columns((m, n), a.dtype, batch)
+    tau = np.zeros((*batch, min(m, n)), a.dtype)
+    if a.size:
+        (run,) = get_lapack_funcs(("geqrf",), (a,))
+        for at in _matrices(batch):
+            out[at], tau[at], _, _ = run(a[at])
+    return out, tau
+
+
+@_on_host
+def ldl_factor(a: Array, hermitian: bool) -> tuple[Array, Array, Array]:
+    """L D L^T factors from the lower triangle in one matrix, LAPACK's pivots, and info."""
+    batch, n = a.shape[:-2], a.shape[-1]
+    out = columns((n, n), a.dtype, batch)
+    pivots = np.zeros((*batch, n), INT32)
+    info = np.zeros(batch, INT32)
+    if a.size:
+        (run,) = get_lapack_funcs(("hetrf" if hermitian and a.dtype.kind == "c" else "sytrf",), (a,))
+        for at in _matrices(batch):
+            out[at], steps, info[at] = run(a[at], lower=1)
+            pivots[at] = steps
+    return out, pivots, info
+
+
+def first_zero_pivot(a: Array) -> tuple[tuple[int, ...], int]:
+    """Of the first singular matrix of a batch its place, and the first zero pivot (from 1)."""
+    info = arrays.to_host(lu_factor(a)[2])
+    return first_failure(info)
+
+
+def first_failure(info: Array) -> tuple[tuple[int, ...], int]:
+    """The place and number of the first entry that is not 0; the place () and 1 if there is none."""
+    host = arrays.to_host(info)
+    bad = np.argwhere(host != 0)
+    if not len(bad):
+        return (0,) * host.ndim, 1
+    place = tuple(int(each) for each in bad[0])
+    return place, int(host[place])
+
+
+def batch_note(place: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """How torch's messages name one matrix of a batch: nothing where there is no batch."""
+    if not shape:
+        return ""
+    number = 0
+    for at, size in zip(place, shape, strict=True):
+        number = number * size + at
+    return f"(Batch element {number}): "
+
+
+def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array]:
+    """Least-squares solutions of smallest norm by the SVD, with ranks and singular values."""
+    xp = arrays.backend_of(a).xp
+    u, s, vh = xp.linalg.svd(a, full_matrices=False)
+    keep = s > rcond * s.max(axis=-1, keepdims=True, initial=0)
+    inverse = xp.where(keep, 1 / xp.where(keep, s, 1), 0).astype(a.dtype)
+    made = xp.matmul(xp.conjugate(xp.swapaxes(u, -1, -2)), b)
+    x = xp.matmul(xp.conjugate(xp.swapaxes(vh, -1, -2)), inverse[..., None] * made)
+    return x, keep.sum(axis=-1), s
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """The elements of a shape."""
+    return math.prod(shape)

@@ -1,0 +1,545 @@
+"""Products of vectors and matrices beyond `matmul`: outer, inner, Kronecker and cross products, sums with products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Arrays, Number
+from engine.op import Function, Op, alias, op, registry
+from engine.ops.arithmetic import conj_of, mul
+from engine.ops.copies import clone, copy_
+from engine.ops.einsum import tensordot
+from engine.ops.joining import piece
+from engine.ops.linalg import bmm, dot_rule, matmul, mm, mv, product, scaled
+from engine.ops.matrices import HALF, check_square, diagonal_put
+from engine.ops.reduction import sum_dim
+from engine.ops.solving import inv
+from engine.ops.views import expand, reshape, t, transpose, unsafe_view, unsqueeze, view
+from engine.rules import broadcast, default_dtype
+from engine.shapes import expanded
+from engine.tensor import check_dim
+
+NUMBER_KINDS = ((float, "a floating point"), (complex, "a complex"))
+
+
+# -- vectors ----------------------------------------------------------------------------------------------------------
+
+
+def check_vector(name: str, what: str, x: Any) -> None:
+    """Raise RuntimeError unless the tensor has one dim."""
+    if len(x.shape) != 1:
+        raise errors.shape_mismatch(f"{name}: Expected 1-D argument {what}, but got {len(x.shape)}-D")
+
+
+@op(composed, composite=True)
+def outer(input: Array, vec2: Array) -> Any:
+    """The matrix of all products of two vectors' elements."""
+    check_vector("outer", "self", input)
+    check_vector("outer", "vec2", vec2)
+    return mul(reshape(input, (*tuple(input.shape), 1)), vec2)
+
+
+alias(outer, "ger")
+
+
+@op(dot_rule)
+def vdot(input: Array, other: Array) -> Any:
+    """The sum of the products of two vectors' elements, those of the first conjugated."""
+    return product(xp.conjugate(input), other)
+
+
+vdot.vjp(input=lambda g, other: mul(conj_of(g), other), other=lambda g, input: mul(g, input))
+
+
+@op(composed, namespace="linalg", composite=True)
+def vecdot(x: Array, y: Array, *, dim: int = -1) -> Any:
+    """The sum over a dim of the products of elements, those of the first conjugated."""
+    dtype = x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.BY_NUMPY[x.dtype]
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    if len(x.shape) == len(y.shape) == 1:
+        return vdot(x, y)
+    made = mul(conj_of(x), y)
+    return sum_dim(made, (check_dim(dim, len(made.shape)),), False)
+
+
+@op(composed, composite=True)
+def inner(input: Array, other: Array) -> Any:
+    """The sums over the last dims of the products of elements."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    if not a or not b:
+        return mul(input, other)
+    if a[-1] != b[-1]:
+        raise errors.shape_mismatch(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
+        )
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@op(composed, composite=True)
+def kron(input: Array, other: Array) -> Any:
+    """The Kronecker product: every element of the first times the second."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    ndim = max(len(a), len(b))
+    a, b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
+    left = unsafe_view(input, tuple(each for size in a for each in (size, 1)))
+    right = unsafe_view(other, tuple(each for size in b for each in (1, size)))
+    return unsafe_view(mul(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
+
+
+def cross_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the cross product: a dim of length 3 in both."""
+    a, b, dim = values
+    if len(a.shape) != len(b.shape):
+        raise errors.shape_mismatch("linalg.cross: inputs must have the same number of dimensions.")
+    at = check_dim(dim, len(a.shape))
+    if a.shape[at] != 3 or b.shape[at] != 3:
+        raise errors.shape_mismatch(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[at]} and {b.shape[at]}"
+        )
+    shape = broadcast(a.shape, b.shape)
+    if a.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
+        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
+    if a.dtype == bool:
+        raise errors.not_implemented_for("cross", "Bool")
+    return Estimate([a, b, at], [(shape, a.dtype)], None, 4 * math.prod(shape) * a.dtype.itemsize, 3 * math.prod(shape))
+
+
+@op(cross_rule, namespace="linalg", name="cross", node="LinalgCrossBackward0")
+def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Any:
+    """The cross product of vectors along a dim of length 3."""
+    a, b = xp.moveaxis(input, dim, 0), xp.moveaxis(other, dim, 0)
+    parts = [a[i] * b[j] - a[j] * b[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return xp.stack(parts, axis=dim)
+
+
+linalg_cross.vjp(
+    input=lambda g, other, dim: linalg_cross(conj_of(other), g, dim=dim),
+    other=lambda g, input, dim: linalg_cross(g, conj_of(input), dim=dim),
+)
+
+
+@op(composed, composite=True)
+def cross(input: Array, other: Array, dim: int | None = None) -> Any:
+    """The cross product of vectors along a dim of length 3, by default the first such."""
+    if dim is None:
+        found = [at for at, size in enumerate(tuple(input.shape)) if size == 3]
+        if not found:
+            raise errors.bad_argument("no dimension of size 3 in input")
+        dim = found[0]
+    return linalg_cross(input, other, dim=dim)
+
+
+# -- traces -----------------------------------------------------------------------------------------------------------
+
+
+def trace_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of trace: one matrix; integers sum to int64."""
+    a = values[0]
+    if len(a.shape) != 2:
+        raise errors.shape_mismatch(f"trace: expected a matrix, but got tensor with dim {len(a.shape)}")
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    out = dtype if dtype.differentiable else dtypes.int64
+    return Estimate(values, [((), out.numpy)], None, 64, min(a.shape))
+
+
+@op(trace_rule)
+def trace(input: Array) -> Any:
+    """The sum of the main diagonal of a matrix."""
+    wide = xp.float32 if input.dtype in HALF else None
+    return xp.diagonal(input).sum(dtype=wide)
+
+
+trace.vjp(input=lambda g, input_shape: diagonal_put(expand(g, (min(input_shape),)), input_shape, 0, 0, 1))
+
+
+# -- sums with products -----------------------------------------------------------------------------------------------
+
+
+def check_numbers(op: Op, values: list[Any], dtype: Any) -> None:
+    """Raise RuntimeError for a floating alpha or beta of integers."""
+    for name in ("beta", "alpha"):
+        value = values[op.index[name]]
+        if isinstance(value, float) and not dtypes.BY_NUMPY[dtype].differentiable:
+            raise errors.bad_argument(
+                f"For integral input tensors, argument {name} must not be a floating point number."
+            )
+
+
+def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
+    """`beta * input + alpha * made`; `input` is not looked at for beta 0."""
+    dtype = made.dtype
+    wide = xp.float32 if dtype in HALF else dtype
+    number = xp.dtype(wide).type
+    out = made.astype(wide, copy=False)
+    if alpha != 1:
+        out = out * number(alpha)
+    if beta != 0:
+        out = out + (input if beta == 1 else input.astype(wide, copy=False) * number(beta))
+    return out.astype(dtype, copy=False)
+
+
+def expand_to(input: Any, shape: tuple[int, ...]) -> None:
+    """Raise RuntimeError with torch's text unless the tensor expands to this shape."""
+    expanded(tuple(input.shape), shape, dtypes.BY_NUMPY[input.dtype].tensor_type)
+
+
+def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: int) -> Estimate:
+    """The estimate of a sum with a product: two buffers of the result's form, in float32 for half types."""
+    width = max(dtype.itemsize, 4)
+    extra = 0
+    if dtype in HALF:
+        extra = 4 * (values[1].size + values[2].size)
+    return Estimate(values, [(shape, dtype)], None, 3 * math.prod(shape) * width + extra, flops)
+
+
+def batch_sizes(a: Any, b: Any) -> None:
+    """Raise IndexError as torch does for operands that are not batches of matrices."""
+    for each in (a, b):
+        if len(each.shape) < 3:
+            check_dim(2, len(each.shape))
+
+
+def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of baddbmm."""
+    added, a, b = values[:3]
+    batch_sizes(a, b)
+    shape = (a.shape[0], a.shape[1], b.shape[2])
+    expand_to(added, shape)
+    if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
+        raise errors.shape_mismatch(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[2]}] but got: "
+            f"[{b.shape[0]}, {b.shape[1]}]."
+        )
+    if a.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
+        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
+    if added.dtype != a.dtype:
+        found = [dtypes.BY_NUMPY[each.dtype].cpp_name for each in (added, a, b)]
+        raise errors.dtype_mismatch(
+            "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*found)
+        )
+    return sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
+
+
+@op(baddbmm_rule, inplace=True)
+def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
+    """`beta * input + alpha * (batch1 @ batch2)`."""
+    return joined(input, product(batch1, batch2), beta, alpha)
+
+
+baddbmm.vjp(
+    input=lambda g, beta: scaled(g, beta),
+    batch1=lambda g, batch2, alpha: scaled(bmm(g, conj_of(transpose(batch2, 1, 2))), alpha),
+    batch2=lambda g, batch1, alpha: scaled(bmm(conj_of(transpose(batch1, 1, 2)), g), alpha),
+)
+
+
+def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of addbmm."""
+    added, a, b = values[:3]
+    batch_sizes(a, b)
+    shape = (a.shape[1], b.shape[2])
+    expand_to(added, shape)
+    if a.shape[0] != b.shape[0]:
+        raise errors.shape_mismatch(
+            f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"
+        )
+    if a.shape[2] != b.shape[1]:
+        raise errors.shape_mismatch(
+            f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})"
+        )
+    for each in (a, b):
+        if each.dtype != added.dtype:
+            names = [dtypes.BY_NUMPY[one.dtype].type_name for one in (added, b)]
+            raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got {} and {}".format(*names))
+    estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
+    estimate.temporaries += a.shape[0] * math.prod(shape) * max(a.dtype.itemsize, 4)
+    return estimate
+
+
+@op(addbmm_rule, inplace=True)
+def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
+    """`beta * input + alpha * sum of batch1 @ batch2 over the batch`."""
+    made = product(batch1, batch2)
+    total = xp.add.reduce(made, axis=0, dtype=xp.float32 if made.dtype in HALF else None).astype(made.dtype)
+    return joined(input, total, beta, alpha)
+
+
+addbmm.vjp(
+    input=lambda g, beta: scaled(g, beta),
+    batch1=lambda g, batch2, alpha: scaled(bmm(repeated(g, batch2), conj_of(transpose(batch2, 1, 2))), alpha),
+    batch2=lambda g, batch1, alpha: scaled(bmm(conj_of(transpose(batch1, 1, 2)), repeated(g, batch1)), alpha),
+)
+
+
+def repeated(g: Any, like: Any) -> Any:
+    """A matrix as a batch of as many as another tensor has."""
+    return expand(unsqueeze(g, 0), (len(like), *tuple(g.shape)))
+
+
+def addmv_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of addmv."""
+    added, a, v = values[:3]
+    if len(a.shape) != 2 or len(v.shape) != 1 or len(added.shape) > 1:
+        ndims = [len(each.shape) for each in (added, a, v)]
+        raise errors.shape_mismatch("vector + matrix @ vector expected, got {}, {}, {}".format(*ndims))
+    length = added.shape[0] if added.shape else 1
+    if a.shape[1] != v.shape[0] or length not in (1, a.shape[0]):
+        raise errors.shape_mismatch(
+            f"size mismatch, got input ({length}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]})"
+        )
+    if added.dtype != a.dtype or a.dtype != v.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (added, a, v)]
+        raise errors.dtype_mismatch(
+            "addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names)
+        )
+    if a.dtype == bool:
+        raise errors.not_implemented_for("addmv_impl_cpu", "Bool")
+    return sum_estimate(values, (a.shape[0],), a.dtype, 2 * a.size)
+
+
+@op(addmv_rule, inplace=True)
+def addmv(input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
+    """`beta * input + alpha * (mat @ vec)`."""
+    return joined(input, product(mat, vec), beta, alpha)
+
+
+addmv.vjp(
+    input=lambda g, beta: scaled(g, beta),
+    mat=lambda g, vec, alpha: scaled(mul(unsqueeze(g, 1), conj_of(vec)), alpha),
+    vec=lambda g, mat, alpha: scaled(mv(conj_of(t(mat)), g), alpha),
+)
+
+
+def addr_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of addr: operands promote."""
+    added, a, b = values[:3]
+    check_vector("addr", "vec1", a)
+    check_vector("addr", "vec2", b)
+    shape = (a.shape[0], b.shape[0])
+    expand_to(added, shape)
+    dtype = dtypes.result_type([added, a, b], default_dtype()).numpy
+    check_numbers(op, values, dtype)
+    estimate = sum_estimate(values, shape, dtype, 3 * math.prod(shape))
+    estimate.compute = dtype
+    estimate.temporaries += (added.size + a.size + b.size) * dtype.itemsize
+    return estimate
+
+
+@op(addr_rule, inplace=True)
+def addr(input: Array, vec1: Array, vec2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
+    """`beta * input + alpha * outer(vec1, vec2)`."""
+    return joined(input, vec1[:, None] * vec2, beta, alpha)
+
+
+addr.vjp(
+    input=lambda g, beta: scaled(g, beta),
+    vec1=lambda g, vec2, alpha: scaled(mv(g, conj_of(vec2)), alpha),
+    vec2=lambda g, vec1, alpha: scaled(mv(t(g), conj_of(vec1)), alpha),
+)
+
+
+# -- products of many -------------------------------------------------------------------------------------------------
+
+
+def dot_shapes(tensors: list[Any]) -> list[tuple[int, ...]]:
+    """The shapes of multi_dot's matrices, a vector first as a row and last as a column; raises what does not fit."""
+    if len(tensors) < 2:
+        raise errors.bad_argument(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
+    shapes = [tuple(each.shape) for each in tensors]
+    for at, what in ((0, "first"), (-1, "last")):
+        if len(shapes[at]) not in (1, 2):
+            raise errors.shape_mismatch(f"multi_dot(): the {what} tensor must be 1D or 2D but got {len(shapes[at])}D")
+    for at, shape in enumerate(shapes):
+        if len(shape) != 2 and 0 < at < len(shapes) - 1:
+            raise errors.shape_mismatch(f"multi_dot(): tensor {at} must be 2D but got {len(shape)}D")
+        if tensors[at].dtype != tensors[0].dtype:
+            names = [type_name(each) for each in (tensors[0], tensors[at])]
+            raise errors.dtype_mismatch(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {names[0]} and tensor {at} "
+                f"{names[1]}"
+            )
+    for at in range(len(shapes) - 1):
+        if shapes[at][-1] != shapes[at + 1][0]:
+            raise errors.shape_mismatch(
+                f"multi_dot(): tensors {at} and {at + 1} with shapes {list(shapes[at])} and {list(shapes[at + 1])} "
+                "cannot be multiplied"
+            )
+    if len(shapes[0]) == 1:
+        shapes[0] = (1, *shapes[0])
+    if len(shapes[-1]) == 1:
+        shapes[-1] = (*shapes[-1], 1)
+    return shapes
+
+
+def type_name(x: Any) -> str:
+    """The C++ name of a tensor's or Meta's dtype."""
+    return (x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.BY_NUMPY[x.dtype]).cpp_name
+
+
+def cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to cut each span of a chain of matrices, for the fewest multiplications (dynamic programming)."""
+    count = len(sizes) - 1
+    cost = {(at, at): 0 for at in range(count)}
+    cuts: dict[tuple[int, int], int] = {}
+    for span in range(1, count):
+        for i in range(count - span):
+            j = i + span
+            options = [(cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
+            cost[i, j], cuts[i, j] = sorted(options)[0]
+    return cuts
+
+
+def chained(tensors: list[Any], cuts: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    """The product of a span of matrices."""
+    if i == j:
+        return tensors[i]
+    k = cuts[i, j]
+    return mm(chained(tensors, cuts, i, k), chained(tensors, cuts, k + 1, j))
+
+
+@op(composed, namespace="linalg", composite=True)
+def multi_dot(tensors: Arrays) -> Any:
+    """The product of several matrices in the order that takes the fewest multiplications."""
+    shapes = dot_shapes(tensors)
+    sizes = [shape[0] for shape in shapes] + [shapes[-1][1]]
+    first, last = len(tensors[0].shape), len(tensors[-1].shape)
+    ready = [
+        reshape(each, shape) if len(each.shape) == 1 else each for each, shape in zip(tensors, shapes, strict=True)
+    ]
+    out = (sizes[0],) * (first == 2) + (sizes[-1],) * (last == 2)
+    return view(chained(ready, cheapest(sizes), 0, len(ready) - 1), out)
+
+
+@op(composed, namespace="linalg", composite=True)
+def matrix_power(A: Array, n: int) -> Any:
+    """A square matrix multiplied with itself; negative powers are those of the inverse."""
+    check_square("linalg.matrix_power", A)
+    if n == 0:
+        made = clone(A)
+        copy_(made, identity(A))
+        return made
+    if n < 0:
+        A, n = inv(A), -n
+        if n == 1:
+            return A
+    if n == 1:
+        return clone(A)
+    if n == 3:
+        return matmul(matmul(A, A), A)
+    result, power = None, A
+    while True:
+        if n % 2:
+            result = power if result is None else matmul(result, power)
+        n //= 2
+        if not n:
+            return result
+        power = matmul(power, power)
+
+
+alias(matrix_power, "matrix_power")
+
+
+def identity_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of an identity matrix like another."""
+    return Estimate(values, [(values[0].shape, values[0].dtype)])
+
+
+@op(identity_rule, hidden=True)
+def identity(input: Array) -> Any:
+    """Identity matrices of the input's shape."""
+    return xp.broadcast_to(xp.eye(input.shape[-1], dtype=input.dtype), input.shape).copy()
+
+
+# -- block_diag -------------------------------------------------------------------------------------------------------
+
+
+def block_diag_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of block_diag: at most two dims each."""
+    tensors = values[0]
+    for at, each in enumerate(tensors):
+        if len(each.shape) > 2:
+            raise errors.shape_mismatch(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {at} has {len(each.shape)} "
+                "dimensions"
+            )
+    blocks = [block_shape(each.shape) for each in tensors]
+    shape = (math.fsum(rows for rows, _ in blocks), math.fsum(columns for _, columns in blocks))
+    dtype = dtypes.result_type(tensors, default_dtype()).numpy if tensors else default_dtype().numpy
+    out = (int(shape[0]), int(shape[1])) if tensors else (1, 0)
+    return Estimate(values, [(out, dtype)], dtype, math.prod(out) * dtype.itemsize)
+
+
+def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The shape of a block: a number or vector is a row."""
+    return (1,) * (2 - len(shape)) + tuple(shape)  # type: ignore[return-value]  # two entries
+
+
+@op(block_diag_rule, method=False)
+def block_diag(tensors: Arrays) -> Any:
+    """Matrices, given one by one, along the diagonal of a matrix of zeros."""
+    if not tensors:
+        return xp.zeros((1, 0), xp.float32)
+    shapes = [block_shape(each.shape) for each in tensors]
+    height, width = map(python_sum, zip(*shapes, strict=True))
+    out = xp.zeros((height, width), tensors[0].dtype)
+    row = column = 0
+    for each, (rows, columns) in zip(tensors, shapes, strict=True):
+        out[row : row + rows, column : column + columns] = each
+        row, column = row + rows, column + columns
+    return out
+
+
+python_sum = sum
+block_diag.vjp(tensors=lambda g, tensors_shape: blocks_of(g, tensors_shape))
+
+
+def blocks_of(g: Any, shapes: Any) -> list[Any]:
+    """The blocks of a gradient, each in its tensor's shape."""
+    made = []
+    row = column = 0
+    for shape in shapes:
+        rows, columns = block_shape(shape)
+        made.append(reshape(piece(piece(g, 0, row, rows), 1, column, columns), shape))
+        row, column = row + rows, column + columns
+    return made
+
+
+class Spread(Function):
+    """A function that takes its tensors one by one; a single list of them is understood too."""
+
+    __slots__ = ()
+
+    def call(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
+        """Gather the tensors into the list that the op takes."""
+        if not kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
+            args = (list(args),)
+        return super().call(args, kwargs, method)
+
+
+def spread(name: str) -> None:
+    """Let the function of this name take its tensors one by one."""
+    made = Spread(name)
+    made.ops = registry[name].ops
+    registry[name] = made
+
+
+spread("block_diag")
+
+
+@op(composed, composite=True, method=False)
+def chain_matmul(matrices: Arrays) -> Any:
+    """The product of matrices, given one by one (`linalg.multi_dot` of a list)."""
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
+
+
+spread("chain_matmul")

@@ -1,0 +1,148 @@
+"""Finding values in sorted sequences and in sets."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Number, Operand
+from engine.op import Op, is_number, op
+from engine.rules import BOOL, INT64, shape_of, weak
+
+INT32 = np.dtype(np.int32)
+
+
+@weak
+def bucketize_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of bucketize: one row of boundaries."""
+    value, boundaries, out_int32, _ = values
+    if boundaries.ndim != 1:
+        raise errors.shape_mismatch(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    return places_of(values, value, boundaries, out_int32)
+
+
+def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -> Estimate:
+    """The estimate of places of values in a sequence: int64 unless int32 is asked for."""
+    shape = shape_of(value)
+    count = 1 if is_number(value) else value.size
+    if out_int32 and boundaries.ndim and boundaries.shape[-1] >= 2**31 - 1:
+        raise errors.bad_argument("torch.searchsorted(): the size of input sequence exceeds the range of int32")
+    held = 8 * count + 16 * (count + boundaries.size)
+    return Estimate(values, [(shape, INT32 if out_int32 else INT64)], None, held, 20 * count)
+
+
+@op(bucketize_rule)
+def bucketize(input: Operand, boundaries: Array, *, out_int32: bool = False, right: bool = False) -> Any:
+    """The number of the bucket of each element; boundaries belong to the lower one unless `right`."""
+    return search(boundaries, input, "right" if right else "left")
+
+
+def search(sequence: Any, values: Any, side: str) -> Any:
+    """searchsorted of one sequence, in the wider of both dtypes."""
+    wide = xp.result_type(sequence.dtype, values.dtype) if sequence.dtype.kind != "V" else xp.float32
+    if values.dtype.kind == "V":
+        wide = xp.float32
+    found = xp.searchsorted(sequence.astype(wide), values.astype(wide), side)
+    return xp.asarray(found, dtype=xp.int64)
+
+
+@weak
+def searchsorted_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of searchsorted: one sequence, or one for each row of values."""
+    sequence, value, out_int32, right, side, sorter = values
+    shape = shape_of(value)
+    if is_number(value) or not value.ndim:
+        if sequence.ndim != 1:
+            raise errors.shape_mismatch(
+                "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we "
+                f"got boundaries tensor dim({sequence.ndim}) and input value's dim(0) numel(1)"
+            )
+    elif sequence.ndim != 1 and (sequence.ndim != value.ndim or sequence.shape[:-1] != shape[:-1]):
+        raise errors.shape_mismatch(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input "
+            f"value tensor {list(shape)}"
+        )
+    if side not in (None, "left", "right"):
+        raise errors.bad_argument(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side!s:.64}")
+    if right and side == "left":
+        raise errors.bad_argument(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
+    if sorter is not None:
+        check_sorter(sequence, sorter)
+    if not is_number(value) and sequence.dtype != value.dtype:
+        boundary, given = (dtypes.BY_NUMPY[each.dtype].cpp_name for each in (sequence, value))
+        raise errors.dtype_mismatch(
+            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
+            f"tensor dtype {boundary} and input value tensor dtype {given}"
+        )
+    estimate = places_of(values, value, sequence, out_int32)
+    estimate.values = [sequence, value, out_int32, right or side == "right", None, sorter]
+    return estimate
+
+
+def check_sorter(sequence: Any, sorter: Any) -> None:
+    """Raise RuntimeError unless a sorter has the sequence's shape and holds int64 places of it."""
+    if sorter.shape != sequence.shape:
+        raise errors.shape_mismatch(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+            f"{list(sequence.shape)}and got sorter tensor {list(sorter.shape)}"
+        )
+    if sorter.dtype != INT64:
+        raise errors.dtype_mismatch(
+            "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+            f"{dtypes.BY_NUMPY[sorter.dtype].type_name}"
+        )
+    if isinstance(sorter, np.ndarray) and sorter.size and (sorter.min() < 0 or sorter.max() >= sequence.shape[-1]):
+        raise errors.bad_argument("torch.searchsorted(): sorter index out of range")
+
+
+@op(searchsorted_rule, method=False)
+def searchsorted(
+    sorted_sequence: Array,
+    input: Operand,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Array | None = None,
+) -> Any:
+    """The places where values would stand in sorted sequences: before equal ones, or after them if `right`."""
+    if sorter is not None:
+        sorted_sequence = xp.take_along_axis(sorted_sequence, sorter, -1)
+    which = "right" if right else "left"
+    if sorted_sequence.ndim == 1:
+        return search(sorted_sequence, input, which)
+    rows = sorted_sequence.reshape(math.prod(sorted_sequence.shape[:-1]), sorted_sequence.shape[-1])
+    out = xp.zeros((rows.shape[0], input.shape[-1]), xp.int64)
+    for at in range(rows.shape[0] if input.size else 0):
+        out[at] = search(rows[at], input.reshape(out.shape)[at], which)
+    return out.reshape(input.shape)
+
+
+@weak
+def isin_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of isin: bools of the elements' shape."""
+    elements, tests = values[:2]
+    for each in (elements, tests):
+        if not is_number(each) and each.dtype.kind == "c":
+            name = dtypes.BY_NUMPY[each.dtype].type_name
+            raise errors.dtype_mismatch(f"Unsupported input type encountered for isin(): {name}")
+    count = 1 if is_number(elements) else elements.size
+    other = 1 if is_number(tests) else tests.size
+    return Estimate(values, [(shape_of(elements), BOOL)], None, 48 * (count + other), 20 * (count + other))
+
+
+@op(isin_rule, method=False)
+def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Whether each element is among the others."""
+    elements, tests = xp.asarray(elements), xp.asarray(test_elements).reshape(-1)
+    if elements.dtype.kind == "V" or tests.dtype.kind == "V":
+        elements, tests = elements.astype(xp.float32), tests.astype(xp.float32)
+    return xp.isin(elements, tests, invert=invert)

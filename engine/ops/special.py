@@ -1,0 +1,415 @@
+"""Special functions: error functions, the gamma function and its family, entropies, incomplete gammas, zeta."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Number, Operand
+from engine.op import Op, Rule, op
+from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub, where
+from engine.ops.bounds import kept
+from engine.ops.compare import ge, le, logical_and, lt
+from engine.ops.copies import to_copy
+from engine.ops.creation import full_like, ones_like
+from engine.ops.functions import also
+from engine.ops.unary import abs, cos, exp, sin
+from engine.rules import as_float, broadcast, cast_bytes, default_dtype, operands, refuse_dtype, shape_of, weak
+from engine.special_functions import special, widened
+
+SPECIAL = "special"
+
+
+def real_function(kernel: str, half: bool = True, floats_only: bool = False, buffers: int = 0) -> Rule:
+    """The rule of a special function: real operands, integers as the default floating dtype.
+
+    `half`: half types have a kernel too; `floats_only`: integers have none; `buffers`: arrays of the result's size
+    that the kernel holds beside it.
+    """
+    refused = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX) if floats_only else (dtypes.COMPLEX,)
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        args = operands(op, values)
+        dtype = dtypes.result_type(args, default_dtype())
+        refuse_dtype(op, dtype, refused, kernel)
+        dtype = as_float(dtype)
+        small = dtype.numpy in dtypes.HALF_TYPES
+        if small and not half:
+            raise errors.not_implemented_for(kernel, dtype.type_name)
+        shape = broadcast(*[shape_of(each) for each in args])
+        size, compute = math.prod(shape), dtype.numpy
+        width = (buffers + (1 + len(args)) * small) * max(compute.itemsize, 4)
+        return Estimate(values, [(shape, compute)], compute, cast_bytes(args, compute) + size * width, 50 * size)
+
+    return weak(rule)
+
+
+# -- error functions ------------------------------------------------------------------------------------------------
+
+
+@op(real_function("erf_vml_cpu"), inplace=True)
+def erf(input: Array) -> Any:
+    """The error function."""
+    return special("erf", input)
+
+
+erf.vjp(input=lambda g, input: mul(g, bell(input, 2 / math.sqrt(math.pi))))
+
+
+def bell(x: Any, factor: float) -> Any:
+    """factor * exp(-x^2)."""
+    return scale(exp(neg(mul(x, x))), factor)
+
+
+@op(real_function("erfc_vml_cpu"), inplace=True)
+def erfc(input: Array) -> Any:
+    """1 - erf(x), exact for large x."""
+    return special("erfc", input)
+
+
+erfc.vjp(input=lambda g, input: mul(g, bell(input, -2 / math.sqrt(math.pi))))
+
+
+@op(real_function("erfinv_vml_cpu"), inplace=True)
+def erfinv(input: Array) -> Any:
+    """The inverse of the error function."""
+    return special("erfinv", input)
+
+
+erfinv.vjp(input=lambda g, out: mul(g, scale(exp(mul(out, out)), math.sqrt(math.pi) / 2)))
+
+
+@op(real_function("erfcx_cpu", half=False), namespace=SPECIAL, node="SpecialErfcxBackward0")
+def erfcx(input: Array) -> Any:
+    """exp(x^2) erfc(x), without overflow."""
+    return special("erfcx", input)
+
+
+erfcx.vjp(input=lambda g, input, out: mul(g, shift(scale(mul(input, out), 2), -2 / math.sqrt(math.pi))))
+
+
+@op(real_function("erf_vml_cpu"), namespace=SPECIAL, composite=True)
+def ndtr(input: Array) -> Any:
+    """The normal distribution function."""
+    x = to_copy(input, default_dtype(), None) if input.dtype.kind in "iub" else input
+    return scale(shift(erf(scale(x, math.sqrt(0.5))), 1), 0.5)
+
+
+@op(real_function("ndtri_cpu", half=False), namespace=SPECIAL, node="SpecialNdtriBackward0")
+def ndtri(input: Array) -> Any:
+    """The inverse of the normal distribution function."""
+    return special("ndtri", input)
+
+
+ndtri.vjp(input=lambda g, out: mul(g, scale(exp(scale(mul(out, out), 0.5)), math.sqrt(2 * math.pi))))
+
+
+@op(real_function("log_ndtr_cpu", half=False), namespace=SPECIAL, node="SpecialLogNdtrBackward0")
+def log_ndtr(input: Array) -> Any:
+    """The logarithm of the normal distribution function, also far below zero."""
+    return special("log_ndtr", input)
+
+
+log_ndtr.vjp(input=lambda g, input: scale(div(g, erfcx(scale(input, -math.sqrt(0.5)))), math.sqrt(2 / math.pi)))
+
+
+# -- logarithms -----------------------------------------------------------------------------------------------------
+
+
+@op(real_function("logit_cpu", buffers=2), inplace=True)
+def logit(input: Array, eps: float | None = None) -> Any:
+    """log(x / (1 - x)), of x held between eps and 1 - eps."""
+    x = widened(input)
+    return special("logit", x if eps is None else xp.minimum(xp.maximum(x, eps), 1 - eps))
+
+
+logit.vjp(input=lambda g, input, eps: logit_input(g, input, eps))
+
+
+def logit_input(g: Any, x: Any, eps: float | None) -> Any:
+    """The gradient: none outside [eps, 1 - eps]; without eps, nan outside [0, 1]."""
+    gradient = div(g, mul(x, shift(neg(x), 1)))
+    if eps is None:
+        return where(logical_and(ge(x, 0), le(x, 1)), gradient, full_like(gradient, math.nan))
+    return kept(gradient, logical_and(ge(x, eps), le(x, 1 - eps)))
+
+
+@op(real_function("entr_cpu"), namespace=SPECIAL, node="SpecialEntrBackward0")
+def entr(input: Array) -> Any:
+    """-x log(x): 0 at 0, minus infinity below."""
+    return special("entr", input)
+
+
+entr.vjp(input=lambda g, input: mul(g, neg(shift(log(input), 1))))
+
+
+@op(real_function("xlogy_cpu"), inplace=True, number_node="XlogyBackward2")
+def xlogy(input: Array, other: Operand) -> Any:
+    """x log(y): 0 where x is 0, unless y is NaN."""
+    return special("xlogy", input, other)
+
+
+xlogy.vjp(
+    input=lambda g, input, other: xlogy_input(g, input, other),
+    other=lambda g, input, other: mul(g, div(input, other)),
+)
+
+
+def xlogy_input(g: Any, x: Any, y: Any) -> Any:
+    """The gradient to x: zero where x is 0 and y not above 0 (torch's convention)."""
+    none = logical_and(x == 0, le(y, 0))
+    gradient = xlogy(g, y)
+    return where(none, full_like(gradient, 0), gradient)
+
+
+@op(real_function("xlogy_cpu"), name="xlogy", node="XlogyBackward1", cast=("other",), method=False)
+def number_xlogy(self: Number, other: Array) -> Any:
+    """x log(y) of a number x."""
+    return special("xlogy", beside(self, other), other)
+
+
+number_xlogy.vjp(other=lambda g, self, other: mul(g, div(self, other)))
+
+
+def beside(number: Any, array: Any) -> Any:
+    """A Python number as a 0-d array beside another."""
+    return xp.asarray(number).astype(array.dtype)
+
+
+@op(
+    real_function("xlog1py_cpu"),
+    namespace=SPECIAL,
+    node="SpecialXlog1PyBackward0",
+    number_node="SpecialXlog1PyBackward2",
+)
+def xlog1py(input: Array, other: Operand) -> Any:
+    """x log(1 + y): 0 where x is 0, unless y is NaN."""
+    return special("xlog1py", input, other)
+
+
+xlog1py.vjp(
+    input=lambda g, input, other: xlog1py_input(g, input, other),
+    other=lambda g, input, other: mul(g, div(input, shift(other, 1))),
+)
+
+
+def xlog1py_input(g: Any, x: Any, y: Any) -> Any:
+    """The gradient to x: zero where x is 0 and y not above -1 (torch's convention)."""
+    none = logical_and(x == 0, le(y, -1))
+    gradient = xlog1py(g, y)
+    return where(none, full_like(gradient, 0), gradient)
+
+
+@op(real_function("xlog1py_cpu"), namespace=SPECIAL, name="xlog1py", node="SpecialXlog1PyBackward1", cast=("other",))
+def number_xlog1py(self: Number, other: Array) -> Any:
+    """x log(1 + y) of a number x."""
+    return special("xlog1py", beside(self, other), other)
+
+
+number_xlog1py.vjp(other=lambda g, self, other: mul(g, div(self, shift(other, 1))))
+
+
+# -- the gamma function ---------------------------------------------------------------------------------------------
+
+
+@op(real_function("lgamma_vml_cpu", buffers=1), inplace=True)
+def lgamma(input: Array) -> Any:
+    """The logarithm of the magnitude of the gamma function."""
+    out = special("gammaln", input)
+    return xp.where(xp.isinf(out), xp.abs(out), out)
+
+
+lgamma.vjp(input=lambda g, input: mul(g, digamma(input)))
+
+
+@op(real_function("digamma"), inplace=True)
+def digamma(input: Array) -> Any:
+    """The logarithmic derivative of the gamma function."""
+    return special("digamma", input)
+
+
+digamma.vjp(input=lambda g, input: mul(g, polygamma_of(input, 1)))
+
+
+def polygamma_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of polygamma: an order that is not negative."""
+    n = values[op.index["n"]]
+    if n < 0:
+        raise errors.bad_argument("polygamma(n, x) does not support negative n.")
+    return real_function("trigamma" if n == 1 else "digamma" if n == 0 else "polygamma", buffers=2)(op, values)
+
+
+@op(polygamma_rule, name="polygamma")
+def polygamma(n: int, input: Array) -> Any:
+    """The n-th derivative of digamma."""
+    return derivative_of_digamma(n, input)
+
+
+def derivative_of_digamma(n: int, x: Any) -> Any:
+    """The kernel of polygamma: a Hurwitz zeta function, times a factorial."""
+    if n == 0:
+        return special("digamma", x)
+    x = widened(x)
+    return special("zeta", xp.asarray(n + 1, x.dtype), x) * ((-1) ** (n + 1) * gamma_of(n + 1))
+
+
+def gamma_of(n: int) -> float:
+    """(n - 1)! as a float, infinite where it is too large."""
+    return math.gamma(n) if n <= 171 else math.inf
+
+
+polygamma.vjp(input=lambda g, n, input: mul(g, polygamma(n + 1, input)))
+
+
+@op(polygamma_rule, name="polygamma", inplace=True)
+def polygamma_of(input: Array, n: int) -> Any:
+    """The n-th derivative of digamma (the method's order of arguments)."""
+    return derivative_of_digamma(n, input)
+
+
+polygamma_of.vjp(input=lambda g, input, n: mul(g, polygamma(n + 1, input)))
+
+
+def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of mvlgamma: a dimension of 1 at least."""
+    if values[1] < 1:
+        raise errors.bad_argument("p has to be greater than or equal to 1")
+    return real_function("arange_cpu", buffers=3)(op, values)
+
+
+@op(mvlgamma_rule, inplace=True)
+def mvlgamma(input: Array, p: int) -> Any:
+    """The logarithm of the multivariate gamma function of dimension p."""
+    x = widened(input)
+    total = x * 0 + p * (p - 1) / 4 * math.log(math.pi)
+    for step in range(p):
+        total = total + special("gammaln", x - step / 2)
+    return total
+
+
+mvlgamma.vjp(input=lambda g, input, p: mul(g, digammas(input, p)))
+
+
+def digammas(x: Any, p: int) -> Any:
+    """The sum of digamma(x - j / 2) for j below p."""
+    total = digamma(x)
+    for step in range(1, p):
+        total = add(total, digamma(shift(x, -step / 2)))
+    return total
+
+
+@op(real_function("igamma_cpu", floats_only=True), inplace=True)
+def igamma(input: Array, other: Array) -> Any:
+    """The lower incomplete gamma function of order `input`, regularised."""
+    return special("gammainc", input, other)
+
+
+def no_order(g: Any) -> Any:
+    """torch has no derivative to the order of igamma."""
+    raise errors.not_differentiable("the derivative for 'igamma: input' is not implemented.")
+
+
+igamma.vjp(input=no_order, other=lambda g, input, other: mul(g, gamma_density(input, other)))
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    """The density of the gamma distribution of order a."""
+    return exp(sub(sub(mul(shift(a, -1), log(x)), x), lgamma(a)))
+
+
+@op(real_function("igammac_cpu", floats_only=True), inplace=True)
+def igammac(input: Array, other: Array) -> Any:
+    """The upper incomplete gamma function of order `input`, regularised."""
+    return special("gammaincc", input, other)
+
+
+def no_order_above(g: Any) -> Any:
+    """torch has no derivative to the order of igammac."""
+    raise errors.not_differentiable("the derivative for 'igammac: input' is not implemented.")
+
+
+igammac.vjp(input=no_order_above, other=lambda g, input, other: mul(neg(g), gamma_density(input, other)))
+
+
+@op(
+    real_function("zeta_cpu", half=False),
+    namespace=SPECIAL,
+    node="SpecialZetaBackward0",
+    number_node="SpecialZetaBackward2",
+)
+def zeta(input: Array, other: Operand) -> Any:
+    """The Hurwitz zeta function."""
+    return special("zeta", input, other)
+
+
+def no_exponent(g: Any) -> Any:
+    """torch has no derivative to the exponent of zeta."""
+    raise errors.not_differentiable("the derivative for 'zeta' is not implemented.")
+
+
+zeta.vjp(
+    input=no_exponent,
+    other=lambda g, input, other: mul(g, neg(mul(input, zeta(shift(input, 1), other)))),
+)
+
+
+@op(real_function("zeta_cpu", half=False), namespace=SPECIAL, name="zeta", node="SpecialZetaBackward1", cast=("other",))
+def number_zeta(self: Number, other: Array) -> Any:
+    """The Hurwitz zeta function of a number as exponent."""
+    return special("zeta", beside(self, other), other)
+
+
+number_zeta.vjp(other=lambda g, self, other: scale(mul(g, number_zeta(self + 1, other)), -self))
+
+# -- the cardinal sine ----------------------------------------------------------------------------------------------
+
+
+def sinc_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of sinc: complex numbers too."""
+    array = values[0]
+    compute = as_float(dtypes.BY_NUMPY[array.dtype]).numpy
+    held = cast_bytes([array], compute) + array.size * (3 * max(compute.itemsize, 4) + 1)
+    return Estimate(values, [(array.shape, compute)], compute, held, 20 * array.size)
+
+
+@op(sinc_rule, inplace=True)
+def sinc(input: Array) -> Any:
+    """sin(pi x) / (pi x), 1 at 0."""
+    x = widened(input) * math.pi
+    zero = x == 0
+    return xp.where(zero, x.dtype.type(1), xp.sin(x) / xp.where(zero, x.dtype.type(1), x))
+
+
+sinc.vjp(input=lambda g, input: mul(g, conj_of(sinc_slope(scale(input, math.pi)))))
+
+
+def sinc_slope(y: Any) -> Any:
+    """The derivative of sinc at y / pi; near 0, where the closed form cancels, its series."""
+    near = lt(abs(y), 0.1)
+    far = where(near, ones_like(y), y)
+    exact = scale(div(sub(cos(far), div(sin(far), far)), far), math.pi)
+    square = mul(y, y)
+    series = ones_like(y)
+    for divisor in (88, 54, 28, 10):
+        series = shift(scale(mul(series, square), -1 / divisor), 1)
+    return where(near, scale(mul(y, series), -math.pi / 3), exact)
+
+
+for _op, _names in (
+    (erf, ("special.erf",)),
+    (erfc, ("special.erfc",)),
+    (erfinv, ("special.erfinv",)),
+    (logit, ("special.logit",)),
+    (xlogy, ("special.xlogy",)),
+    (lgamma, ("special.gammaln",)),
+    (digamma, ("special.digamma", "special.psi")),
+    (polygamma, ("special.polygamma",)),
+    (mvlgamma, ("special.multigammaln",)),
+    (igamma, ("special.gammainc",)),
+    (igammac, ("special.gammaincc",)),
+    (sinc, ("special.sinc",)),
+):
+    also(_op, *_names)
