@@ -5,7 +5,10 @@ Only bytes and short texts, so that the two may live in different processes: a b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+JSON = "application/json"
 
 
 @dataclass(slots=True)
@@ -31,9 +34,18 @@ class Call:
 
 @dataclass(slots=True)
 class Answer:
-    """What a session answers to a `Call`: a status, a body and headers (`ETag` among them)."""
+    """What a session answers to a `Call`: a status, a body and headers (`ETag` among them).
+
+    `ops` counts the steps it took, by name, for the metrics.
+    """
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
+    media_type: str = JSON
+    ops: dict[str, int] = field(default_factory=dict)
+
+
+def server_timing(phases: Mapping[str, float]) -> str:
+    """The value of the header `Server-Timing`: what took how many milliseconds."""
+    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases.items())

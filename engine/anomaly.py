@@ -32,7 +32,8 @@ class Anomaly:
             if array is not None and bool((arrays.as_array(array) != arrays.as_array(array)).any()):
                 stack = node.metadata.get(KEY, "No forward pass information available.")
                 warnings.warn(
-                    f"Error detected in {type(node).__name__}. Traceback of forward call that caused the error:\n{stack}",
+                    f"Error detected in {type(node).__name__}. Traceback of forward call that caused the error:\n"
+                    f"{stack}",
                     stacklevel=2,
                 )
                 text = f"Function '{type(node).__name__}' returned nan values in its {nr}th output."

@@ -9,12 +9,12 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.binding import bind
 from engine.devices import CPU
-from engine.graph import FROZEN, Edge, Node, Saved, plan_of
+from engine.graph import FROZEN, Edge, Node, Packed, Rare, Saved, plan_of
 from engine.infer import Estimate
 from engine.modes import Context, state
 from engine.op import Op, is_number
 from engine.order import next_sequence
-from engine.tensor import Tensor, wrap
+from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved
 from engine.views import check_inplace, edge_of, rebase, view_of
 
 
@@ -115,6 +115,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         array = arrays.as_array(each)
         wanted = estimate.outputs[nr][1]
         tensor = wrap(array if array.dtype == wanted else array.astype(wanted))
+        if ctx.inference:
+            tensor._counter = InferenceCounter([0])
         if op.view or op.multi_view:
             source = values[0]
             tensor._counter = source._counter
@@ -135,6 +137,8 @@ def _leaf(op: Op, values: list[Any], array: Any, ctx: Context) -> Tensor:
         device = like.device if isinstance(like, Tensor) else ctx.default_device
     tensor = wrap(array if device is CPU else arrays.put(array, device))
     tensor._requires_grad = values[op.index["requires_grad"]]
+    if ctx.inference:
+        tensor._counter = InferenceCounter([0])
     return tensor
 
 
@@ -222,6 +226,8 @@ def save(
             counter = source._counter
             stamp = counter[0] if output or stamps is None else stamps.get(id(counter), counter[0])
             saved.append((source._array, counter, stamp))
+            if not state.ctx.plain or type(counter) is InferenceCounter:
+                saved[-1] = special_save(node, saved[-1])
         elif source is None:
             saved.append((None, FROZEN, 0))
         else:
@@ -231,6 +237,27 @@ def save(
     compute = estimate.compute
     if compute is not None and not all(_is_uncast(raw[at], compute) for at in op.cast_at):
         node.compute = compute  # else backward takes the saved values as they are
+
+
+def special_save(node: Node, saved: Saved) -> Saved:
+    """A saved tensor under the modes that change what is kept: packed by hooks, or copied.
+
+    Raises RuntimeError for an inference tensor.
+    """
+    array, counter, _ = saved
+    ctx = state.ctx
+    if type(counter) is InferenceCounter:
+        raise errors.bad_argument(
+            "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
+            "tensor and use it in autograd."
+        )
+    if ctx.saved_hooks:
+        pack, unpack = ctx.saved_hooks[-1]
+        node.rare = node.rare or Rare()
+        return (Packed(pack(wrap_saved(array, counter, None)), unpack), FROZEN, 0)
+    if ctx.clone_saved:
+        return (array.copy(), FROZEN, 0)
+    return saved
 
 
 def _is_uncast(value: Any, compute: Any) -> bool:
@@ -288,6 +315,8 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
 def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
     """What torch refuses before it looks at shapes; gives the edges as they are before the write."""
     links: Links = ([], (), None)
+    if type(values[0]._counter) is InferenceCounter and not ctx.inference:
+        raise errors.inference_update()
     if ctx.recording:
         if any(_needs_grad(values[at]) for at in op.tensor_at):
             check_inplace(values[0])

@@ -9,7 +9,7 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.devices import Device
 from engine.modes import state
-from engine.tensor import Tensor, wrap
+from engine.tensor import InferenceCounter, Tensor, wrap
 
 MISSING: Any = object()
 
@@ -37,6 +37,8 @@ def tensor(
     if device is None and isinstance(data, Tensor):
         where = data.device
     made = wrap(arrays.put(array, where))
+    if state.ctx.inference:
+        made._counter = InferenceCounter([0])
     if requires_grad:
         if not made.dtype.differentiable:
             raise errors.dtype_mismatch("Only Tensors of floating point and complex dtype can require gradients")

@@ -183,6 +183,15 @@ def partial_overlap() -> RuntimeError:
     return coded(RuntimeError, "inplace_on_view", text)
 
 
+def inference_update() -> RuntimeError:
+    """A change, outside inference mode, of a tensor made inside."""
+    text = (
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+        "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+    )
+    return coded(RuntimeError, "bad_argument", text)
+
+
 def overlapping_write() -> RuntimeError:
     """A write to a tensor several of whose elements are one memory cell."""
     text = (

@@ -25,6 +25,28 @@ if TYPE_CHECKING:
     from engine.tensor import Tensor
 
 Edge = tuple["Node", int, tuple[int, ...], Any]
+
+
+class Packed:
+    """A saved tensor as a pack hook gave it, with the hook that gives it back."""
+
+    __slots__ = ("unpack", "value")
+
+    def __init__(self, value: Any, unpack: Callable[[Any], Any]) -> None:
+        self.value = value
+        self.unpack = unpack
+
+    def array(self) -> Any:
+        """The tensor's values.
+
+        Raises TypeError if the hook gives something else than a tensor.
+        """
+        tensor = self.unpack(self.value)
+        if not hasattr(tensor, "_array"):
+            raise errors.bad_type("Output of saved tensor unpack_hook expected to be a Tensor")
+        return tensor._array
+
+
 QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None]
 Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
 
@@ -249,6 +271,8 @@ class Node:
         for at, (array, version, stamp) in enumerate(saved):
             if version[0] != stamp:
                 raise self._modified(at, array, version, stamp)
+        if self.rare is not None and any(type(each[0]) is Packed for each in saved):
+            return tuple((e[0].array(), *e[1:]) if type(e[0]) is Packed else e for e in saved)
         return saved
 
     def _modified(self, at: int, array: Any, version: list[Any], stamp: int) -> RuntimeError:

@@ -46,21 +46,6 @@ class Context:
     `plain` is True while nothing has to be told about an op beyond recording it; the fast paths ask only for that.
     """
 
-    __slots__ = (
-        "_anomaly",
-        "_clone_saved",
-        "_dual_level",
-        "_guard",
-        "_inference",
-        "_saved_hooks",
-        "default_device",
-        "default_dtype",
-        "generator",
-        "grad_enabled",
-        "log",
-        "plain",
-    )
-
     guard: Guard | None = _watched("guard", "Who is asked before an op allocates, or None.")
     anomaly: Anomaly | None = _watched("anomaly", "Anomaly mode's settings, or None.")
     saved_hooks: tuple[Any, ...] = _watched("saved_hooks", "Pairs of pack and unpack hooks, the innermost last.")
@@ -160,6 +145,29 @@ class set_grad_enabled(_GradMode):  # torch's name
         super().__enter__()
         self._previous[-1] = self._before
         return self
+
+
+class inference_mode(ContextDecorator):
+    """Ops inside record nothing, and their results can never be recorded later."""
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = mode
+        self._previous: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> Self:
+        ctx = state.ctx
+        self._previous.append((ctx.inference, ctx.grad_enabled))
+        ctx.inference = self.mode
+        ctx.grad_enabled = not self.mode
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        state.ctx.inference, state.ctx.grad_enabled = self._previous.pop()
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether inference mode is on in this thread."""
+    return state.ctx.inference
 
 
 def is_grad_enabled() -> bool:

@@ -37,6 +37,12 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
 
+class InferenceCounter(list[int]):
+    """The version counter of a tensor made under inference mode, which has no versions."""
+
+    __slots__ = ()
+
+
 class Tensor:
     """An n-dimensional array that can require gradients."""
 
@@ -176,6 +182,9 @@ class Tensor:
         if not isinstance(requires_grad, bool):
             kind = type(requires_grad).__name__
             raise errors.bad_type(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if requires_grad and type(self._counter) is InferenceCounter and not state.ctx.inference:
+            text = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            raise errors.bad_argument(text)
         if edge_of(self) is not None and self._edge is not None:
             if not requires_grad:
                 raise errors.bad_argument(errors.NOT_LEAF)
@@ -293,7 +302,13 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        if type(self._counter) is InferenceCounter:
+            raise errors.bad_argument("Inference tensors do not track version counter.")
         return int(self._counter[0])
+
+    def is_inference(self) -> bool:
+        """True for a tensor made under inference mode."""
+        return type(self._counter) is InferenceCounter
 
     def _is_view(self) -> bool:
         return self._view is not None

@@ -7,6 +7,7 @@ runs. An AccumulateGrad runs as soon as its last use has. Gradients are bare arr
 from __future__ import annotations
 
 import math
+import threading
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +21,15 @@ from engine.ops.copies import grad_copy
 from engine.tensor import Tensor, wrap
 
 _by_sequence = attrgetter("sequence")
+
+
+_walks = threading.local()
+
+
+def current_walk() -> Walk | None:
+    """The innermost backward pass running in this thread."""
+    walk: Walk | None = getattr(_walks, "current", None)
+    return walk
 
 
 class Walk:
@@ -45,7 +55,11 @@ class Walk:
     def run(self, roots: list[tuple[Edge, Any]]) -> None:
         """Send the roots' gradients through the graph."""
         ctx = state.ctx
+        outer, _walks.current = current_walk(), self
         previous, ctx.grad_enabled = ctx.grad_enabled, self.record
+        inference = ctx.inference
+        if inference:
+            ctx.inference = False
         try:
             order = self._order(roots)
             for edge, gradient in roots:
@@ -54,7 +68,10 @@ class Walk:
                 self._ask(ctx.guard, order)
             self._loop(order)
         finally:
+            _walks.current = outer
             ctx.grad_enabled = previous
+            if inference:
+                ctx.inference = True
 
     def _order(self, roots: list[tuple[Edge, Any]]) -> list[Node]:
         """The nodes to run, latest first; counts the uses of each leaf."""

@@ -13,21 +13,18 @@ from typing import Any
 from app import codec, fields
 from app.calls import Call
 from app.problems import Problem, problem_of
+from app.session import differentiation, drawing
 from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
 from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
+from app.session.replies import Reply, fields_of, object_of, parsed
 from app.session.state import State
 from app.session.steps import Outcome, Step, run_step, step_of
 from engine import dtypes, modes
 from engine.tensor import Tensor
 
-Reply = tuple[int, Any]  # status, and the body or None
 Method = Callable[[State, Call], Reply]
 IN_URL = 404
-
-
-def _body(state: State, call: Call) -> Any:
-    return codec.loads(call.body, state.limits.json_depth)
 
 
 def _name(call: Call) -> str:
@@ -46,7 +43,7 @@ def get_session(state: State, call: Call) -> Reply:
 
 def patch_session(state: State, call: Call) -> Reply:
     """Change the modes, the seed or the time to live."""
-    body = body_of(_body(state, call), ("grad_enabled", "ttl_s", "dtype", "seed"))
+    body = body_of(parsed(state, call), ("grad_enabled", "ttl_s", "dtype", "seed"))
     if "grad_enabled" in body:
         modes.set_grad_enabled(flag(body, "grad_enabled"))
     if "dtype" in body:
@@ -63,7 +60,7 @@ def patch_session(state: State, call: Call) -> Reply:
 
 def create_tensor(state: State, call: Call) -> Reply:
     """A new tensor under a free name, its own or the next."""
-    body = _body(state, call)
+    body = parsed(state, call)
     body_of(body, ("name", "data", "dtype", "device", "requires_grad", "shape"), ("data",))
     name = body.pop("name", None)
     if name is None:
@@ -77,7 +74,7 @@ def put_tensor(state: State, call: Call) -> Reply:
     """A new tensor under a given name, taken or not."""
     name = checked_name(call.name)
     status = 200 if name in state.names else 201
-    body = body_of(_body(state, call), ("data", "dtype", "device", "requires_grad", "shape"), ("data",))
+    body = body_of(parsed(state, call), ("data", "dtype", "device", "requires_grad", "shape"), ("data",))
     return status, _only(state, call, run_step(state, Step("tensor", fields=body, out=name)))
 
 
@@ -108,7 +105,7 @@ def patch_tensor(state: State, call: Call) -> Reply:
     """Set `requires_grad` and `retains_grad`, rename."""
     name = _name(call)
     tensor = state.names.named(name, IN_URL)
-    body = body_of(_body(state, call), ("requires_grad", "retains_grad", "name"))
+    body = body_of(parsed(state, call), ("requires_grad", "retains_grad", "name"))
     if "requires_grad" in body:
         run_step(state, Step("requires_grad_", [name, flag(body, "requires_grad")]))
     if "retains_grad" in body:
@@ -124,7 +121,7 @@ def patch_tensor(state: State, call: Call) -> Reply:
 def set_data(state: State, call: Call) -> Reply:
     """Overwrite a tensor's values."""
     tensor = state.names.named(_name(call), IN_URL)
-    run_step(state, Step("set_data", [call.name], {"data": _object_of(state, call)}))
+    run_step(state, Step("set_data", [call.name], {"data": fields_of(state, call)}))
     return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query))
 
 
@@ -133,14 +130,6 @@ def delete_tensor(state: State, call: Call) -> Reply:
     state.names.named(_name(call), IN_URL)
     run_step(state, Step("del", [[call.name]]))
     return 204, None
-
-
-def _object_of(state: State, call: Call) -> dict[str, Any]:
-    """The body where a step checks its fields: a literal, or the step's arguments."""
-    body = _body(state, call)
-    if type(body) is not dict:
-        raise Problem("bad_argument", f"the body must be a JSON object, not {type(body).__name__}")
-    return dict(body)
 
 
 # -- gradients ------------------------------------------------------------------------------------------------------
@@ -157,7 +146,7 @@ def put_gradient(state: State, call: Call) -> Reply:
     """Assign the gradient of a tensor."""
     name = _name(call)
     state.names.named(name, IN_URL)
-    run_step(state, Step("set_grad", [name], {"grad": _object_of(state, call)}))
+    run_step(state, Step("set_grad", [name], {"grad": fields_of(state, call)}))
     gradient = state.names.resolve(f"{name}.grad")
     return 200, Writer(state.limits).gradient(gradient, f"{name}.grad", asked_for_data(call.query))
 
@@ -170,36 +159,6 @@ def delete_gradient(state: State, call: Call) -> Reply:
     return 204, None
 
 
-def backward(state: State, call: Call) -> Reply:
-    """`torch.autograd.backward`; answers every named tensor whose gradient changed."""
-    step = Step("backward", fields=_object_of(state, call))
-    before = {name: _mark(tensor) for name, tensor in state.names.tensors()}
-    run_step(state, step)
-    writer, data = Writer(state.limits), asked_for_data(call.query)
-    grads = {
-        name: writer.gradient(tensor.grad, f"{name}.grad", data)
-        for name, tensor in state.names.tensors()
-        if tensor.grad is not None and _mark(tensor) != before[name]
-    }
-    return 200, {"grads": grads}
-
-
-def _mark(tensor: Tensor) -> tuple[int, int] | None:
-    """Something that differs whenever the gradient does; the gradient itself stays alive in the undo log."""
-    return None if tensor.grad is None else (id(tensor.grad), tensor.grad._version)
-
-
-def grad(state: State, call: Call) -> Reply:
-    """`torch.autograd.grad`."""
-    body = _object_of(state, call)
-    out = body.pop("out", None)
-    if out is not None and type(out) is not list:
-        raise wrong("out", "must be a list of names")
-    outcome = run_step(state, Step("autograd.grad", fields=body, out=out))
-    writer, data = Writer(state.limits), asked_for_data(call.query) is not False
-    return 200, {"grads": [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]}
-
-
 # -- steps ----------------------------------------------------------------------------------------------------------
 
 
@@ -207,12 +166,12 @@ def op(state: State, call: Call) -> Reply:
     """One step, its op named by the URL."""
     name = _name(call)
     try:
-        outcome = run_step(state, step_of(_body(state, call), name), IN_URL)
+        outcome = run_step(state, step_of(parsed(state, call), name), IN_URL)
     except Exception as error:  # noqa: BLE001  # raised again, with its place
         problem = problem_of(error, op=name[:SHOWN])
         raise problem from problem.__cause__
     writer, data = Writer(state.limits), asked_for_data(call.query)
-    objects = [_object(writer, name, tensor, data) for name, tensor in outcome.tensors]
+    objects = [object_of(writer, name, tensor, data) for name, tensor in outcome.tensors]
     if outcome.several:
         return 200, {"results": objects}
     if outcome.is_tensor:
@@ -222,7 +181,7 @@ def op(state: State, call: Call) -> Reply:
 
 def run(state: State, call: Call) -> Reply:
     """Many steps, in order."""
-    body = body_of(_body(state, call), ("steps", "return", "no_grad"), ("steps",))
+    body = body_of(parsed(state, call), ("steps", "return", "no_grad"), ("steps",))
     steps, asked = body["steps"], texts(body, "return")
     if type(steps) is not list:
         raise wrong("steps", "must be a list")
@@ -240,7 +199,7 @@ def run(state: State, call: Call) -> Reply:
     else:
         shown = {name: _returned(state, name) for name in asked}
     writer, data = Writer(state.limits), asked_for_data(call.query) is not False
-    tensors = {name: _object(writer, name, tensor, data) for name, tensor in shown.items()}
+    tensors = {name: object_of(writer, name, tensor, data) for name, tensor in shown.items()}
     return 200, {"version": state.version, "tensors": tensors, **({"values": values} if values else {})}
 
 
@@ -264,13 +223,9 @@ def _returned(state: State, name: str) -> Tensor | None:
 # -- answers --------------------------------------------------------------------------------------------------------
 
 
-def _object(writer: Writer, name: str | None, tensor: Tensor | None, data: bool | None) -> dict[str, Any] | None:
-    return None if tensor is None else writer.tensor(tensor, name, data)
-
-
 def _only(state: State, call: Call, outcome: Outcome) -> dict[str, Any] | None:
     name, tensor = outcome.tensors[0]
-    return _object(Writer(state.limits), name, tensor, asked_for_data(call.query))
+    return object_of(Writer(state.limits), name, tensor, asked_for_data(call.query))
 
 
 READING: dict[str, Method] = {
@@ -278,6 +233,7 @@ READING: dict[str, Method] = {
     "tensor.list": list_tensors,
     "tensor.get": get_tensor,
     "grad.get": get_gradient,
+    "graph.get": drawing.get_graph,
 }
 MUTATING: dict[str, Method] = {
     "session.patch": patch_session,
@@ -288,8 +244,10 @@ MUTATING: dict[str, Method] = {
     "tensor.delete": delete_tensor,
     "grad.put": put_gradient,
     "grad.delete": delete_gradient,
-    "backward": backward,
-    "grad": grad,
+    "backward": differentiation.backward,
+    "grad": differentiation.grad,
+    "jacobian": differentiation.jacobian,
+    "hessian": differentiation.hessian,
     "op": op,
     "run": run,
 }

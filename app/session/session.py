@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from app import codec
-from app.calls import Answer, Call
+from app.calls import JSON, Answer, Call, server_timing
 from app.session.methods import MUTATING, READING, Method
+from app.session.replies import Text
 from app.session.state import State
 from app.session.transaction import Transaction
 from engine.modes import activate
@@ -20,6 +23,8 @@ class Session(State):
         """
         with activate(self.ctx):
             self.budget.deadline = call.deadline
+            self.decode_s = 0.0
+            self.ops.clear()
             reading = READING.get(call.method)
             if reading is not None:
                 return self._answer(reading, call)
@@ -30,5 +35,15 @@ class Session(State):
                 return answer
 
     def _answer(self, method: Method, call: Call) -> Answer:
-        status, body = method(self, call)
-        return Answer(status, b"" if body is None else codec.dumps(body), {"ETag": f'"{self.version}"'})
+        started = time.perf_counter()
+        status, reply = method(self, call)
+        done = time.perf_counter()
+        media_type = JSON
+        if isinstance(reply, Text):
+            body, media_type = reply.content.encode(), reply.media_type
+        else:
+            body = b"" if reply is None else codec.dumps(reply)
+        encoded = time.perf_counter()
+        phases = {"decode": self.decode_s, "run": done - started - self.decode_s, "encode": encoded - done}
+        headers = {"ETag": f'"{self.version}"', "Server-Timing": server_timing(phases)}
+        return Answer(status, body, headers, media_type, dict(self.ops))

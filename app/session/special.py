@@ -1,71 +1,21 @@
-"""The steps that are no ops of the engine: tensors from data, backward, names, modes, indexing, what a tensor is.
-
-Each is a function of the step's scope, with the parameters declared beside it. It returns a tensor, a list of them, a
-`Value`, or None where there is no result.
-"""
+"""The steps that are no ops of the engine: tensors from data, names, modes, indexing, what a tensor is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from app.codec import number
 from app.problems import Problem
+from app.session import derivatives  # noqa: F401  # declares its steps when it is imported
 from app.session.arguments import Extra, Parameter, Scope
-from app.session.literals import has_dtype, make_tensor
+from app.session.declaring import INPUT, RESULT, SPECIALS, Run, Special, Value, maybe, special, tensor_like
+from app.session.literals import make_tensor
 from app.session.names import checked_name
-from engine import autograd, indexing, modes
+from engine import indexing, modes
 from engine.kinds import Kind
 from engine.op import registry
 from engine.tensor import Tensor
 
-Run = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A result that is no tensor."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Special:
-    """A step: its name, parameters and what it does. `binds` is False where results go without names by default."""
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    run: Run
-    doc: str
-    outputs: tuple[str, ...] = ()
-    several: bool = False
-
-
-SPECIALS: dict[str, Special] = {}
-
-
-def special(
-    *parameters: Parameter, name: str | None = None, outputs: tuple[str, ...] = (), several: bool = False
-) -> Callable[[Run], Run]:
-    """Declare the decorated function as a step; `several`: its results are a list, unnamed unless `out` names them."""
-
-    def declare(run: Run) -> Run:
-        known = name or run.__name__
-        SPECIALS[known] = Special(known, parameters, run, run.__doc__ or "", outputs, several)
-        return run
-
-    return declare
-
-
-def maybe(name: str, kind: Kind | Extra, default: Any = None) -> Parameter:
-    """A parameter with a default; None as default is also a value."""
-    return Parameter(name, kind, default, optional=default is None)
-
-
-INPUT = Parameter("input", Kind.TENSOR)
-RESULT = ("out",)
-
+__all__ = ["SPECIALS", "Special", "Value"]  # all steps are in the table once this module is imported
 
 # -- tensors --------------------------------------------------------------------------------------------------------
 
@@ -104,7 +54,7 @@ def detach_(scope: Scope, input: Tensor) -> Tensor:
 @special(INPUT, Parameter("data", Extra.RAW))
 def set_data(scope: Scope, input: Tensor, data: Any) -> None:
     """Overwrite the values in place, same shape, outside the graph."""
-    source = _like(scope, input, data)
+    source = tensor_like(scope, input, data)
     if source.shape != input.shape:
         raise Problem(
             "shape_mismatch", f"the values have shape {list(source.shape)}, but the tensor has {list(input.shape)}"
@@ -116,7 +66,7 @@ def set_data(scope: Scope, input: Tensor, data: Any) -> None:
 @special(INPUT, Parameter("grad", Extra.RAW, optional=True))
 def set_grad(scope: Scope, input: Tensor, grad: Any) -> None:
     """Assign `.grad`; null clears it."""
-    input.grad = None if grad is None else _like(scope, input, grad)
+    input.grad = None if grad is None else tensor_like(scope, input, grad)
 
 
 @special(Parameter("names", Extra.NAMES))
@@ -124,71 +74,6 @@ def zero_grad(scope: Scope, names: list[str]) -> None:
     """Clear `.grad` of the named tensors."""
     for name in names:
         scope.names.named(name).grad = None
-
-
-def _like(scope: Scope, like: Tensor | None, value: Any) -> Tensor:
-    """A tensor by name; or a literal, which without a dtype of its own has that of `like`."""
-    if type(value) is str and number(value) is None:
-        return scope.named(value)
-    return make_tensor(value, None if like is None or has_dtype(value) else like.dtype)
-
-
-# -- autograd -------------------------------------------------------------------------------------------------------
-
-
-def _gradients(scope: Scope, value: Any, roots: list[Tensor]) -> list[Tensor | None] | None:
-    """A lone gradient, or a list with one entry for each root."""
-    if value is None:
-        return None
-    entries = value if type(value) is list else [value]
-    likes = [*roots, *[None] * len(entries)]
-    return [None if each is None else _like(scope, like, each) for each, like in zip(entries, likes, strict=False)]
-
-
-@special(
-    Parameter("tensors", Extra.ROOTS),
-    maybe("grad_tensors", Extra.RAW),
-    maybe("retain_graph", Kind.BOOL),
-    maybe("create_graph", Kind.BOOL, False),
-    maybe("inputs", Extra.ROOTS),
-)
-def backward(
-    scope: Scope, tensors: list[Tensor], grad_tensors: Any, retain_graph: Any, create_graph: bool, inputs: Any
-) -> None:
-    """Accumulate gradients into the leaves (`torch.autograd.backward`)."""
-    gradients = _gradients(scope, grad_tensors, tensors)
-    autograd.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
-
-
-@special(
-    Parameter("outputs", Extra.ROOTS),
-    Parameter("inputs", Extra.ROOTS),
-    maybe("grad_outputs", Extra.RAW),
-    maybe("retain_graph", Kind.BOOL),
-    maybe("create_graph", Kind.BOOL, False),
-    maybe("allow_unused", Kind.BOOL),
-    maybe("is_grads_batched", Kind.BOOL, False),
-    maybe("materialize_grads", Kind.BOOL, False),
-    name="autograd.grad",
-    outputs=("grads",),
-    several=True,
-)
-def grad(
-    scope: Scope, outputs: list[Tensor], inputs: list[Tensor], grad_outputs: Any, retain_graph: Any, *flags: Any
-) -> list[Tensor | None]:
-    """The gradients of the outputs with respect to the inputs (`torch.autograd.grad`)."""
-    create_graph, allow_unused, is_grads_batched, materialize_grads = flags
-    made = autograd.grad(
-        outputs,
-        inputs,
-        _gradients(scope, grad_outputs, outputs),
-        retain_graph,
-        create_graph,
-        allow_unused=allow_unused,
-        is_grads_batched=is_grads_batched,
-        materialize_grads=materialize_grads,
-    )
-    return list(made)
 
 
 # -- names and modes ------------------------------------------------------------------------------------------------

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from app.limits import Limits
 from app.session.budget import Budget
+from app.session.graphs import Numbers
 from app.session.names import Names
 from engine import arrays, dtypes
 from engine.devices import Device
 from engine.modes import Context
-from engine.tensor import Tensor
 
 
 class State:
@@ -33,16 +34,17 @@ class State:
         self.id = id
         self.limits = limits
         self.ctx = Context(dtypes.BY_NAME[dtype], arrays.resolve(Device(device)), seed)
-        self.names = Names(limits.names)
-        self.budget = Budget(limits, self._tensors)
+        names = self.names = Names(limits.names)
+        # No method of this object: with a cycle the session's memory would wait for the garbage collector.
+        self.budget = Budget(limits, lambda: (tensor for _, tensor in names.tensors()))
         self.ctx.guard = self.budget
+        self.numbers = Numbers()
         self.version = 0
+        self.decode_s = 0.0  # of the call that runs
+        self.ops: Counter[str] = Counter()  # that the call has run, by name
         self.ttl_s = ttl_s
         self._now = now
         self.created_at = self.used_at = now()
-
-    def _tensors(self) -> Iterator[Tensor]:
-        return (tensor for _, tensor in self.names.tensors())
 
     @property
     def expires_at(self) -> float:

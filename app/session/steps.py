@@ -77,6 +77,7 @@ def run_step(state: State, step: Step, status: int = 422) -> Outcome:
         else:
             op, result = _run_op(step, scope, status)
             several = op.multiple
+    state.ops[step.op] += 1
     return _outcome(result, several, special is not None and special.several, step.out, scope)
 
 

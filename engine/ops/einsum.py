@@ -342,11 +342,8 @@ def tensordot(a: Array, b: Array, dims: Data = 2) -> Any:
     inner = math.prod(tuple(ready_a.shape)[dim] for dim in first)
     rows, columns = math.prod(shape_a[dim] for dim in rest_a), math.prod(shape_b[dim] for dim in rest_b)
     if rows == columns == 1:
-        one = dot(
-            reshape(permute(ready_a, (*rest_a, *first)), (inner,)),
-            reshape(permute(ready_b, (*second, *rest_b)), (inner,)),
-        )
-        return reshape(one, sizes)
+        vectors = [permute(ready_a, (*rest_a, *first)), permute(ready_b, (*second, *rest_b))]
+        return reshape(dot(*(x if len(x.shape) == 1 else reshape(x, (inner,)) for x in vectors)), sizes)
     left = reshape(permute(ready_a, (*rest_a, *first)), (rows, inner))
     right = reshape(permute(ready_b, (*second, *rest_b)), (inner, columns))
     return reshape(mm(left, right), sizes)

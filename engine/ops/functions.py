@@ -7,14 +7,14 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
 from engine.ops import arithmetic, unary
 from engine.ops.arithmetic import conj_of, div, mul, neg, number_pow, scale, shift
 from engine.ops.creation import zeros_like
 from engine.ops.unary import FLOAT, rsqrt
-from engine.rules import elementwise, refusing, roomy, same_as_input
+from engine.rules import elementwise, refusing, roomy
 from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
@@ -92,7 +92,7 @@ def frac(input: Array) -> Any:
 frac.vjp(input=lambda g: g)
 
 
-@op(same_as_input, composite=True)
+@op(composed, composite=True)
 def positive(input: Array) -> Any:
     """The tensor itself.
 

@@ -17,10 +17,11 @@ from engine.modes import state
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, div, mul, neg, pow_number, shift, sub
 from engine.ops.convolution import zero_pad
+from engine.ops.copies import clone
 from engine.ops.pooling import avg_pool2d, avg_pool3d
 from engine.ops.reduction import mean_dim, sum_dim
 from engine.ops.unary import rsqrt
-from engine.ops.views import expand, reshape, squeeze_dim, unsqueeze, view
+from engine.ops.views import expand, reshape, select, squeeze_dim, unsqueeze, view
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
@@ -241,7 +242,7 @@ def rms_norm(input: Array, normalized_shape: Size, weight: Array | None = None, 
         eps = SMALLEST.get(name, SMALLEST["float32"])
     x = widened(input)
     square = mean_dim(pow_number(x, 2), last_dims(input, normalized_shape), True)
-    out = mul(x, rsqrt(add(square, eps)))
+    out = mul(x, rsqrt(shift(square, eps)))
     if x is not input:
         return like(out if weight is None else mul(out, weight), input)
     return out if weight is None else mul(out, weight)
@@ -356,15 +357,24 @@ def batch_weight(
     return sum_dim(mul(g, x), channel_dims(input))
 
 
-batch_norm_of.vjp(
-    input=lambda g, input, weight, running_var, result1, result2, training, eps: batch_input(
-        g[0], input, weight, running_var, result1, result2, training, eps
-    ),
-    weight=lambda g, input, running_mean, running_var, result1, result2, training, eps: batch_weight(
-        g[0], input, running_mean, running_var, result1, result2, training, eps
-    ),
-    bias=lambda g: sum_dim(g[0], channel_dims(g[0])),
-)
+legit_of = op(
+    batch_rule,
+    name="_native_batch_norm_legit",
+    hidden=True,
+    outputs=STATISTICS,
+    differentiable=("out",),
+    node="NativeBatchNormLegitBackward0",
+)(batch_norm_of.kernel)
+for _op in (batch_norm_of, legit_of):
+    _op.vjp(
+        input=lambda g, input, weight, running_var, result1, result2, training, eps: batch_input(
+            g[0], input, weight, running_var, result1, result2, training, eps
+        ),
+        weight=lambda g, input, running_mean, running_var, result1, result2, training, eps: batch_weight(
+            g[0], input, running_mean, running_var, result1, result2, training, eps
+        ),
+        bias=lambda g: sum_dim(g[0], channel_dims(g[0])),
+    )
 
 
 def announce(*tensors: Any) -> None:
@@ -393,7 +403,29 @@ def native_batch_norm(
     return tuple(made)
 
 
-alias(native_batch_norm, "_native_batch_norm_legit")
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+def native_batch_norm_legit(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """native_batch_norm with running statistics."""
+    if training:
+        announce(running_mean, running_var)
+    return tuple(legit_of(input, weight, bias, running_mean, running_var, training, momentum, eps))
+
+
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+def native_batch_norm_alone(
+    input: Array, weight: Array | None, bias: Array | None, training: bool, momentum: float, eps: float
+) -> Any:
+    """native_batch_norm without running statistics."""
+    return tuple(legit_of(input, weight, bias, None, None, training, momentum, eps))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -413,6 +445,11 @@ def batch_norm(
         raise errors.bad_value(
             f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})"
         )
+    if 0 in shape:
+        out = clone(input)
+        for step, each in ((mul, weight), (add, bias)):
+            out = out if each is None else step(out, select(each, 0, 0))
+        return out
     return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, alias, is_number, op
 from engine.ops.arithmetic import (
@@ -178,27 +178,27 @@ def as_widest(x: Any, dtype: Any) -> Any:
     return x if x.dtype is dtype else to_copy(x, dtype, None)
 
 
-@op(elementwise("float"), composite=True)
+@op(composed, composite=True)
 def float_power(input: Array, exponent: Array) -> Any:
     """`input` to the power `exponent`, in double precision."""
     dtype = widest(input, exponent)
     return pow(as_widest(input, dtype), as_widest(exponent, dtype))
 
 
-@op(elementwise("float"), name="float_power", composite=True)
+@op(composed, name="float_power", composite=True)
 def float_power_number(input: Array, exponent: Number) -> Any:
     """`input` to the power of a number, in double precision."""
     dtype = widest(input, exponent)
     return pow_number(as_widest(input, dtype), exponent if dtype.is_complex else float(exponent))
 
 
-@op(elementwise("float"), name="float_power", composite=True, method=False)
+@op(composed, name="float_power", composite=True, method=False)
 def number_float_power(self: Number, exponent: Array) -> Any:
     """A number to the power of a tensor, in double precision."""
     return number_pow(self, as_widest(exponent, widest(self, exponent)))
 
 
-@op(elementwise("float"), composite=True, inplace_only=True)
+@op(composed, composite=True, inplace_only=True)
 def float_power_(input: Array, exponent: Operand) -> Any:
     """`float_power` in place: of double precision only."""
     dtype = widest(input, exponent)

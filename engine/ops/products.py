@@ -15,8 +15,8 @@ from engine.ops.arithmetic import conj_of, mul
 from engine.ops.copies import clone, copy_
 from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
-from engine.ops.linalg import bmm, dot_rule, matmul, mm, mv, product, scaled
-from engine.ops.matrices import HALF, check_square, diagonal_put
+from engine.ops.linalg import DOT_DTYPES, bmm, dot_rule, matmul, mm, mv, product, scaled
+from engine.ops.matrices import HALF, check_square, diagonal_put, same_type
 from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
 from engine.ops.views import expand, reshape, t, transpose, unsafe_view, unsqueeze, view
@@ -47,7 +47,17 @@ def outer(input: Array, vec2: Array) -> Any:
 alias(outer, "ger")
 
 
-@op(dot_rule)
+def vdot_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of vdot: it looks at dtypes before lengths."""
+    a, b = values
+    if len(a.shape) == len(b.shape) == 1:
+        same_type(DOT_DTYPES, a, b)
+    estimate = dot_rule(op, values)
+    estimate.temporaries = a.size * a.dtype.itemsize
+    return estimate
+
+
+@op(vdot_rule)
 def vdot(input: Array, other: Array) -> Any:
     """The sum of the products of two vectors' elements, those of the first conjugated."""
     return product(xp.conjugate(input), other)
@@ -395,7 +405,7 @@ def cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
         for i in range(count - span):
             j = i + span
             options = [(cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
-            cost[i, j], cuts[i, j] = sorted(options)[0]
+            cost[i, j], cuts[i, j] = min(options, key=lambda each: (each[0], -each[1] if count == 3 else each[1]))
     return cuts
 
 

@@ -313,7 +313,7 @@ def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
                 f"torch.triangular_solve: Expected {what} to have at least 2 dimensions, but it has {len(each.shape)} "
                 "dimensions instead"
             )
-    old_checks("triangular_solve", b, a, "A")
+    old_checks("triangular_solve", b, a)
     check_kernel("triangular_solve_cpu", a)
     batch = broadcast(b.shape[:-2], a.shape[:-2])
     out, copy = (*batch, *b.shape[-2:]), (*batch, *a.shape[-2:])
@@ -321,7 +321,7 @@ def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(out, a.dtype), (copy, a.dtype)], None, work, math.prod(out) * a.shape[-1])
 
 
-def old_checks(name: str, b: Any, a: Any, what: str) -> None:
+def old_checks(name: str, b: Any, a: Any) -> None:
     """What the older solvers refuse: dtypes that differ, matrices that are not square or do not fit."""
     same_type("Expected b and A to have the same dtype, but found b of type {} and A of type {} instead.", b, a)
     check_square("", a)

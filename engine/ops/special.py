@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, op
 from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub, where
@@ -91,7 +91,7 @@ def erfcx(input: Array) -> Any:
 erfcx.vjp(input=lambda g, input, out: mul(g, shift(scale(mul(input, out), 2), -2 / math.sqrt(math.pi))))
 
 
-@op(real_function("erf_vml_cpu"), namespace=SPECIAL, composite=True)
+@op(composed, namespace=SPECIAL, composite=True)
 def ndtr(input: Array) -> Any:
     """The normal distribution function."""
     x = to_copy(input, default_dtype(), None) if input.dtype.kind in "iub" else input
@@ -271,6 +271,8 @@ def polygamma_of(input: Array, n: int) -> Any:
 
 
 polygamma_of.vjp(input=lambda g, input, n: mul(g, polygamma(n + 1, input)))
+assert polygamma_of.twin is not None
+polygamma_of.twin.node_name = "PolygammaBackward1"
 
 
 def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.engine.samples import (
     arithmetic,
+    bounds,
     compare,
     conversion,
     creation,
@@ -11,6 +12,7 @@ from tests.engine.samples import (
     joining,
     linalg,
     nn,
+    pairs,
     reduction,
     unary,
     views,
@@ -18,6 +20,20 @@ from tests.engine.samples import (
 from tests.engine.samples.base import Sample
 from tests.engine.samples.derived import derived
 
-FAMILIES = (arithmetic, compare, conversion, creation, indexing, joining, linalg, nn, reduction, unary, views)
+FAMILIES = (
+    arithmetic,
+    bounds,
+    compare,
+    conversion,
+    creation,
+    indexing,
+    joining,
+    linalg,
+    nn,
+    pairs,
+    reduction,
+    unary,
+    views,
+)
 SAMPLES: list[Sample] = [each for family in FAMILIES for each in family.SAMPLES]
 SAMPLES += derived(SAMPLES)

@@ -26,8 +26,11 @@ def category(dtype: np.dtype[Any]) -> int:
 
 
 def in_place(op: str, samples: Iterable[Sample]) -> list[Sample]:
-    """`op_` on the samples of `op` whose result fits into the first operand."""
-    return [_in_place(op, each) for each in samples if each.name in TRIED and _fits(op, each)]
+    """`op_` on the samples of `op` whose result fits into the first operand: those tried always, and four at least."""
+    fitting = [each for each in samples if _fits(op, each)]
+    tried = [each for each in fitting if each.name in TRIED]
+    others = [each for each in fitting if each.name not in TRIED]
+    return [_in_place(op, each) for each in [*tried, *others[: max(4 - len(tried), 0)]]]
 
 
 def _fits(op: str, sample: Sample) -> bool:
@@ -37,6 +40,8 @@ def _fits(op: str, sample: Sample) -> bool:
     results = expected(sample)
     result = results[0]
     fits = result.shape == first.array.shape and category(result.dtype) <= category(first.array.dtype)
+    if op == "float_power_":
+        fits = fits and result.dtype == first.array.dtype
     return len(results) == 1 and fits
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from tests.engine.samples.base import Reference, Sample, numpy_dtype, of, tensor
 
@@ -117,10 +118,40 @@ FLOATING = [
     ("atan", np.arctan, -1.9, 2.3),
     ("tanh", lambda x: (np.exp(2 * x) - 1) / (np.exp(2 * x) + 1), -1.9, 2.3),
     ("sigmoid", logistic, -1.9, 2.3),
+    ("asinh", np.arcsinh, -1.9, 2.3),
+    ("acosh", np.arccosh, 1.2, 3.0),
+    ("atanh", np.arctanh, -0.9, 0.8),
+    ("exp2", lambda x: np.exp(x * math.log(2)), -1.9, 2.3),
 ]
+REAL = [
+    ("deg2rad", lambda x: x * (math.pi / 180), -90, 120),
+    ("rad2deg", lambda x: x * (180 / math.pi), -1.9, 2.3),
+    ("erf", special.erf, -1.9, 2.3),
+    ("erfc", special.erfc, -1.9, 2.3),
+    ("erfinv", special.erfinv, -0.8, 0.9),
+    ("special.erfcx", special.erfcx, -1.2, 2.3),
+    ("special.ndtr", special.ndtr, -1.9, 2.3),
+    ("special.ndtri", special.ndtri, 0.1, 0.9),
+    ("special.log_ndtr", special.log_ndtr, -1.9, 2.3),
+    ("logit", special.logit, 0.1, 0.9),
+    ("special.entr", special.entr, 0.2, 2.3),
+    ("lgamma", special.gammaln, 0.3, 4.0),
+    ("digamma", special.digamma, 0.3, 4.0),
+]
+NO_HALF = ("special.erfcx", "special.ndtri", "special.log_ndtr")
 
 FUNCTIONS = [
     *[Function(op, wide(reference), low, high) for op, reference, low, high in FLOATING],
+    *[
+        Function(op, wide(reference), low, high, complex=False, half=op not in NO_HALF)
+        for op, reference, low, high in REAL
+    ],
+    Function("sinc", wide(np.sinc)),
+    Function("frac", wide(lambda x: x - np.trunc(x)), complex=False, integers=None, bools=None),
+    Function("positive", wide(lambda x: x), integers="same", bools=None),
+    Function("signbit", wide(np.signbit), complex=False, differentiable=False, result="bool"),
+    Function("isposinf", wide(np.isposinf), complex=False, differentiable=False, result="bool"),
+    Function("isneginf", wide(np.isneginf), complex=False, differentiable=False, result="bool"),
     Function("neg", wide(np.negative), integers="same", bools=None),
     Function("abs", wide(np.abs), integers="same", bools=None),
     Function("square", same(np.square), integers=None, bools=None),
@@ -143,7 +174,7 @@ STEPS = {"sgn": lambda x: np.where(np.isnan(x), 0, np.sign(x)), "sign": lambda x
 
 def at_odd_values() -> list[Sample]:
     """NaN, the infinities, both zeros, halves: values by IEEE and torch, gradients by torch's conventions."""
-    plain = [f for f in FUNCTIONS if f.op not in ("tan", "tanh", "sinh", "cosh")]
+    plain = [f for f in FUNCTIONS if f.op not in ("tan", "tanh", "sinh", "cosh", "frac", "exp2", "lgamma")]
     return [
         Sample(
             f.op,

@@ -1,0 +1,23 @@
+"""`If-Match` (RFC 9110): a call that is only for one version of its session."""
+
+from __future__ import annotations
+
+import re
+
+from app.problems import Problem
+
+TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+TAGS = re.compile(rf"[ \t]*(?:{TAG})?(?:[ \t]*,[ \t]*(?:{TAG})?)*[ \t]*\Z")
+ANY = "*"
+
+
+def check_version(if_match: str, version: int) -> None:
+    """Whether a session of this version is meant.
+
+    A weak tag never matches, and neither does a header that is no list of tags: who sends it expects to be guarded.
+    Raises Problem `precondition_failed`.
+    """
+    if if_match.strip() == ANY:
+        return
+    if not TAGS.match(if_match) or f'"{version}"' not in re.findall(TAG, if_match):
+        raise Problem("precondition_failed", f"the session is at version {version}")

@@ -1,0 +1,70 @@
+"""How the steps that are no ops of the engine are declared.
+
+Each is a function of the step's scope, with the parameters declared beside it. It returns a tensor, a list of them, a
+`Value`, or None where there is no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.codec import number
+from app.session.arguments import Extra, Parameter, Scope
+from app.session.literals import has_dtype, make_tensor
+from engine.kinds import Kind
+from engine.tensor import Tensor
+
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A result that is no tensor."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A step: its name, parameters and what it does; `several`: a list of results, unnamed unless `out` names them."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    run: Run
+    doc: str
+    outputs: tuple[str, ...] = ()
+    several: bool = False
+
+
+SPECIALS: dict[str, Special] = {}
+
+
+def special(
+    *parameters: Parameter, name: str | None = None, outputs: tuple[str, ...] = (), several: bool = False
+) -> Callable[[Run], Run]:
+    """Declare the decorated function as a step, under its own name unless another is given."""
+
+    def declare(run: Run) -> Run:
+        known = name or run.__name__
+        SPECIALS[known] = Special(known, parameters, run, run.__doc__ or "", outputs, several)
+        return run
+
+    return declare
+
+
+def maybe(name: str, kind: Kind | Extra, default: Any = None) -> Parameter:
+    """A parameter with a default; None as default is also a value."""
+    return Parameter(name, kind, default, optional=default is None)
+
+
+INPUT = Parameter("input", Kind.TENSOR)
+RESULT = ("out",)
+
+
+def tensor_like(scope: Scope, like: Tensor | None, value: Any) -> Tensor:
+    """A tensor by name; or a literal, which without a dtype of its own has that of `like`."""
+    if type(value) is str and number(value) is None:
+        return scope.named(value)
+    return make_tensor(value, None if like is None or has_dtype(value) else like.dtype)

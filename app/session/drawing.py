@@ -1,0 +1,93 @@
+"""The method that shows the graph, as JSON or as DOT text for Graphviz."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.calls import Call
+from app.problems import Problem
+from app.session.bodies import wrong
+from app.session.graphs import Graph, Numbers, edges_of, graph_behind, graph_of_all, saved_by
+from app.session.replies import Reply, Text
+from app.session.state import State
+from engine.graph import AccumulateGrad, Node
+
+DOT = "text/vnd.graphviz"
+NOT_FOUND = 404
+
+
+def get_graph(state: State, call: Call) -> Reply:
+    """The graph behind the tensor that the query names, or behind all of the session's."""
+    unknown = sorted(call.query.keys() - {"tensor", "format"})
+    if unknown:
+        raise wrong(unknown[0][:64], "is no parameter of this call")
+    format = call.query.get("format", "json")
+    if format == "svg":
+        raise Problem("not_acceptable", "graphs are offered as json and dot; Graphviz makes SVG of dot")
+    if format not in ("json", "dot"):
+        raise wrong("format", "must be json or dot")
+    name, limit = call.query.get("tensor"), state.limits.graph_nodes
+    if name is None:
+        graph = graph_of_all(state.names, limit)
+    else:
+        graph = graph_behind(name, state.names.resolve(name, NOT_FOUND), limit)
+    if format == "dot":
+        return 200, Text(dot_of(graph, state), DOT)
+    return 200, json_of(graph, state)
+
+
+def json_of(graph: Graph, state: State) -> dict[str, Any]:
+    """Nodes, edges, and the node of each named tensor."""
+    number = state.numbers.of
+    edges = [
+        {"from": number(node), "to": number(target), "input_nr": nr}
+        for node in graph.nodes
+        for target, nr in edges_of(node)
+    ]
+    return {
+        "nodes": [_node(node, state) for node in graph.nodes],
+        "edges": edges,
+        "roots": {name: number(node) for name, node in graph.roots.items()},
+    }
+
+
+def _node(node: Node, state: State) -> dict[str, Any]:
+    shown = {"id": state.numbers.of(node), "name": _short(node), "saved": saved_by(node)}
+    if isinstance(node, AccumulateGrad):
+        shown |= {"variable": state.names.of(node.variable), "shape": list(node.variable.shape)}
+    return shown
+
+
+def _short(node: Node) -> str:
+    return node.name().rpartition("::")[2]
+
+
+def dot_of(graph: Graph, state: State) -> str:
+    """The graph in the DOT language: a box for each node, an oval for each named tensor, arrows as gradients flow."""
+    number = state.numbers.of
+    lines = ["digraph autograd {", "  node [shape=box];"]
+    lines += [f"  n{number(node)} [label={_quoted(_label(node, state))}];" for node in graph.nodes]
+    for at, (name, node) in enumerate(graph.roots.items()):
+        lines.append(f"  t{at} [label={_quoted(name)}, shape=ellipse];")
+        lines.append(f"  t{at} -> n{number(node)};")
+    lines += [_arrows(node, state.numbers) for node in graph.nodes if any(True for _ in edges_of(node))]
+    return "\n".join([*lines, "}", ""])
+
+
+def _arrows(node: Node, numbers: Numbers) -> str:
+    start = numbers.of(node)
+    return "\n".join(f'  n{start} -> n{numbers.of(target)} [label="{nr}"];' for target, nr in edges_of(node))
+
+
+def _label(node: Node, state: State) -> str:
+    if isinstance(node, AccumulateGrad):
+        name = state.names.of(node.variable)
+        return f"{_short(node)}\n{name or 'unnamed'} {list(node.variable.shape)}"
+    saved = saved_by(node)
+    lines = ["freed"] if saved is None else [f"{each['name']} {each['shape']}" for each in saved]
+    return "\n".join([_short(node), *lines])
+
+
+def _quoted(text: str) -> str:
+    """A text as a quoted string of the DOT language, line breaks as its own escapes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

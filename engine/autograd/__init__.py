@@ -1,0 +1,29 @@
+"""`torch.autograd`: differentiation of recorded graphs."""
+
+from __future__ import annotations
+
+from engine.autograd import function, functional, graph
+from engine.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
+from engine.autograd.function import Function
+from engine.autograd.gradcheck import gradcheck, gradgradcheck
+from engine.autograd.graph import unsafe_preserve_version_counter as _unsafe_preserve_version_counter
+from engine.backward import backward, grad
+from engine.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__all__ = [
+    "Function",
+    "_unsafe_preserve_version_counter",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "function",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

@@ -1,0 +1,47 @@
+"""`torch.autograd.detect_anomaly` and `set_detect_anomaly`."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import ContextDecorator
+from types import TracebackType
+from typing import Self
+
+from engine.anomaly import Anomaly
+from engine.modes import state
+
+
+class set_detect_anomaly(ContextDecorator):
+    """Turn anomaly mode on or off at once; as a context manager put the old setting back at the end."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._before = state.ctx.anomaly
+        state.ctx.anomaly = Anomaly(check_nan) if mode else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        state.ctx.anomaly = self._before
+
+
+class detect_anomaly(ContextDecorator):
+    """Inside, a backward that makes NaN is refused, and the forward call that led to it is told."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.check_nan = check_nan
+        warnings.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
+            "debugging.",
+            stacklevel=2,
+        )
+
+    def __enter__(self) -> None:
+        self._before = state.ctx.anomaly
+        state.ctx.anomaly = Anomaly(self.check_nan)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        state.ctx.anomaly = self._before
+
+
+__all__ = ["detect_anomaly", "set_detect_anomaly"]

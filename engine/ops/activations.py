@@ -1,0 +1,361 @@
+"""Smooth activations: elu and its like, gelu, silu, softplus, mish, gated and normalised ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Dtype
+from engine.op import Op, Rule, alias, op
+from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
+from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
+from engine.ops.compare import le
+from engine.ops.joining import cat
+from engine.ops.nn import FUNCTIONAL, softmax
+from engine.ops.reduction import norm
+from engine.ops.unary import abs, exp, sigmoid, tanh
+from engine.ops.views import expand_as, slice_
+from engine.rules import elementwise, roomy
+from engine.special_functions import special, widened
+from engine.tensor import check_dim
+
+WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
+NOT_FLOATING = (*WHOLE, dtypes.COMPLEX)
+
+
+def smooth(kernel: str, buffers: int = 4) -> Rule:
+    """The rule of an activation: real floating tensors only, as they are."""
+    return roomy(elementwise(refuse=NOT_FLOATING, kernel=kernel, cost=30), buffers)
+
+
+BACKWARD = roomy(elementwise(), 6)
+
+
+def logistic(x: Any) -> Any:
+    """1 / (1 + exp(-x)) on arrays, without overflow; of half types in float32."""
+    x = widened(x)
+    if x.dtype.kind == "c":
+        return 1 / (1 + xp.exp(-x))
+    half = x.dtype.type(0.5)
+    return xp.tanh(x * half) * half + half
+
+
+# -- elu, selu, celu ------------------------------------------------------------------------------------------------
+
+
+@op(smooth("elu_cpu"), hidden=True, inplace=True, node="EluBackward0")
+def elu_of(input: Array, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale * x above 0, scale * alpha * (exp(input_scale * x) - 1) below."""
+    x = widened(input)
+    low = xp.expm1(xp.minimum(x, 0) * input_scale) * (alpha * scale)
+    return xp.maximum(x, 0) * scale + low
+
+
+elu_of.vjp(
+    input=lambda g, input, alpha, scale, input_scale: elu_backward(
+        g, input, alpha * scale * input_scale, scale, input_scale
+    )
+)
+
+
+@op(BACKWARD, hidden=True, node="EluBackwardBackward0")
+def elu_backward(grad_output: Array, input: Array, low: float, high: float, rate: float) -> Any:
+    """The gradient times `high` above 0, times low * exp(rate * x) below."""
+    x = widened(input)
+    return grad_output * xp.where(x > 0, x.dtype.type(high), xp.exp(xp.minimum(x, 0) * rate) * low)
+
+
+elu_backward.vjp(
+    grad_output=lambda g, input, low, high, rate: elu_backward(g, input, low, high, rate),
+    input=lambda g, grad_output, input, low, rate: kept(
+        mul(mul(g, grad_output), falling(input, low * rate, rate)), le(input, 0)
+    ),
+)
+
+
+def falling(x: Any, factor: float, rate: float) -> Any:
+    """factor * exp(rate * x), held constant above 0."""
+    return scale(exp(scale(clamp_max_number(x, 0), rate)), factor)
+
+
+@op(smooth("elu_cpu"), hidden=True, inplace=True, name="celu_of", node="CeluBackward0")
+def celu_of(input: Array, alpha: float) -> Any:
+    """x above 0, alpha * (exp(x / alpha) - 1) below."""
+    x = widened(input)
+    return xp.maximum(x, 0) + xp.expm1(xp.minimum(x, 0) * (1 / alpha)) * alpha
+
+
+celu_of.vjp(input=lambda g, input, alpha: elu_backward(g, input, 1.0, 1.0, 1 / alpha))
+elu_, celu_ = elu_of.twin, celu_of.twin
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x above 0, alpha * (exp(x) - 1) below."""
+    return (elu_ if inplace else elu_of)(input, alpha, 1.0, 1.0)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def selu(input: Array, inplace: bool = False) -> Any:
+    """elu with the scales that keep mean 0 and variance 1."""
+    return (elu_ if inplace else elu_of)(input, SELU_ALPHA, SELU_SCALE, 1.0)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x above 0, alpha * (exp(x / alpha) - 1) below.
+
+    Raises RuntimeError for alpha 0.
+    """
+    if alpha == 0:
+        raise errors.bad_argument("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return (celu_ if inplace else celu_of)(input, alpha)
+
+
+# -- gelu -----------------------------------------------------------------------------------------------------------
+
+KAPPA, BETA = 0.044715, math.sqrt(2 / math.pi)
+
+
+def gelu_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of gelu: two ways to compute it."""
+    if values[op.index["approximate"]] not in ("none", "tanh"):
+        raise errors.bad_argument("approximate argument must be either none or tanh.")
+    return smooth("GeluKernelImpl", 5)(op, values)
+
+
+@op(gelu_rule, namespace=FUNCTIONAL, node="GeluBackward0")
+def gelu(input: Array, approximate: str = "none") -> Any:
+    """x times the normal distribution function of x, or a formula in tanh near it."""
+    x = widened(input)
+    if approximate == "none":
+        return x * special("ndtr", x)
+    return x * (0.5 + 0.5 * xp.tanh(BETA * (x + KAPPA * (x * x * x))))
+
+
+gelu.vjp(input=lambda g, input, approximate: gelu_backward(g, input, approximate))
+
+
+@op(BACKWARD, hidden=True, node="GeluBackwardBackward0")
+def gelu_backward(grad_output: Array, input: Array, approximate: str) -> Any:
+    """The gradient of gelu."""
+    x = widened(input)
+    if approximate == "none":
+        return grad_output * (special("ndtr", x) + x * xp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+    t = xp.tanh(BETA * (x + KAPPA * (x * x * x)))
+    return grad_output * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (BETA * (1 + 3 * KAPPA * (x * x))))
+
+
+gelu_backward.vjp(
+    grad_output=lambda g, input, approximate: gelu_backward(g, input, approximate),
+    input=lambda g, grad_output, input, approximate: mul(mul(g, grad_output), gelu_bend(input, approximate)),
+)
+
+
+def gelu_bend(x: Any, approximate: str) -> Any:
+    """The second derivative of gelu."""
+    square = mul(x, x)
+    if approximate == "none":
+        return mul(scale(exp(scale(square, -0.5)), 1 / math.sqrt(2 * math.pi)), shift(neg(square), 2))
+    t = tanh(scale(mul(x, shift(scale(square, KAPPA), 1)), BETA))
+    first = scale(shift(scale(square, 3 * KAPPA), 1), BETA)
+    second = scale(x, 6 * KAPPA * BETA)
+    curve = sub(scale(second, 0.5), mul(t, mul(first, first)))
+    return mul(shift(neg(mul(t, t)), 1), add(first, mul(x, curve)))
+
+
+# -- silu, mish, softplus, logsigmoid ---------------------------------------------------------------------------------
+
+
+@op(roomy(elementwise(refuse=WHOLE, kernel="silu_cpu", cost=30), 4), hidden=True, inplace=True, node="SiluBackward0")
+def silu_of(input: Array) -> Any:
+    """x times its sigmoid."""
+    return widened(input) * logistic(input)
+
+
+silu_of.vjp(input=lambda g, input: silu_backward(g, input))
+silu_ = silu_of.twin
+
+
+@op(BACKWARD, hidden=True, node="SiluBackwardBackward0")
+def silu_backward(grad_output: Array, input: Array) -> Any:
+    """The gradient of silu."""
+    s, x = logistic(input), widened(input)
+    return grad_output * xp.conjugate(s * (1 + x * (1 - s)))
+
+
+silu_backward.vjp(
+    grad_output=lambda g, input: silu_backward(g, conj_of(input)),
+    input=lambda g, grad_output, input: mul(mul(g, conj_of(grad_output)), silu_bend(input)),
+)
+
+
+def silu_bend(x: Any) -> Any:
+    """The second derivative of silu."""
+    s = sigmoid(x)
+    rest = shift(neg(s), 1)
+    return mul(mul(s, rest), shift(mul(x, sub(rest, s)), 2))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def silu(input: Array, inplace: bool = False) -> Any:
+    """x times its sigmoid."""
+    return (silu_ if inplace else silu_of)(input)
+
+
+def softened(x: Any) -> Any:
+    """log(1 + exp(x)) on arrays, without overflow."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@op(smooth("mish_cpu", 5), hidden=True, inplace=True, node="MishBackward0")
+def mish_of(input: Array) -> Any:
+    """x times tanh(softplus(x))."""
+    x = widened(input)
+    return x * xp.tanh(softened(x))
+
+
+mish_of.vjp(input=lambda g, input: mish_backward(g, input))
+mish_ = mish_of.twin
+
+
+@op(BACKWARD, hidden=True, node="MishBackwardBackward0")
+def mish_backward(grad_output: Array, input: Array) -> Any:
+    """The gradient of mish."""
+    x = widened(input)
+    t = xp.tanh(softened(x))
+    return grad_output * (t + x * logistic(x) * (1 - t * t))
+
+
+mish_backward.vjp(
+    grad_output=lambda g, input: mish_backward(g, input),
+    input=lambda g, grad_output, input: mul(mul(g, grad_output), mish_bend(input)),
+)
+
+
+def mish_bend(x: Any) -> Any:
+    """The second derivative of mish."""
+    s, t = sigmoid(x), tanh(softplus(x, 1.0, 20.0))
+    inner = shift(mul(x, shift(sub(neg(s), scale(mul(t, s), 2)), 1)), 2)
+    return mul(mul(shift(neg(mul(t, t)), 1), s), inner)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def mish(input: Array, inplace: bool = False) -> Any:
+    """x times tanh(softplus(x))."""
+    return (mish_ if inplace else mish_of)(input)
+
+
+@op(smooth("softplus_cpu", 5), namespace=FUNCTIONAL, node="SoftplusBackward0")
+def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold."""
+    x = widened(input)
+    bent = x * beta
+    return xp.where(bent > threshold, x, softened(bent) / beta)
+
+
+softplus.vjp(input=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold))
+
+
+@op(BACKWARD, hidden=True, node="SoftplusBackwardBackward0")
+def softplus_backward(grad_output: Array, input: Array, beta: float, threshold: float) -> Any:
+    """The gradient of softplus: times a sigmoid, all of it above the threshold."""
+    bent = widened(input) * beta
+    return grad_output * xp.where(bent > threshold, bent.dtype.type(1), logistic(bent))
+
+
+softplus_backward.vjp(
+    grad_output=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold),
+    input=lambda g, grad_output, input, beta, threshold: kept(
+        mul(mul(g, grad_output), softplus_bend(input, beta)), le(scale(input, beta), threshold)
+    ),
+)
+
+
+def softplus_bend(x: Any, beta: float) -> Any:
+    """The second derivative of softplus below its threshold."""
+    s = sigmoid(scale(x, beta))
+    return scale(mul(s, shift(neg(s), 1)), beta)
+
+
+@op(smooth("log_sigmoid_cpu", 4), namespace=FUNCTIONAL, node="LogSigmoidBackward0")
+def logsigmoid(input: Array) -> Any:
+    """log(1 / (1 + exp(-x))), without overflow."""
+    x = widened(input)
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+logsigmoid.vjp(input=lambda g, input: mul(g, sigmoid(neg(input))))
+
+
+# -- gated, normalised, composed --------------------------------------------------------------------------------------
+
+
+def glu_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of glu: an even dim, halved."""
+    array, dim = values
+    if not array.shape:
+        raise errors.bad_argument("glu does not support scalars because halving size must be even")
+    dim = check_dim(dim, len(array.shape))
+    size = array.shape[dim]
+    if size % 2:
+        raise errors.bad_argument(f"Halving dimension must be even, but dimension {dim} is size {size}")
+    estimate = smooth("glu_cpu", 2)(op, [array, dim])
+    estimate.outputs = [((*array.shape[:dim], size // 2, *array.shape[dim + 1 :]), array.dtype)]
+    return estimate
+
+
+@op(glu_rule, namespace=FUNCTIONAL, node="GluBackward0")
+def glu(input: Array, dim: int = -1) -> Any:
+    """The first half of a dim times the sigmoid of the second."""
+    half = input.shape[dim] // 2
+    front = (slice(None),) * dim
+    return widened(input[(*front, slice(0, half))]) * logistic(input[(*front, slice(half, None))])
+
+
+glu.vjp(input=lambda g, input, dim: glu_input(g, input, dim))
+
+
+def glu_input(g: Any, x: Any, dim: int) -> Any:
+    """The gradients of both halves, joined."""
+    size = tuple(x.shape)[dim]
+    first, gate = slice_(x, dim, 0, size // 2, 1), sigmoid(slice_(x, dim, size // 2, size, 1))
+    passed = mul(g, gate)
+    return cat([passed, mul(mul(passed, shift(neg(gate), 1)), first)], dim)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
+    """softmax of the negative."""
+    return softmax(neg(input), dim, dtype=dtype)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def softsign(input: Array) -> Any:
+    """x / (1 + |x|)."""
+    if input.dtype.kind == "b":
+        raise errors.not_implemented_for("abs_cpu", "Bool")
+    return div(input, add(abs(input), 1))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def tanhshrink(input: Array) -> Any:
+    """x - tanh(x)."""
+    return sub(input, tanh(input))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
+    """The input over its p-norm along a dim, or over eps where that is larger."""
+    return div(input, expand_as(clamp_min_number(norm(input, p, (dim,), True), eps), input))
+
+
+for _of, _name in ((elu_of, "EluBackward1"), (celu_of, "CeluBackward1")):
+    assert _of.twin is not None
+    _of.twin.node_name = _name  # torch's names for the in-place forms
+alias(celu, "celu")
+alias(selu, "selu")

@@ -1,0 +1,157 @@
+"""Cholesky factors, and what is solved with them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import errors, lapack
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array
+from engine.op import Op, op
+from engine.ops.arithmetic import add, mul, neg
+from engine.ops.linalg import matmul
+from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first, lower_part
+from engine.ops.solving import old_checks, singular, triangle
+from engine.rules import broadcast
+
+MINOR = (
+    "The factorization could not be completed because the input is not positive-definite (the leading minor of order "
+    "{} is not positive-definite)."
+)
+
+
+def cholesky_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the Cholesky factor."""
+    a = values[0]
+    check_square(op.wire_name.removesuffix("_ex"), a)
+    if op.namespace:
+        check_float("linalg.cholesky", a, "cholesky_cpu")
+    check_kernel("cholesky_cpu", a)
+    outputs = [(a.shape, a.dtype), (a.shape[:-2], lapack.INT32)][: len(op.outputs)]
+    return Estimate(values, outputs, None, 3 * a.size * a.dtype.itemsize, a.size * a.shape[-1])
+
+
+def factor(a: Any, upper: bool) -> Any:
+    """The Cholesky factor from one triangle, in column-major order; raises LinAlgError."""
+    if upper:
+        return xp.swapaxes(xp.linalg.cholesky(xp.swapaxes(a, -1, -2)), -1, -2)
+    return columns_first(xp.linalg.cholesky(a))
+
+
+def checked_factor(name: str, a: Any, upper: bool) -> Any:
+    """The same, refusing matrices that are not positive-definite in torch's words."""
+    try:
+        return factor(a, upper)
+    except xp.linalg.LinAlgError:
+        place, order = lapack.first_failure(lapack.cholesky(xp.swapaxes(a, -1, -2) if upper else a)[1])
+        raise singular(f"{name}: {lapack.batch_note(place, a.shape[:-2])}{MINOR.format(order)}") from None
+
+
+@op(cholesky_rule)
+def cholesky(input: Array, upper: bool = False) -> Any:
+    """The lower (or upper) Cholesky factor of positive-definite matrices; only that triangle is read."""
+    return checked_factor("cholesky", input, upper)
+
+
+cholesky.vjp(input=lambda g, out, upper: cholesky_grad(g, out, upper))
+
+
+def cholesky_grad(g: Any, out: Any, upper: Any) -> Any:
+    """L^-H sym(L^H gL) L^-1, where sym takes the lower triangle and mirrors it. (Murray 2016, arXiv:1602.07527.)"""
+    low, g = (adjoint(out), adjoint(g)) if upper else (out, g)
+    inner = lower_part(matmul(adjoint(low), g), 0)
+    inner = mul(add(inner, adjoint(lower_part(inner, -1))), 0.5)
+    return triangle(low, triangle(adjoint(low), inner, True), False, False)
+
+
+@op(cholesky_rule, namespace="linalg", name="cholesky", node="LinalgCholeskyExBackward0")
+def linalg_cholesky(A: Array, *, upper: bool = False) -> Any:
+    """The lower (or upper) Cholesky factor of positive-definite matrices; only that triangle is read."""
+    return checked_factor("linalg.cholesky", A, upper)
+
+
+linalg_cholesky.vjp(A=lambda g, out, upper: cholesky_grad(g, out, upper))
+
+
+@op(cholesky_rule, namespace="linalg", outputs=("L", "info"), node="LinalgCholeskyExBackward0")
+def cholesky_ex(A: Array, *, upper: bool = False, check_errors: bool = False) -> Any:
+    """`cholesky` that tells by `info` which matrices are not positive-definite, and raises only if asked to."""
+    if check_errors:
+        return checked_factor("linalg.cholesky_ex", A, upper), xp.zeros(A.shape[:-2], lapack.INT32)
+    try:
+        return factor(A, upper), xp.zeros(A.shape[:-2], lapack.INT32)
+    except xp.linalg.LinAlgError:
+        made, info = lapack.cholesky(xp.swapaxes(A, -1, -2) if upper else A)
+        return (xp.swapaxes(made, -1, -2) if upper else made), info
+
+
+cholesky_ex.vjp(A=lambda g, L, upper: cholesky_grad(g[0], L, upper))
+
+
+def cholesky_inverse_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of cholesky_inverse."""
+    a = values[0]
+    check_square("cholesky_inverse", a)
+    check_kernel("cholesky_inverse_out_cpu", a)
+    return Estimate(values, [(a.shape, a.dtype)], None, 4 * a.size * a.dtype.itemsize, 2 * a.size * a.shape[-1])
+
+
+@op(cholesky_inverse_rule)
+def cholesky_inverse(L: Array, upper: bool = False) -> Any:
+    """The inverse of the matrices whose Cholesky factors are given."""
+    eye = xp.broadcast_to(xp.eye(L.shape[-1], dtype=L.dtype), L.shape)
+    return solved_by_factor(L, eye, upper)
+
+
+cholesky_inverse.vjp(L=lambda g, L, out, upper: cholesky_inverse_grad(g, L, out, upper))
+
+
+def solved_by_factor(low: Any, b: Any, upper: bool) -> Any:
+    """The solution of L L^H X = B (of U^H U X = B)."""
+    turned = xp.conjugate(xp.swapaxes(low, -1, -2))
+    first, second = (turned, low) if upper else (low, turned)
+    return lapack.solve_triangular(second, lapack.solve_triangular(first, b, False, True, False), True, True, False)
+
+
+def cholesky_inverse_grad(g: Any, low: Any, out: Any, upper: Any) -> Any:
+    """Minus the gradient of the inverse, symmetrised, times the factor."""
+    common = matmul(out, matmul(add(g, adjoint(g)), out))
+    return neg(matmul(low, common) if upper else matmul(common, low))
+
+
+def cholesky_solve_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of cholesky_solve."""
+    b, a = values[:2]
+    for what, each in (("b", b), ("u", a)):
+        if len(each.shape) < 2:
+            raise errors.shape_mismatch(
+                f"{what} should have at least 2 dimensions, but has {len(each.shape)} dimensions instead"
+            )
+    old_checks("cholesky_solve", b, a)
+    check_kernel("cholesky_solve_cpu", a)
+    shape = (*broadcast(b.shape[:-2], a.shape[:-2]), *b.shape[-2:])
+    work = (2 * a.size + 3 * math.prod(shape)) * a.dtype.itemsize
+    return Estimate(values, [(shape, a.dtype)], None, work, 2 * math.prod(shape) * a.shape[-1])
+
+
+@op(cholesky_solve_rule)
+def cholesky_solve(B: Array, L: Array, upper: bool = False) -> Any:
+    """The solution of A X = B where A is given by its Cholesky factor."""
+    batch = xp.broadcast_shapes(B.shape[:-2], L.shape[:-2])
+    b, low = xp.broadcast_to(B, (*batch, *B.shape[-2:])), xp.broadcast_to(L, (*batch, *L.shape[-2:]))
+    return solved_by_factor(low, b, upper)
+
+
+cholesky_solve.vjp(
+    B=lambda g, L, upper: cholesky_solve(g, L, upper),
+    L=lambda g, L, out, upper: cholesky_solve_grad(g, L, out, upper),
+)
+
+
+def cholesky_solve_grad(g: Any, low: Any, out: Any, upper: Any) -> Any:
+    """The gradient of cholesky_solve to the factor."""
+    common = matmul(cholesky_solve(g, low, upper), adjoint(out))
+    common = add(common, adjoint(common))
+    return neg(matmul(low, common) if upper else matmul(common, low))
