@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, linalg, nn, ops, special
+from engine import autograd, fast, func, linalg, nn, ops, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -71,6 +71,7 @@ __all__ = [
     "float32",
     "float64",
     "from_numpy",
+    "func",
     "get_default_dtype",
     "half",
     "inf",

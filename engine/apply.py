@@ -124,6 +124,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         tensors.append(tensor)
     if ctx.recording and op.diff_at:
         _record(op, values, raw, tensors, estimate)
+    if ctx.dual_level is not None and ctx.dual_level.reaches(values):
+        ctx.dual_level.carry(op, values, tensors)
     if not op.multiple:
         return tensors[0]
     return op.pack(tensors)
@@ -300,6 +302,8 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     array = tensor._array
     if recording and "input" in plan_of(op, needs).tensors:
         values = [wrap(array.copy()), *values[1:]]
+    dual = ctx.dual_level
+    tangent = dual.ahead(op, values) if dual is not None and dual.reaches(values) else None
     stamps = {id(each._counter): each._counter[0] for each in values if isinstance(each, Tensor)}
     result = _compute(op, raw, estimate)
     if not op.writes:
@@ -309,6 +313,8 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
         node = new_node(op, tuple(edges), needs, sizes)
         save(node, values, raw, [tensor], estimate, stamps)
         rebase(tensor, node)
+    if tangent is not None and dual is not None:
+        dual.set(array, tangent)
     return tensor
 
 

@@ -21,6 +21,7 @@ from engine.random import Generator
 if TYPE_CHECKING:
     from engine.anomaly import Anomaly
     from engine.guard import Guard
+    from engine.tangents import Tangents
     from engine.undo import UndoLog
 
 
@@ -50,7 +51,7 @@ class Context:
     anomaly: Anomaly | None = _watched("anomaly", "Anomaly mode's settings, or None.")
     saved_hooks: tuple[Any, ...] = _watched("saved_hooks", "Pairs of pack and unpack hooks, the innermost last.")
     inference: bool = _watched("inference", "Whether inference mode is on.")
-    dual_level: int = _watched("dual_level", "How many levels of forward-mode AD are open: 0 or 1.")
+    dual_level: Tangents | None = _watched("dual_level", "The tangents of the open level of forward mode, or None.")
     clone_saved: bool = _watched("clone_saved", "Whether saved tensors are copied, so that they may be overwritten.")
 
     def __init__(self, dtype: dtypes.DType = dtypes.float32, device: Device = CPU, seed: int | None = None) -> None:
@@ -62,7 +63,7 @@ class Context:
         self._guard = self._anomaly = None
         self._saved_hooks: tuple[Any, ...] = ()
         self._inference = self._clone_saved = False
-        self._dual_level = 0
+        self._dual_level = None
         self.plain = True
 
     @property

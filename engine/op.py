@@ -114,6 +114,7 @@ class Op:
         self.hidden: bool = options.get("hidden", False)
         self.example: dict[str, Any] | None = options.get("example")
         self.shows_geometry: bool = options.get("shows_geometry", False)
+        self.base: Op | None = None  # of an in-place form: the op itself
         self.number_at = max((at for at, param in enumerate(self.params) if param.kind is Kind.OPERAND), default=0)
         self.twin: Op | None = None  # the in-place form
         self.number_form: Op | None = None  # the form for a Python number as last operand, where its node differs
@@ -294,6 +295,7 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
         if made.inplace:
             other = {"inplace_only": True, "inplace": False, "name": f"{made.name}_", "node": made.node_name}
             made.twin = _made(kernel, rule, {**options, **other, "operators": _inplace_operators(made)})
+            made.twin.base = made
             made.operators = tuple(name for name in made.operators if name not in made.twin.operators)
             _register(made.twin)
         return made

@@ -91,7 +91,8 @@ def elementwise(
     """The rule of an op that works element by element on broadcast operands.
 
     `policy`: the result has the promoted dtype (`same`), that or the default floating dtype (`float`), or is bool
-    (`bool`). `extra` is how many arrays of the result's size the kernel holds beside it. `refuse` lists categories of the promoted dtype there is no kernel for.
+    (`bool`). `extra` is how many arrays of the result's size the kernel holds beside it. `refuse` lists categories of
+    the promoted dtype there is no kernel for.
     """
 
     def rule(op: Op, values: list[Any]) -> Estimate:

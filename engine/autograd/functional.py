@@ -237,7 +237,7 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The Hessian of a function with one element of output."""
-    several_in, given = _as_tuple(inputs, "inputs", "hessian")
+    several_in, _ = _as_tuple(inputs, "inputs", "hessian")
     _check_strategy("hessian", strict, vectorize, outer_jacobian_strategy)
 
     def scalar(*args: Tensor) -> Any:

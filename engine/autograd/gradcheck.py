@@ -15,6 +15,10 @@ from engine.op import registry
 from engine.tensor import Tensor, wrap
 
 Func = Callable[..., Any]
+NOT_REENTRANT = (
+    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
+    "values, although analytical gradient matches numerical gradient."
+)
 
 
 class GradcheckError(RuntimeError):

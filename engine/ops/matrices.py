@@ -194,3 +194,21 @@ def diagonal_matrix(x: Any) -> Any:
     """Square matrices with these main diagonals."""
     shape = tuple(x.shape)
     return diagonal_put(x, (*shape, shape[-1]), 0, len(shape) - 1, len(shape))
+
+
+@op(same_form, hidden=True, node="MaskedFillBackward0")
+def zero_diagonal(input: Array) -> Any:
+    """Square matrices with zeros on their main diagonals, whatever was there."""
+    return xp.where(xp.eye(input.shape[-1], dtype=bool), input.dtype.type(0), input)
+
+
+zero_diagonal.vjp(input=lambda g: zero_diagonal(g))
+
+
+@op(same_form, hidden=True, node="MaskedFillBackward0")
+def unit_diagonal(input: Array) -> Any:
+    """Square matrices with ones on their main diagonals."""
+    return xp.where(xp.eye(input.shape[-1], dtype=bool), input.dtype.type(1), input)
+
+
+unit_diagonal.vjp(input=lambda g: zero_diagonal(g))

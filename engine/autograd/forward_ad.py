@@ -1,0 +1,162 @@
+"""`torch.autograd.forward_ad`: forward mode, by dual tensors.
+
+A tangent belongs to an array for the time of a level. Linear ops carry it through themselves; any other op's tangent is
+the derivative of its gradient with respect to the incoming one (the double-vjp trick), so no op needs a rule of its own.
+"""
+
+from __future__ import annotations
+
+from contextlib import ContextDecorator
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from engine import errors
+from engine.backward import grad
+from engine.kinds import Array
+from engine.modes import enable_grad, state
+from engine.op import Op, op, registry
+from engine.ops.views import alias_, viewed
+from engine.tangents import Tangents
+from engine.tensor import Tensor
+
+
+class UnpackedDualTensor(NamedTuple):
+    """The parts of a dual tensor; `tangent` is None for a plain one."""
+
+    primal: Tensor
+    tangent: Tensor | None
+
+
+@op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, node="torch::autograd::Identity")
+def primal_of(input: Array) -> Any:
+    """The values of a dual tensor, without their tangent."""
+    return input[...]
+
+
+primal_of.vjp(input=lambda g: g)
+
+
+def enter_dual_level() -> int:
+    """Open a level; its number is 0.
+
+    Raises RuntimeError if one is open already.
+    """
+    if state.ctx.dual_level:
+        raise errors.bad_argument("Nested forward mode AD is not supported at the moment")
+    state.ctx.dual_level = Tangents(push)
+    return 0
+
+
+def exit_dual_level(*, level: int | None = None) -> None:
+    """Close the level; its tangents are gone.
+
+    Raises RuntimeError if none is open.
+    """
+    if not state.ctx.dual_level:
+        raise errors.bad_argument("Trying to exit a forward AD level that was not entered")
+    state.ctx.dual_level = None
+
+
+class dual_level(ContextDecorator):
+    """A level of forward mode for the block."""
+
+    def __enter__(self) -> Self:
+        enter_dual_level()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        exit_dual_level()
+
+
+def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
+    """A view of a tensor that carries a tangent through the ops it goes into.
+
+    Raises RuntimeError without a level, ValueError for dtypes that have no derivatives, RuntimeError for another size.
+    """
+    tangents = state.ctx.dual_level
+    if not tangents:
+        raise errors.bad_argument(
+            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
+        )
+    for each, what in ((tensor, "primal"), (tangent, "tangent")):
+        if not each.dtype.differentiable:
+            raise errors.bad_value(f"Expected {what} to be floating point or complex, but got: {each.dtype}")
+    if tensor.shape != tangent.shape:
+        raise errors.shape_mismatch(
+            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+            f"supported. Tensor is of size {list(tensor.shape)} while the given forward gradient is of size "
+            f"{list(tangent.shape)}."
+        )
+    dual: Tensor = alias_(tensor)
+    tangents.set(dual._array, tangent)
+    return dual
+
+
+def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
+    """The primal and the tangent of a tensor."""
+    tangents = state.ctx.dual_level
+    tangent = tangents.get(tensor._array) if tangents else None
+    if tangent is None:
+        return UnpackedDualTensor(tensor, None)
+    state.ctx.dual_level = None
+    try:
+        return UnpackedDualTensor(primal_of(tensor), tangent)
+    finally:
+        state.ctx.dual_level = tangents
+
+
+def push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents) -> list[Tensor | None]:
+    """The tangents of an op's outputs from those of its inputs."""
+    ctx = state.ctx
+    ctx.dual_level = None
+    try:
+        if made.view or made.multi_view:
+            moved = Op.door(made, [tangents.get(values[0]._array), *values[1:]])
+            return list(moved) if isinstance(moved, (list, tuple)) else [moved]
+        with enable_grad():
+            return _double_vjp(made, values, outputs, tangents)
+    finally:
+        ctx.dual_level = tangents
+
+
+def _connected(tensor: Tensor) -> Tensor:
+    """A stand-in to differentiate by, still connected to what the tensor came from."""
+    made: Tensor = alias_(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+    return made
+
+
+def _double_vjp(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents) -> list[Tensor | None]:
+    points: list[Tensor] = []
+    directions: list[Tensor] = []
+
+    def stand_in(value: Any) -> Any:
+        if isinstance(value, list):
+            return [stand_in(each) for each in value]
+        tangent = tangents.get(value._array) if isinstance(value, Tensor) else None
+        if tangent is None:
+            return value
+        point = _connected(value)
+        points.append(point)
+        directions.append(tangent)
+        return point
+
+    result = Op.door(made, [stand_in(value) for value in values])
+    again = list(result) if isinstance(result, (list, tuple)) else [result]
+    return [_tangent_of(each, points, directions) for each in again]
+
+
+def _tangent_of(out: Tensor, points: list[Tensor], directions: list[Tensor]) -> Tensor | None:
+    if not out.requires_grad:
+        return None
+    dummy = registry["zeros_like"](out).requires_grad_()
+    flows = grad(out, points, dummy, create_graph=True, allow_unused=True)
+    used = [(flow, way) for flow, way in zip(flows, directions, strict=True) if flow is not None and flow.requires_grad]
+    if not used:
+        return None
+    sources, ways = zip(*used, strict=True)
+    keep = any(each.requires_grad for each in (*points, *ways) if each._edge is not None)
+    (tangent,) = grad(sources, dummy, ways, create_graph=keep, allow_unused=True)
+    return tangent
+
+
+__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]

@@ -1,0 +1,280 @@
+"""Eigenvalues and singular values, with their vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array
+from engine.modes import state
+from engine.op import Op, op
+from engine.ops.arithmetic import add, conj_of, div, mul, real_of, sub
+from engine.ops.joining import piece
+from engine.ops.linalg import eigh, matmul
+from engine.ops.matrices import (
+    HALF,
+    adjoint,
+    as_column,
+    as_row,
+    check_float,
+    check_matrix,
+    check_square,
+    columns_first,
+    complex_dtype,
+    diagonal_matrix,
+    diagonal_of,
+    real_dtype,
+    unit_diagonal,
+    zero_diagonal,
+)
+from engine.ops.solving import inverse_or_nan
+from engine.ops.views import transpose
+
+PHASE = (
+    "{}_backward: The {}vectors in the complex case are specified up to multiplication by e^{{i phi}}. The specified "
+    "loss function depends on this {}, {} ill-defined."
+)
+FAILED = (
+    "linalg.{}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated "
+    "{}."
+)
+
+
+def check_phase(diagonal: Any, text: str) -> None:
+    """Raise RuntimeError if the loss depends on the phase of vectors that have none of their own."""
+    array = diagonal._array if hasattr(diagonal, "_array") else diagonal
+    if array.size and not bool((abs(array.imag) <= 1e-2).all()):
+        raise errors.bad_argument(text)
+
+
+def tracked(x: Any) -> bool:
+    """Whether a graph is recorded for this tensor."""
+    return bool(state.ctx.grad_enabled and getattr(x, "requires_grad", False))
+
+
+# -- eigenvalues ------------------------------------------------------------------------------------------------------
+
+
+def eig_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of eig and eigvals: square matrices, complex results."""
+    a = values[0]
+    name = f"linalg.{'eig' if op.multiple else 'eigvals'}"
+    check_square(name, a)
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(f"Unknown Complex ScalarType for {dtype.type_name}")
+    if a.dtype in HALF:
+        raise errors.not_implemented_for(f"linalg_{'eig' if op.multiple else 'eigvals'}_out_cpu", dtype.type_name)
+    wide = complex_dtype(a)
+    outputs = [(a.shape[:-1], wide), (a.shape, wide)][: len(op.outputs)]
+    return Estimate(values, outputs, None, 6 * a.size * wide.itemsize, 25 * a.size * a.shape[-1])
+
+
+def refuse_nan(name: str, a: Any) -> None:
+    """Raise RuntimeError for a matrix with entries that are not finite."""
+    if not xp.isfinite(a).all():
+        raise errors.bad_argument(f"torch.linalg.{name}: input tensor should not contain infs or NaNs.")
+
+
+@op(eig_rule, namespace="linalg", outputs=("eigenvalues", "eigenvectors"), node="LinalgEigBackward0")
+def eig(A: Array) -> Any:
+    """The eigenvalues and eigenvectors of square matrices, both complex."""
+    refuse_nan("eig", A)
+    try:
+        values, vectors = xp.linalg.eig(A)
+    except xp.linalg.LinAlgError:
+        raise errors.coded(RuntimeError, "singular", FAILED.format("eig", "eigenvalues")) from None
+    return values, columns_first(vectors)
+
+
+eig.vjp(A=lambda g, eigenvalues, eigenvectors: eig_grad(g, eigenvalues, eigenvectors))
+
+
+def eig_grad(g: Any, values: Any, v: Any) -> Any:
+    """V^-H (diag(gL) + (V^H gV - V^H V diag(Re V^H gV)) / conj(E)) V^H with E_ij = L_j - L_i.
+
+    (Boeddeker et al. 2017, "On the Computation of Complex-valued Gradients"; vectors of length 1.)
+    """
+    g_values, g_vectors = g
+    vh = adjoint(v)
+    inner = None
+    if g_vectors is not None:
+        inner = matmul(vh, g_vectors)
+        lengths = diagonal_of(inner)
+        check_phase(lengths, PHASE.format("linalg_eig", "eigen", "quantity", "so it is"))
+        inner = sub(inner, matmul(vh, mul(v, as_row(real_of(lengths)))))
+        gaps = conj_of(sub(as_row(values), as_column(values)))
+        inner = zero_diagonal(div(inner, unit_diagonal(gaps)))
+    if g_values is not None:
+        part = diagonal_matrix(g_values)
+        inner = part if inner is None else add(inner, part)
+    return matmul(matmul(adjoint(inverse_or_nan(v)), inner), vh)
+
+
+@op(eig_rule, hidden=True)
+def eig_values(A: Array) -> Any:
+    """The eigenvalues alone."""
+    refuse_nan("eigvals", A)
+    return xp.linalg.eigvals(A)
+
+
+@op(composed, namespace="linalg", composite=True)
+def eigvals(A: Array) -> Any:
+    """The eigenvalues of square matrices, complex."""
+    if tracked(A):
+        check_square("linalg.eigvals", A)
+        return eig(A)[0]
+    return eig_values(A)
+
+
+@op(composed, namespace="linalg", composite=True)
+def eigvalsh(A: Array, UPLO: str = "L") -> Any:
+    """The eigenvalues, ascending, of Hermitian matrices; only one triangle is read."""
+    return eigh(A, UPLO)[0]
+
+
+# -- singular values --------------------------------------------------------------------------------------------------
+
+
+def svd_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of svd and svdvals."""
+    a = values[0]
+    check_matrix("linalg.svd", a)
+    check_float("linalg.svd", a, "linalg_svd_cpu")
+    if "driver" in op.index and values[op.index["driver"]] is not None:
+        raise errors.bad_argument(
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        )
+    (*batch, m, n) = a.shape
+    k, flops = min(m, n), 20 * a.size * min(m, n)
+    real = ((*batch, k), real_dtype(a))
+    if not op.multiple:
+        return Estimate(values, [real], None, 2 * a.size * a.dtype.itemsize + 64 * (m + n), flops)
+    full = values[1]
+    rows, columns = (m, n) if full else (k, k)
+    outputs = [((*batch, m, rows), a.dtype), real, ((*batch, columns, n), a.dtype)]
+    work = (3 * math.prod(batch) * (m * rows + n * columns) + 2 * a.size) * a.dtype.itemsize + 64 * (m + n)
+    return Estimate(values, outputs, None, work, flops)
+
+
+def no_svd() -> RuntimeError:
+    """The refusal of a matrix whose SVD does not converge."""
+    return errors.coded(RuntimeError, "singular", FAILED.format("svd", "singular values"))
+
+
+@op(svd_rule, namespace="linalg", outputs=("U", "S", "Vh"), node="LinalgSvdBackward0")
+def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> Any:
+    """Unitary U and Vh and singular values S, descending, with A = U diag(S) Vh."""
+    try:
+        u, s, vh = xp.linalg.svd(A, full_matrices=full_matrices)
+    except xp.linalg.LinAlgError:
+        raise no_svd() from None
+    return columns_first(u), s, columns_first(vh)
+
+
+svd.vjp(A=lambda g, U, S, Vh: svd_grad(g, U, S, Vh))
+
+
+def svd_grad(g: Any, u: Any, s: Any, vh: Any) -> Any:
+    """The gradient of the SVD: U [((U^H gU) S + S (V^H gV)) / E + diag(gS)] V^H, and what leaves the spaces of U and V.
+
+    X stands for X - X^H, E_ij = S_j^2 - S_i^2. Only the first vectors of full matrices count.
+    """
+    g_u, g_s, g_vh = g
+    (*_, m, _), (*_, n), k = tuple(u.shape), tuple(vh.shape), tuple(s.shape)[-1]
+    u, g_u = first_of(u, len(u.shape) - 1, k), first_of(g_u, len(u.shape) - 1, k)
+    vh, g_vh = first_of(vh, len(vh.shape) - 2, k), first_of(g_vh, len(vh.shape) - 2, k)
+    if g_u is None and g_vh is None:
+        return matmul(mul(u, as_row(g_s)), vh)
+    inner = svd_inner(g_u, g_vh, u, s, vh)
+    if g_s is not None:
+        inner = add(inner, diagonal_matrix(g_s))
+    made = matmul(matmul(u, inner), vh)
+    if m > k and g_u is not None:
+        side = div(g_u, as_row(s))
+        made = add(made, matmul(sub(side, matmul(u, matmul(adjoint(u), side))), vh))
+    if n > k and g_vh is not None:
+        side = div(g_vh, as_column(s))
+        made = add(made, matmul(u, sub(side, matmul(matmul(side, adjoint(vh)), vh))))
+    return made
+
+
+def first_of(x: Any, dim: int, count: int) -> Any:
+    """The first entries along a dim."""
+    return x if x is None or tuple(x.shape)[dim] == count else piece(x, dim, 0, count)
+
+
+def svd_inner(g_u: Any, g_vh: Any, u: Any, s: Any, vh: Any) -> Any:
+    """What comes through the singular vectors, between U and Vh."""
+    left = None if g_u is None else skew(matmul(adjoint(u), g_u))
+    right = None if g_vh is None else skew(matmul(vh, adjoint(g_vh)))
+    squares = mul(s, s)
+    gaps = unit_diagonal(sub(as_row(squares), as_column(squares)))
+    turns = None
+    if u.dtype.kind == "c":
+        parts = [diagonal_of(each) for each in (left, right) if each is not None]
+        turns = parts[0]
+        check_phase(
+            parts[0] if len(parts) == 1 else add(*parts), PHASE.format("svd", "singular ", "phase term", "making it")
+        )
+    made = None
+    if left is not None:
+        made = mul(left, as_row(s))
+    if right is not None:
+        part = mul(as_column(s), right)
+        made = part if made is None else add(made, part)
+    made = zero_diagonal(div(made, gaps))
+    if turns is not None and left is not None and right is not None:
+        made = add(made, diagonal_matrix(div(turns, mul(s, 2))))
+    return made
+
+
+def skew(x: Any) -> Any:
+    """The matrix less its adjoint."""
+    return sub(x, adjoint(x))
+
+
+@op(svd_rule, hidden=True)
+def singular_values(A: Array) -> Any:
+    """The singular values alone."""
+    try:
+        return xp.linalg.svd(A, compute_uv=False)
+    except xp.linalg.LinAlgError:
+        raise no_svd() from None
+
+
+@op(composed, namespace="linalg", composite=True)
+def svdvals(A: Array, *, driver: str | None = None) -> Any:
+    """The singular values, descending."""
+    return svd(A, False, driver=driver)[1] if tracked(A) else singular_values(A)
+
+
+@op(composed, name="svd", composite=True, outputs=("U", "S", "V"))
+def old_svd(input: Array, some: bool = True, compute_uv: bool = True) -> Any:
+    """The SVD with V instead of its adjoint; zeros in the place of vectors not asked for."""
+    shape = tuple(input.shape)
+    if len(shape) < 2:
+        raise errors.shape_mismatch(
+            f"linalg.svd: input should have at least 2 dimensions, but has {len(shape)} dimensions instead"
+        )
+    if compute_uv:
+        u, s, vh = svd(input, not some)
+        v = conj_of(transpose(vh, len(shape) - 2, len(shape) - 1))
+        return old_svd.pack([u, s, v])
+    s = svdvals(input)
+    return old_svd.pack([blank(input, shape[-2]), s, blank(input, shape[-1])])
+
+
+def blank_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of zeros in the place of singular vectors."""
+    a, size = values
+    return Estimate(values, [((*a.shape[:-2], size, size), a.dtype)])
+
+
+@op(blank_rule, hidden=True)
+def blank(input: Array, size: int) -> Any:
+    """Square matrices of zeros."""
+    return xp.zeros((*input.shape[:-2], size, size), input.dtype)

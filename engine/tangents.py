@@ -1,0 +1,50 @@
+"""The tangents of an open level of forward mode: which array carries which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Tangents:
+    """A table from arrays, by identity, to tangents; it holds the arrays, so that identities stay theirs."""
+
+    __slots__ = ("_push", "_table")
+
+    def __init__(self, push: Callable[..., list[Any]]) -> None:
+        self._push = push
+        self._table: dict[int, tuple[Any, Any]] = {}
+
+    def get(self, array: Any) -> Any:
+        """The tangent of an array, or None."""
+        known = self._table.get(id(array))
+        return None if known is None else known[1]
+
+    def set(self, array: Any, tangent: Any) -> None:
+        """Give an array a tangent."""
+        self._table[id(array)] = (array, tangent)
+
+    def reaches(self, values: list[Any]) -> bool:
+        """Whether an op's arguments carry a tangent."""
+        for value in values:
+            if isinstance(value, list):
+                if self.reaches(value):
+                    return True
+            elif hasattr(value, "_array") and id(value._array) in self._table:
+                return True
+        return False
+
+    def carry(self, op: Any, values: list[Any], outputs: list[Any]) -> None:
+        """After an op: give its outputs their tangents."""
+        for output, tangent in zip(outputs, self._push(op, values, outputs, self), strict=True):
+            if tangent is not None:
+                self.set(output._array, tangent)
+
+    def ahead(self, op: Any, values: list[Any]) -> Any:
+        """Before an in-place op: the tangent its operand will have, told by the op's other form; None without one."""
+        if op.base is None:
+            return None
+        return self._push(op.base, values, [values[0]], self)[0]
+
+    def __bool__(self) -> bool:
+        return True
