@@ -7,11 +7,10 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from app import calls
 from app.problems import Problem
 
-JSON = "application/json"
-# What an `Accept` header may say where JSON is all there is.
-ACCEPTED = frozenset({"*/*", "application/*", JSON})
+JSON = calls.JSON
 
 
 async def read(request: Request, limit: int, seconds: float) -> bytes:
@@ -47,12 +46,12 @@ def require_json(headers: Headers) -> None:
         raise Problem("unsupported_media_type", "the body must not be compressed")
 
 
-def require_acceptable(headers: Headers) -> None:
-    """Whether the client takes JSON; raises `not_acceptable`."""
+def require_acceptable(headers: Headers, media_type: str = JSON) -> None:
+    """Whether the client takes an answer of this type; raises `not_acceptable`."""
     accept = headers.get("accept")
     if not accept or accept == "*/*":
         return
     parts = ",".join(headers.getlist("accept")).split(",")
     ranges = [part.partition(";")[0].strip().lower() for part in parts]
-    if ACCEPTED.isdisjoint(ranges):
-        raise Problem("not_acceptable", f"the answer is {JSON}, which the Accept header does not allow")
+    if {"*/*", f"{media_type.partition('/')[0]}/*", media_type}.isdisjoint(ranges):
+        raise Problem("not_acceptable", f"the answer is {media_type}, which the Accept header does not allow")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 JSON = "application/json"
+DOT = "text/vnd.graphviz"
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from starlette.routing import Match
 from app import __version__
 from app.devices import list_devices
 from app.hosts.inline import InlineHost
+from app.metrics import Metrics
 from app.middleware import Front, problem_response
 from app.openapi import DESCRIPTION, make_pages, operation_id
 from app.problems import Problem
@@ -38,7 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ready = False
-    app.add_middleware(Front, hosts=settings.hosts)
+    app.state.metrics = Metrics()
+    app.add_middleware(Front, hosts=settings.hosts, metrics=app.state.metrics)
     for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, answer_problem)
     for router in ROUTERS:
@@ -52,6 +54,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """From before the first request to after the last."""
     app.state.devices = await asyncio.to_thread(list_devices)
     app.state.host = InlineHost(app.state.settings)
+    app.state.metrics.watch(app.state.host)
     await app.state.host.start()
     app.state.ready = True
     yield

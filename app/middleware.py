@@ -1,7 +1,7 @@
 """The front door: what every request passes before routing and every answer on its way out.
 
 One ASGI layer, since each layer costs every request: a request id, the `Host` check, HEAD as GET without a body, a
-log line, and a problem for anything that was raised and not answered.
+log line, metrics, and a problem for anything that was raised and not answered.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import telemetry
+from app.metrics import Metrics
 from app.problems import MEDIA_TYPE, Problem, problem_of
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}\Z")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]*)(?::\d*)?\Z")
+UNMATCHED = "unmatched"
 CLIENT_LEFT = 499  # never sent, there is nobody left; for the log
 
 log = logging.getLogger("app")
@@ -28,9 +30,10 @@ log = logging.getLogger("app")
 class Front:
     """Wraps the application. `hosts` are the names that `Host` may have; empty allows any."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], metrics: Metrics) -> None:
         self.app = app
         self.hosts = hosts
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -38,16 +41,26 @@ class Front:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, send)
+        # A copy: the server below still sees HEAD in its own and sends no body.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        self.metrics.in_flight.inc()
         try:
             self.check_host(scope)
-            # A copy: the server below still sees HEAD in its own and sends no body.
-            inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
             await self.app(inner, receive, exchange.send)
         except ClientDisconnect:
-            exchange.status = exchange.status or CLIENT_LEFT
+            pass  # nobody is left to be answered
         except Exception as error:  # noqa: BLE001  # the last place where a defect becomes a 500
             await exchange.fail(error, receive)
-        exchange.log()
+        finally:
+            self.metrics.in_flight.dec()
+            self.note(exchange, route_of(inner))
+
+    def note(self, exchange: Exchange, route: str) -> None:
+        """Count a request and log it: by the template of its path, which names neither sessions nor tensors."""
+        method, seconds = exchange.scope["method"], time.perf_counter() - exchange.started
+        status = exchange.status or CLIENT_LEFT
+        self.metrics.answered(method, route, status, seconds)
+        telemetry.log_request(exchange.id, method, route, status, seconds)
 
     def check_host(self, scope: Scope) -> None:
         """Whether the request is for this server; raises `misdirected`."""
@@ -82,10 +95,10 @@ class Exchange:
         if not self.status:
             await problem_response(self.scope, error)(self.scope, receive, self.send)
 
-    def log(self) -> None:
-        """One line about this request."""
-        method, path = self.scope["method"], self.scope["path"]
-        telemetry.log_request(self.id, method, path, self.status, time.perf_counter() - self.started)
+
+def route_of(scope: Scope) -> str:
+    """The template of the path that a request was routed to, or `unmatched`."""
+    return getattr(scope.get("route"), "path", UNMATCHED)
 
 
 def request_id(scope: Scope) -> str:

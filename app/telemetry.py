@@ -38,8 +38,8 @@ def configure(level: str) -> None:
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, logging.root.level))
 
 
-def log_request(request_id: str, method: str, path: str, status: int, seconds: float) -> None:
-    """One line for a request that was answered. The query is left out: it may hold what a log should not."""
+def log_request(request_id: str, method: str, route: str, status: int, seconds: float) -> None:
+    """One line for a request that was answered. The route is a template: what is in the URL may be a secret."""
     if requests.isEnabledFor(logging.INFO):
-        fields = {"id": request_id, "method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2)}
+        fields = {"id": request_id, "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2)}
         requests.info("request", extra={"fields": fields})

@@ -297,7 +297,7 @@ class Node:
     def _edge_of(self, name: str) -> Edge | None:
         op = self.plan.op
         at = op.index[name]
-        if at not in op.diff_at or not self.plan.simple:
+        if at not in op.diff_at or self.inputs is not None:
             return None
         return self.edges[op.diff_at.index(at)]
 
@@ -318,7 +318,7 @@ class Node:
             if source < 0:
                 if plan.op.outputs[-1 - source] in plan.op.differentiable:
                     edge = (self, -1 - source, array.shape, array.dtype)
-            elif origin is not None and plan.simple:
+            elif origin is not None and self.inputs is None:  # without lists, one edge for each input
                 edge = self.edges[origin]
             tensors.append(Node.wrap_saved(array, counter, edge))
         return tensors

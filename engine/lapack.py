@@ -6,7 +6,6 @@ in column-major order. Arrays on a GPU go to the host and back: CuPy has no batc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -149,19 +148,3 @@ def batch_note(place: tuple[int, ...], shape: tuple[int, ...]) -> str:
     for at, size in zip(place, shape, strict=True):
         number = number * size + at
     return f"(Batch element {number}): "
-
-
-def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array]:
-    """Least-squares solutions of smallest norm by the SVD, with ranks and singular values."""
-    xp = arrays.backend_of(a).xp
-    u, s, vh = xp.linalg.svd(a, full_matrices=False)
-    keep = s > rcond * s.max(axis=-1, keepdims=True, initial=0)
-    inverse = xp.where(keep, 1 / xp.where(keep, s, 1), 0).astype(a.dtype)
-    made = xp.matmul(xp.conjugate(xp.swapaxes(u, -1, -2)), b)
-    x = xp.matmul(xp.conjugate(xp.swapaxes(vh, -1, -2)), inverse[..., None] * made)
-    return x, keep.sum(axis=-1), s
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    """The elements of a shape."""
-    return math.prod(shape)

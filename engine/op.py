@@ -320,8 +320,8 @@ def _inplace_operators(made: Op) -> tuple[str, ...]:
 
 
 def overload(name: str, made: Op) -> None:
-    """Make an op a further overload of another name's function: `max(a, b)` is `maximum`."""
-    registry[name].ops.append(made)
+    """Make an op another overload of a function, tried after its first: `max(a, b)` is `maximum`."""
+    registry[name].ops.insert(1, made)
 
 
 def alias(target: Op, *names: str) -> None:

@@ -73,6 +73,24 @@ class Generator:
         """Integers in [low, high), int64."""
         return self._rng.integers(low, high, shape)
 
+    def bernoulli(self, p: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Bools that are True with probability `p`, a number or an array that broadcasts to `shape`."""
+        drawn = self._rng.random(shape, dtype=np.float32 if isinstance(p, float) else np.float64)
+        return drawn < p
+
+    def open_uniform(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Uniform numbers in (0, 1), float64: neither end, so that logarithms and tangents are finite."""
+        drawn = self._rng.integers(0, 1 << 52, shape)
+        return np.asarray((drawn + 0.5) * 2.0**-52)
+
+    def exponential(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """Exponential numbers of rate 1, float64, above 0."""
+        return np.asarray(-np.log(self.open_uniform(shape)))
+
+    def poisson(self, rates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Poisson numbers of the given rates, int64."""
+        return np.asarray(self._rng.poisson(rates))
+
     def permutation(self, n: int) -> np.ndarray[Any, Any]:
         """A random order of 0 to n - 1, int64."""
         return self._rng.permutation(n)

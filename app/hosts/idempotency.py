@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from app.calls import Answer, Call
@@ -38,12 +38,12 @@ class Entry:
 class Replies:
     """The keys of one session, or of one tenant's creation of sessions."""
 
-    __slots__ = ("_bytes", "_entries", "_limits", "_waiting")
+    __slots__ = ("_bytes", "_entries", "_kept", "_limits", "_waiting")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._entries: dict[str, Entry] = {}  # the oldest first
-        self._bytes = 0
+        self._kept = self._bytes = 0  # answers, and what they take
         self._waiting = 0
 
     async def once(self, key: str, call: Call, deadline: float, run: Run) -> Outcome:
@@ -83,21 +83,28 @@ class Replies:
         outcome = None if task.cancelled() or task.exception() is not None else task.result()
         if isinstance(outcome, Answer):
             entry.answer = outcome
+            self._kept += 1
             self._bytes += len(outcome.body)
-            self._drop_oldest()
+            self._drop_others(entry)
         else:
             del self._entries[key]
         entry.done.set()
 
-    def _drop_oldest(self) -> None:
-        kept = [key for key, entry in self._entries.items() if entry.answer is not None]
-        for key in kept[:-1]:
-            if len(kept) <= self._limits.idempotency_keys and self._bytes <= self._limits.idempotency_bytes:
-                return
-            dropped = self._entries.pop(key).answer
-            assert dropped is not None
-            self._bytes -= len(dropped.body)
-            kept = kept[1:]
+    def _drop_others(self, latest: Entry) -> None:
+        """Drop the oldest answers until the others are within the limits; the latest is the likeliest to be asked."""
+        if self._is_within_limits():
+            return
+        for key, entry in list(self._entries.items()):
+            if entry.answer is not None and entry is not latest:
+                del self._entries[key]
+                self._kept -= 1
+                self._bytes -= len(entry.answer.body)
+                if self._is_within_limits():
+                    return
+
+    def _is_within_limits(self) -> bool:
+        limits = self._limits
+        return self._kept <= limits.idempotency_keys and self._bytes <= limits.idempotency_bytes
 
 
 async def _fingerprint(call: Call) -> bytes:

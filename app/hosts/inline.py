@@ -11,15 +11,19 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import orjson
 
 from app import codec, fields
-from app.calls import Answer, Call
+from app.calls import Answer, Call, server_timing
+from app.hosts.idempotency import Replies
+from app.hosts.preconditions import check_version
 from app.hosts.slot import Slot, unknown_session
 from app.problems import Problem, problem_of
 from app.session.session import Session
@@ -27,6 +31,16 @@ from app.settings import Settings
 
 SWEEP_S = 0.5
 SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all sessions of a host hold, and the steps they have run since it started, by name."""
+
+    sessions: int = 0
+    bytes: int = 0
+    nodes: int = 0
+    ops: Counter[str] = field(default_factory=Counter)
 
 
 class InlineHost:
@@ -38,6 +52,8 @@ class InlineHost:
         self._now = now
         self._slots: dict[str, Slot] = {}
         self._made = 0
+        self._created = Replies(self._limits)
+        self._ops: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="engine")
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -54,8 +70,14 @@ class InlineHost:
         self._slots.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def create(self, body: bytes) -> Answer:
-        """A new session from the JSON of `POST /v1/sessions`."""
+    async def create(self, body: bytes, key: str | None = None) -> Answer | Problem:
+        """A new session from the JSON of `POST /v1/sessions`; `key` is its `Idempotency-Key`."""
+        if key is None:
+            return await self._create(body)
+        call = Call("session.create", body=body)
+        return await self._created.once(key, call, self._deadline(), lambda: self._create(body))
+
+    async def _create(self, body: bytes) -> Answer:
         given = _session_fields(body, self._limits.json_depth)
         id = fields.session_id(given["id"]) if "id" in given else secrets.token_urlsafe(16)
         session = Session(
@@ -72,7 +94,7 @@ class InlineHost:
         if len(self._slots) >= self._limits.sessions:
             raise Problem("unavailable", f"the server has all the {self._limits.sessions} sessions that it may have")
         self._made += 1
-        self._slots[id] = Slot(session, self._made, self._limits.pending_calls)
+        self._slots[id] = Slot(session, self._made, self._limits)
         state = session.describe()
         headers = {"Location": f"/v1/sessions/{id}", "ETag": f'"{state["version"]}"'}
         return Answer(201, orjson.dumps(state), headers)
@@ -93,24 +115,47 @@ class InlineHost:
         if if_match is not None:
             await slot.enter(self._deadline())
             slot.leave()  # nobody comes between this and the next line that waits
-            _check_version(slot.session, if_match)
+            if slot.session is not None:
+                check_version(if_match, slot.session.version)
         await self._close(id, slot)
         return Answer(204, b"")
 
-    async def call(self, id: str, call: Call, if_match: str | None = None) -> Answer | Problem:
-        """Hand a call to its session when its turn comes.
+    async def call(self, id: str, call: Call, if_match: str | None = None, key: str | None = None) -> Answer | Problem:
+        """Hand a call to its session when its turn comes; `key` is its `Idempotency-Key`, looked at before `if_match`.
 
         What the session refuses is returned, not raised: a traceback would keep this frame and its body alive. Raises
         Problem if the session is not there or the turn does not come.
         """
         slot = self._find(id)
-        call.deadline = self._deadline()
-        await slot.enter(call.deadline)
+        deadline = call.deadline = self._deadline()
+        if key is None:
+            return await self._take_turn(slot, call, deadline, if_match)
+        return await slot.replies.once(key, call, deadline, lambda: self._take_turn(slot, call, deadline, if_match))
+
+    async def _take_turn(self, slot: Slot, call: Call, deadline: float, if_match: str | None) -> Answer | Problem:
+        arrived = time.perf_counter()
+        await slot.enter(deadline)
         loop = asyncio.get_running_loop()
-        computing = loop.run_in_executor(self._pool, _handle, slot, call, if_match)
-        computing.add_done_callback(lambda _: slot.leave())
+        computing = loop.run_in_executor(self._pool, _handle, slot, call, if_match, arrived)
+        computing.add_done_callback(lambda done: self._end_turn(slot, done))
         # Shielded: who stops waiting must not open the session to the next while this one still runs.
         return await asyncio.shield(computing)
+
+    def _end_turn(self, slot: Slot, computing: asyncio.Future[Answer | Problem]) -> None:
+        slot.leave()
+        if not computing.cancelled() and computing.exception() is None:
+            self._ops.update(getattr(computing.result(), "ops", ()))
+
+    def totals(self) -> Totals:
+        """What `GET /metrics` tells of the sessions."""
+        found = Totals(ops=self._ops)
+        for slot in list(self._slots.values()):
+            if slot.session is not None:
+                state = slot.session.describe()
+                found.sessions += 1
+                found.bytes += state["bytes"]
+                found.nodes += state["nodes"]
+        return found
 
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.request_timeout_s
@@ -147,32 +192,30 @@ def _drop(slot: Slot) -> None:
     slot.session = None
 
 
-def _handle(slot: Slot, call: Call, if_match: str | None) -> Answer | Problem:
+def _handle(slot: Slot, call: Call, if_match: str | None, arrived: float) -> Answer | Problem:
     """Run one call in a thread."""
     session = slot.session
     if session is None:  # deleted since the turn was given
         return unknown_session()
+    began = time.perf_counter()
+    phases = {"queue": began - arrived}
     try:
         session.touch()
         if if_match is not None:
-            _check_version(session, if_match)
-        return session.handle(call)
+            check_version(if_match, session.version)
+        answer = session.handle(call)
+        inner = answer.headers.get("Server-Timing")
+        answer.headers["Server-Timing"] = ", ".join([server_timing(phases), *([inner] if inner else [])])
+        return answer
     except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
         problem = problem_of(error)
-        problem.headers["ETag"] = f'"{session.version}"'
+        phases["run"] = time.perf_counter() - began
+        problem.headers |= {"ETag": f'"{session.version}"', "Server-Timing": server_timing(phases)}
         if problem.code != "internal":  # the frames of a refusal would keep tensors alive
             problem.__traceback__ = problem.__cause__ = problem.__context__ = None
         return problem
     finally:
         session.touch()
-
-
-def _check_version(session: Session | None, if_match: str) -> None:
-    if session is None:
-        raise unknown_session()
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if "*" not in tags and f'"{session.version}"' not in tags:
-        raise Problem("precondition_failed", f"the session is at version {session.version}")
 
 
 def _cursor(text: str) -> int:

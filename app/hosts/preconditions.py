@@ -20,4 +20,5 @@ def check_version(if_match: str, version: int) -> None:
     if if_match.strip() == ANY:
         return
     if not TAGS.match(if_match) or f'"{version}"' not in re.findall(TAG, if_match):
-        raise Problem("precondition_failed", f"the session is at version {version}")
+        tag = {"ETag": f'"{version}"'}
+        raise Problem("precondition_failed", f"the session is at version {version}", headers=tag)

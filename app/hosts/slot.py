@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from app.hosts.idempotency import Replies
+from app.limits import Limits
 from app.problems import Problem
 from app.session.session import Session
 
@@ -17,13 +19,14 @@ def unknown_session() -> Problem:
 class Slot:
     """Turns are given in order of arrival. Everything here but `session` belongs to the event loop's thread."""
 
-    __slots__ = ("_lock", "_pending", "_waiting", "closed", "number", "session")
+    __slots__ = ("_lock", "_pending", "_waiting", "closed", "number", "replies", "session")
 
-    def __init__(self, session: Session, number: int, pending: int) -> None:
+    def __init__(self, session: Session, number: int, limits: Limits) -> None:
         self.session: Session | None = session  # None once it has been let go
         self.closed = False  # True from the moment of its deletion
         self.number = number
-        self._pending = pending
+        self.replies = Replies(limits)
+        self._pending = limits.pending_calls
         self._waiting = 0
         self._lock = asyncio.Lock()
 

@@ -1,10 +1,12 @@
-"""Autograd: backward, and gradients without accumulation."""
+"""Autograd: backward, derivatives that are answers, and the graph."""
 
 from __future__ import annotations
 
 from fastapi import Request
 from starlette.responses import Response
 
+from app import body
+from app.calls import DOT
 from app.routes.forwarding import forward, json_body, new_router
 
 router = new_router("autograd")
@@ -18,5 +20,24 @@ async def backward(request: Request, session: str) -> Response:
 
 @router.post("/v1/sessions/{session}/grad", openapi_extra=json_body({"outputs": "out", "inputs": ["x"]}))
 async def grad(request: Request, session: str) -> Response:
-    """`torch.autograd.grad`: the gradients as an answer."""
+    """`torch.autograd.grad`: the gradients as answers, without accumulation."""
     return await forward(request, session, "grad")
+
+
+@router.post("/v1/sessions/{session}/jacobian", openapi_extra=json_body({"output": "y", "inputs": ["x"]}))
+async def jacobian(request: Request, session: str) -> Response:
+    """The Jacobians of the recorded graph, of shape output.shape + input.shape. The graph is kept."""
+    return await forward(request, session, "jacobian")
+
+
+@router.post("/v1/sessions/{session}/hessian", openapi_extra=json_body({"output": "out", "inputs": ["x"]}))
+async def hessian(request: Request, session: str) -> Response:
+    """The Hessian of a scalar of the recorded graph, block by block. The graph is kept."""
+    return await forward(request, session, "hessian")
+
+
+@router.get("/v1/sessions/{session}/graph")
+async def graph(request: Request, session: str) -> Response:
+    """Show the graph behind a tensor, or of the whole session: `tensor`, `format` (json or dot)."""
+    media_type = DOT if request.query_params.get("format") == "dot" else body.JSON
+    return await forward(request, session, "graph.get", media_type=media_type)

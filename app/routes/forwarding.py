@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from app import body
@@ -68,17 +69,28 @@ async def read(request: Request, limit: int | None) -> bytes:
     return await body.read(request, allowed if limit is None else min(limit, allowed), settings.body_timeout_s)
 
 
-async def forward(request: Request, session: str, method: str, name: str | None = None) -> Response:
-    """Hand the request to a session as a call of `method`."""
-    body.require_acceptable(request.headers)
+async def forward(
+    request: Request, session: str, method: str, name: str | None = None, media_type: str = body.JSON
+) -> Response:
+    """Hand the request to a session as a call of `method`; `media_type` is what the answer will have."""
+    headers = request.headers
+    body.require_acceptable(headers, media_type)
     content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
     query = dict(request.query_params) if request.scope["query_string"] else {}
-    call = Call(method, name, query, content, request.headers.get("content-type"))
-    outcome = await host_of(request).call(session, call, request.headers.get("if-match"))
-    return problem_response(request.scope, outcome) if isinstance(outcome, Problem) else respond(outcome)
+    call = Call(method, name, query, content, headers.get("content-type"))
+    key = None if request.method == "GET" else joined(headers, "idempotency-key")
+    outcome = await host_of(request).call(session, call, joined(headers, "if-match"), key)
+    return respond(request, outcome)
 
 
-def respond(answer: Answer) -> Response:
-    """An answer as a response."""
-    media_type = answer.media_type if answer.body else None
-    return Response(answer.body, answer.status, answer.headers, media_type)
+def joined(headers: Headers, name: str) -> str | None:
+    """All lines of a header as one, or None."""
+    lines = headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
+def respond(request: Request, outcome: Answer | Problem) -> Response:
+    """An answer, or what was refused, as a response."""
+    if isinstance(outcome, Problem):
+        return problem_response(request.scope, outcome)
+    return Response(outcome.body, outcome.status, outcome.headers, outcome.media_type if outcome.body else None)

@@ -7,13 +7,14 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
 from app import __version__, body
+from app.metrics import CONTENT_TYPE, Metrics
 from app.problems import Problem
 from app.routes.forwarding import new_router
 from app.settings import Settings
 
 router = new_router("service")
 
-FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad")
+FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad", "jacobian", "hessian", "graph")
 
 
 @router.get("/healthz")
@@ -28,6 +29,13 @@ async def readyz(request: Request) -> Response:
     if not request.app.state.ready:
         raise Problem("unavailable", "the server is starting or stopping")
     return Response(b'{"status":"ready"}', media_type=body.JSON)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Requests, latencies, sessions, bytes, graph nodes and op calls, for Prometheus."""
+    found: Metrics = request.app.state.metrics
+    return Response(found.render(), media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/info")

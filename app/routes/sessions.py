@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.routes.forwarding import forward, host_of, json_body, new_router, read, respond
+from app.routes.forwarding import forward, host_of, joined, json_body, new_router, read, respond
 
 router = new_router("sessions")
 
@@ -20,14 +20,15 @@ async def create_session(request: Request) -> Response:
     content = await read(request, MAX_BODY)
     if content:
         body.require_json(request.headers)
-    return respond(await host_of(request).create(content))
+    key = joined(request.headers, "idempotency-key")
+    return respond(request, await host_of(request).create(content, key))
 
 
 @router.get("/v1/sessions")
 async def list_sessions(request: Request) -> Response:
     """List the sessions, a page at a time (`limit`, `cursor`)."""
     body.require_acceptable(request.headers)
-    return respond(await host_of(request).list(dict(request.query_params)))
+    return respond(request, await host_of(request).list(dict(request.query_params)))
 
 
 @router.get("/v1/sessions/{session}")
@@ -45,4 +46,4 @@ async def change_session(request: Request, session: str) -> Response:
 @router.delete("/v1/sessions/{session}", status_code=204)
 async def delete_session(request: Request, session: str) -> Response:
     """Delete a session and free what it holds."""
-    return respond(await host_of(request).delete(session, request.headers.get("if-match")))
+    return respond(request, await host_of(request).delete(session, joined(request.headers, "if-match")))

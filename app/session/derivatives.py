@@ -22,8 +22,8 @@ def _gradients(scope: Scope, value: Any, roots: list[Tensor]) -> list[Tensor | N
     if value is None:
         return None
     entries = value if type(value) is list else [value]
-    likes = [*roots, *[None] * len(entries)]
-    return [None if each is None else tensor_like(scope, like, each) for each, like in zip(entries, likes, strict=False)]
+    pairs = zip(entries, [*roots, *[None] * len(entries)], strict=False)
+    return [None if each is None else tensor_like(scope, like, each) for each, like in pairs]
 
 
 @special(

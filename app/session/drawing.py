@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.calls import Call
+from app.calls import DOT, Call
 from app.problems import Problem
 from app.session.bodies import wrong
 from app.session.graphs import Graph, Numbers, edges_of, graph_behind, graph_of_all, saved_by
@@ -12,7 +12,6 @@ from app.session.replies import Reply, Text
 from app.session.state import State
 from engine.graph import AccumulateGrad, Node
 
-DOT = "text/vnd.graphviz"
 NOT_FOUND = 404
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from app.problems import Problem
 from app.session.names import Names
@@ -19,20 +19,27 @@ SELF = {"input": "self", "x": "self", "A": "self", "out": "result"}  # what torc
 class Numbers:
     """A number for each node that was ever shown; it stays while the node lives, and is not given again."""
 
-    __slots__ = ("_given", "_next")
+    __slots__ = ("_given", "_next", "_room")
 
     def __init__(self) -> None:
-        # A leaf's node comes and goes with the graphs that use it, so it is known by the leaf.
-        self._given: WeakKeyDictionary[Node | Tensor, int] = WeakKeyDictionary()
+        # By id. No WeakKeyDictionary: it would compare tensors, which answers with a tensor.
+        self._given: dict[int, tuple[weakref.ref[Node | Tensor], int]] = {}
         self._next = 1
+        self._room = 1024
 
     def of(self, node: Node) -> int:
         """The number of a node, a new one if it has none."""
+        # A leaf's node comes and goes with the graphs that use it, so it is known by the leaf.
         key = node.variable if isinstance(node, AccumulateGrad) else node
-        number = self._given.get(key)
-        if number is None:
-            number = self._given[key] = self._next
-            self._next += 1
+        known = self._given.get(id(key))
+        if known is not None and known[0]() is key:
+            return known[1]
+        number = self._next
+        self._next += 1
+        if len(self._given) >= self._room:
+            self._given = {at: each for at, each in self._given.items() if each[0]() is not None}
+            self._room = max(self._room, 2 * len(self._given))
+        self._given[id(key)] = (weakref.ref(key), number)
         return number
 
 

@@ -89,7 +89,8 @@ def celu_of(input: Array, alpha: float) -> Any:
 
 
 celu_of.vjp(input=lambda g, input, alpha: elu_backward(g, input, 1.0, 1.0, 1 / alpha))
-elu_, celu_ = elu_of.twin, celu_of.twin
+elu_: Any = elu_of.twin
+celu_: Any = celu_of.twin
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
@@ -129,7 +130,7 @@ def gelu_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(gelu_rule, namespace=FUNCTIONAL, node="GeluBackward0")
-def gelu(input: Array, approximate: str = "none") -> Any:
+def gelu(input: Array, *, approximate: str = "none") -> Any:
     """x times the normal distribution function of x, or a formula in tanh near it."""
     x = widened(input)
     if approximate == "none":
@@ -178,7 +179,7 @@ def silu_of(input: Array) -> Any:
 
 
 silu_of.vjp(input=lambda g, input: silu_backward(g, input))
-silu_ = silu_of.twin
+silu_: Any = silu_of.twin
 
 
 @op(BACKWARD, hidden=True, node="SiluBackwardBackward0")
@@ -190,7 +191,7 @@ def silu_backward(grad_output: Array, input: Array) -> Any:
 
 silu_backward.vjp(
     grad_output=lambda g, input: silu_backward(g, conj_of(input)),
-    input=lambda g, grad_output, input: mul(mul(g, conj_of(grad_output)), silu_bend(input)),
+    input=lambda g, grad_output, input: mul(mul(conj_of(g), grad_output), conj_of(silu_bend(input))),
 )
 
 
@@ -220,7 +221,7 @@ def mish_of(input: Array) -> Any:
 
 
 mish_of.vjp(input=lambda g, input: mish_backward(g, input))
-mish_ = mish_of.twin
+mish_: Any = mish_of.twin
 
 
 @op(BACKWARD, hidden=True, node="MishBackwardBackward0")

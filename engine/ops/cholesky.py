@@ -11,8 +11,9 @@ from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import add, mul, neg
+from engine.ops.diagonals import tril
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first, lower_part
+from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first
 from engine.ops.solving import old_checks, singular, triangle
 from engine.rules import broadcast
 
@@ -61,8 +62,8 @@ cholesky.vjp(input=lambda g, out, upper: cholesky_grad(g, out, upper))
 def cholesky_grad(g: Any, out: Any, upper: Any) -> Any:
     """L^-H sym(L^H gL) L^-1, where sym takes the lower triangle and mirrors it. (Murray 2016, arXiv:1602.07527.)"""
     low, g = (adjoint(out), adjoint(g)) if upper else (out, g)
-    inner = lower_part(matmul(adjoint(low), g), 0)
-    inner = mul(add(inner, adjoint(lower_part(inner, -1))), 0.5)
+    inner = tril(matmul(adjoint(low), g), 0)
+    inner = mul(add(inner, adjoint(tril(inner, -1))), 0.5)
     return triangle(low, triangle(adjoint(low), inner, True), False, False)
 
 

@@ -48,11 +48,16 @@ def line_norm(input: Array, p: Number, dim: Dims, keepdim: bool) -> Any:
 line_norm.vjp(input=lambda g, input, out, p, dim, keepdim: norm_backward(g, input, out, p, dim, keepdim))
 
 
+def plus(x: Any, number: float) -> Any:
+    """The sum with a number: under torch's node of its own for that, where the tensor is not one of integers."""
+    return add(x, number) if x.dtype.kind in "biu" else shift(x, number)
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of the differences of vectors along the last dim; `eps` keeps it off 0."""
     ndim = max(len(x1.shape), len(x2.shape))
-    return line_norm(shift(sub(x1, x2), eps), p, (max(ndim - 1, 0),), keepdim)
+    return line_norm(plus(sub(x1, x2), eps), p, (max(ndim - 1, 0),), keepdim)
 
 
 alias(pairwise_distance, "pairwise_distance")
@@ -111,7 +116,7 @@ def cosine_embedding_loss(
     check_target(input1, input2, target)
     dim = (len(target.shape),)
     product = sum_dim(mul(input1, input2), dim)
-    sizes = [shift(sum_dim(mul(each, each), dim), 1e-12) for each in (input1, input2)]
+    sizes = [plus(sum_dim(mul(each, each), dim), 1e-12) for each in (input1, input2)]
     cosine = div(product, sqrt(mul(sizes[0], sizes[1])))
     zeros = zeros_like(cosine)
     near = where(eq(target, 1), sub(full_like(cosine, 1), cosine), zeros)
@@ -154,7 +159,7 @@ def margin_ranking_loss(
         raise errors.shape_mismatch(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: {sizes} "
         )
-    return reduced(clamp_min_number(shift(mul(neg(target), sub(input1, input2)), margin), 0), reduction)
+    return reduced(clamp_min_number(plus(mul(neg(target), sub(input1, input2)), margin), 0), reduction)
 
 
 def check_triplet(anchor: Any, positive: Any, negative: Any) -> None:
@@ -188,7 +193,7 @@ def triplet_margin_loss(
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = minimum(far, pairwise_distance(positive, negative, p, eps))
-    return reduced(clamp_min_number(sub(shift(near, margin), far), 0), reduction)
+    return reduced(clamp_min_number(sub(plus(near, margin), far), 0), reduction)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -269,7 +274,7 @@ def poisson_nll_loss(
     if log_input:
         losses = sub(exp(input), mul(target, input))
     else:
-        losses = sub(input, mul(target, log(shift(input, eps))))
+        losses = sub(input, mul(target, log(plus(input, eps))))
     if full:
         stirling = add(sub(mul(target, log(target)), target), mul(log(mul(target, 2 * math.pi)), 0.5))
         losses = add(losses, masked_fill(stirling, le(target, 1), 0))

@@ -11,8 +11,8 @@ from engine.infer import composed
 from engine.kinds import Array, Arrays, Data
 from engine.op import Function, op, registry
 from engine.ops.arithmetic import mul
+from engine.ops.diagonals import diagonal
 from engine.ops.linalg import bmm, dot, mm
-from engine.ops.matrices import diagonal_view
 from engine.ops.reduction import sum_dim
 from engine.ops.views import permute, reshape, unsqueeze, view
 from engine.tensor import check_dim
@@ -153,7 +153,7 @@ def repeated(x: Any, label: str, dim: int, at: int, nr: int) -> Any:
         raise bad(
             f"subscript {label} is repeated for operand {nr} but the sizes don't match, {shape[at]} != {shape[dim]}"
         )
-    x = diagonal_view(x, 0, dim, at)
+    x = diagonal(x, 0, dim, at)
     last = len(x.shape) - 1
     order = list(range(last))
     order.insert(dim, last)

@@ -11,14 +11,23 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
 from engine.ops import arithmetic, unary
-from engine.ops.arithmetic import conj_of, div, mul, neg, number_pow, scale, shift
+from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, number_pow, scale, shift
 from engine.ops.creation import zeros_like
 from engine.ops.unary import FLOAT, rsqrt
-from engine.rules import elementwise, refusing, roomy
+from engine.rules import elementwise, refusing, roomy, weak
 from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 COMPLEX = (dtypes.COMPLEX,)
+
+
+@weak
+def degrees_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of deg2rad and rad2deg: half types are computed in float32."""
+    estimate = elementwise("float")(op, values)
+    if estimate.compute in dtypes.HALF_TYPES:
+        estimate.temporaries += 8 * values[0].size
+    return estimate
 
 
 @op(FLOAT, inplace=True)
@@ -27,7 +36,14 @@ def acosh(input: Array) -> Any:
     return xp.arccosh(input)
 
 
-acosh.vjp(input=lambda g, input: mul(g, conj_of(mul(rsqrt(shift(input, -1)), rsqrt(shift(input, 1))))))
+acosh.vjp(input=lambda g, input: mul(g, conj_of(acosh_slope(input))))
+
+
+def acosh_slope(x: Any) -> Any:
+    """The derivative; of complex numbers as a product of roots, for the branch."""
+    if is_complex(x):
+        return mul(rsqrt(shift(x, -1)), rsqrt(shift(x, 1)))
+    return rsqrt(shift(mul(x, x), -1))
 
 
 @op(FLOAT, inplace=True)
@@ -48,7 +64,7 @@ def atanh(input: Array) -> Any:
 atanh.vjp(input=lambda g, input: div(g, conj_of(mul(shift(neg(input), 1), shift(input, 1)))))
 
 
-@op(FLOAT, inplace=True)
+@op(roomy(FLOAT, 1), inplace=True)
 def exp2(input: Array) -> Any:
     """2 to the power of each element."""
     return xp.exp(input * math.log(2)) if input.dtype.kind == "c" else xp.exp2(input)
@@ -58,7 +74,7 @@ exp2.vjp(input=lambda g, out: mul(g, scale(conj_of(out), math.log(2))))
 
 
 @op(
-    refusing(elementwise("float"), COMPLEX, "deg2rad is not supported for complex tensors."),
+    refusing(degrees_rule, COMPLEX, "deg2rad is not supported for complex tensors."),
     inplace=True,
     node="Deg2RadBackward0",
 )
@@ -71,7 +87,7 @@ deg2rad.vjp(input=lambda g: scale(g, math.pi / 180))
 
 
 @op(
-    refusing(elementwise("float"), COMPLEX, "rad2deg is not supported for complex tensors."),
+    refusing(degrees_rule, COMPLEX, "rad2deg is not supported for complex tensors."),
     inplace=True,
     node="Rad2DegBackward0",
 )
@@ -117,6 +133,12 @@ def round_decimals(input: Array, *, decimals: int) -> Any:
 
 
 round_decimals.vjp(input=lambda g: zeros_like(g))
+
+
+@op(composed, name="round", namespace="special", composite=True)
+def special_round(input: Array, *, decimals: int = 0) -> Any:
+    """The nearest number of so many decimals; halves to the even one."""
+    return round_decimals(input, decimals=decimals)
 
 
 def frexp_rule(op: Op, values: list[Any]) -> Estimate:
@@ -180,7 +202,6 @@ for _op, _names in (
     (unary.trunc, ("fix",)),
     (unary.expm1, ("special.expm1",)),
     (unary.log1p, ("special.log1p",)),
-    (unary.round, ("special.round",)),
     (arithmetic.neg, ("negative",)),
     (exp2, ("special.exp2",)),
 ):

@@ -47,7 +47,7 @@ def check_range(index: Any, size: int, dim: int = 0) -> None:
 @op(gather_rule)
 def gather(input: Array, dim: int, index: Array) -> Any:
     """The elements that `index` points at along `dim`."""
-    return input[open_index(index, dim)] if input.ndim else input[...]
+    return input[open_index(index, dim)] if input.ndim else xp.broadcast_to(input, index.shape).copy()
 
 
 gather.vjp(input=lambda g, input_shape, dim, index: gather_backward(g, input_shape, dim, index))
@@ -76,7 +76,7 @@ def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> 
     if out.ndim:
         arrays.backend_of(out).add_at(out, open_index(index, dim), grad_output)
         return out
-    return out + grad_output
+    return out + grad_output.sum()
 
 
 gather_backward.vjp(grad_output=lambda g, dim, index: gather(g, dim, index))

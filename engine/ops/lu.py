@@ -11,19 +11,10 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import add, neg
+from engine.ops.diagonals import tril, triu
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import (
-    adjoint,
-    check_float,
-    check_kernel,
-    check_matrix,
-    check_square,
-    lower_part,
-    same_type,
-    transposed,
-    upper_part,
-)
+from engine.ops.matrices import adjoint, check_float, check_kernel, check_matrix, check_square, same_type, transposed
 from engine.ops.solving import fit, singular, triangle
 from engine.rules import Shape, broadcast
 
@@ -94,13 +85,13 @@ def lower_factor(lu: Any) -> Any:
     """L of packed factors, with its unit diagonal."""
     (*_, m, n) = tuple(lu.shape)
     part = piece(lu, len(lu.shape) - 1, 0, min(m, n))
-    return add(lower_part(part, -1), unit_matrix(part))
+    return add(tril(part, -1), unit_matrix(part))
 
 
 def upper_factor(lu: Any) -> Any:
     """U of packed factors."""
     (*_, m, n) = tuple(lu.shape)
-    return upper_part(piece(lu, len(lu.shape) - 2, 0, min(m, n)), 0)
+    return triu(piece(lu, len(lu.shape) - 2, 0, min(m, n)), 0)
 
 
 @op(lambda op, values: Estimate(values, [(values[0].shape, values[0].dtype)]), hidden=True)
@@ -113,8 +104,8 @@ def packed_grad(g: Any, lu: Any, pivots: Any) -> Any:
     """The gradient of packed factors."""
     (*_, m, n) = tuple(lu.shape)
     k, ndim = min(m, n), len(lu.shape)
-    g_low = lower_part(piece(g, ndim - 1, 0, k), -1)
-    g_up = upper_part(piece(g, ndim - 2, 0, k), 0)
+    g_low = tril(piece(g, ndim - 1, 0, k), -1)
+    g_up = triu(piece(g, ndim - 2, 0, k), 0)
     return lu_grad(g_low, g_up, permutation(pivots, lu), lower_factor(lu), upper_factor(lu))
 
 
@@ -154,9 +145,9 @@ def square_lu_grad(g_low: Any, g_up: Any, low: Any, up: Any) -> Any:
     """The gradient of square LU factors before the exchange of rows."""
     inner = None
     if g_low is not None:
-        inner = lower_part(matmul(adjoint(low), g_low), -1)
+        inner = tril(matmul(adjoint(low), g_low), -1)
     if g_up is not None:
-        part = upper_part(matmul(g_up, adjoint(up)), 0)
+        part = triu(matmul(g_up, adjoint(up)), 0)
         inner = part if inner is None else add(inner, part)
     inner = triangle(adjoint(up), inner, False, False)
     return triangle(adjoint(low), inner, True, True, True)
@@ -271,10 +262,10 @@ def repacked(g_low: Any, g_up: Any, shape: Any) -> Any:
     k, dim = min(m, n), len(shape) - 1
     made = None
     if g_low is not None:
-        made = lower_part(g_low, -1)
+        made = tril(g_low, -1)
         made = cat([made, zeros_of(made, (*batch, m, n - k))], dim) if n > k else made
     if g_up is not None:
-        part = upper_part(g_up, 0)
+        part = triu(g_up, 0)
         part = cat([part, zeros_of(part, (*batch, m - k, n))], dim - 1) if m > k else part
         made = part if made is None else add(made, part)
     return made
@@ -337,8 +328,8 @@ def lu_solve_grad(g: Any, packed: Any, pivots: Any, out: Any, left: Any, turned:
     else:
         whole = neg(matmul(adjoint(side), out) if turned else matmul(adjoint(out), side))
     whole = matmul(transposed(permutation(pivots, packed)), whole)
-    g_low = lower_part(matmul(whole, adjoint(upper_factor(packed))), -1)
-    return add(g_low, upper_part(matmul(adjoint(lower_factor(packed)), whole), 0))
+    g_low = tril(matmul(whole, adjoint(upper_factor(packed))), -1)
+    return add(g_low, triu(matmul(adjoint(lower_factor(packed)), whole), 0))
 
 
 @op(composed, composite=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import arrays, dtypes, errors
+from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, Size
+from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, mul
 from engine.ops.copies import copied
+from engine.ops.diagonals import diagonal, diagonal_backward
 from engine.ops.reduction import sum_dim
-from engine.ops.views import transpose, unsqueeze, viewed
+from engine.ops.views import transpose, unsqueeze
 
 HALF = dtypes.HALF_TYPES
 Shape = tuple[int, ...]
@@ -134,66 +135,16 @@ def same_form(op: Op, values: list[Any]) -> Estimate:
     return copied(values, values[0].shape)
 
 
-@op(same_form, hidden=True, node="TrilBackward0")
-def lower_part(input: Array, diagonal: int) -> Any:
-    """The matrices with zeros above a diagonal."""
-    return xp.tril(input, diagonal)
-
-
-lower_part.vjp(input=lambda g, diagonal: lower_part(g, diagonal))
-
-
-@op(same_form, hidden=True, node="TriuBackward0")
-def upper_part(input: Array, diagonal: int) -> Any:
-    """The matrices with zeros below a diagonal."""
-    return xp.triu(input, diagonal)
-
-
-upper_part.vjp(input=lambda g, diagonal: upper_part(g, diagonal))
-
-
-def diagonal_shape(shape: Shape, offset: int, dim1: int, dim2: int) -> Shape:
-    """The shape of a diagonal: its dims gone, its length last."""
-    rows, columns = shape[dim1], shape[dim2]
-    length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
-    return (*(size for at, size in enumerate(shape) if at not in (dim1, dim2)), length)
-
-
-def diagonal_view_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of a diagonal whose dims are known to be good."""
-    return viewed(values, diagonal_shape(values[0].shape, *values[1:]))
-
-
-@op(diagonal_view_rule, view=True, hidden=True, node="DiagonalBackward0")
-def diagonal_view(input: Array, offset: int, dim1: int, dim2: int) -> Any:
-    """A diagonal over two dims, as a view."""
-    return arrays.writeable(xp.diagonal(input, offset, dim1, dim2))
-
-
-diagonal_view.vjp(input=lambda g, input_shape, offset, dim1, dim2: diagonal_put(g, input_shape, offset, dim1, dim2))
-
-
-@op(lambda op, values: copied(values, tuple(values[1])), hidden=True, node="DiagonalBackwardBackward0")
-def diagonal_put(grad: Array, sizes: Size, offset: int, dim1: int, dim2: int) -> Any:
-    """Zeros with a diagonal filled in."""
-    out = xp.zeros(sizes, grad.dtype)
-    arrays.writeable(xp.diagonal(out, offset, dim1, dim2))[...] = grad
-    return out
-
-
-diagonal_put.vjp(grad=lambda g, offset, dim1, dim2: diagonal_view(g, offset, dim1, dim2))
-
-
 def diagonal_of(x: Any) -> Any:
     """The main diagonals of matrices."""
     ndim = len(x.shape)
-    return diagonal_view(x, 0, ndim - 2, ndim - 1)
+    return diagonal(x, 0, ndim - 2, ndim - 1)
 
 
 def diagonal_matrix(x: Any) -> Any:
     """Square matrices with these main diagonals."""
     shape = tuple(x.shape)
-    return diagonal_put(x, (*shape, shape[-1]), 0, len(shape) - 1, len(shape))
+    return diagonal_backward(x, (*shape, shape[-1]), 0, len(shape) - 1, len(shape))
 
 
 @op(same_form, hidden=True, node="MaskedFillBackward0")

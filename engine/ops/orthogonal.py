@@ -11,17 +11,10 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import add, neg, real_of, sub
+from engine.ops.diagonals import triu
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import (
-    adjoint,
-    check_float,
-    check_matrix,
-    columns_first,
-    diagonal_matrix,
-    diagonal_of,
-    upper_part,
-)
+from engine.ops.matrices import adjoint, check_float, check_matrix, columns_first, diagonal_matrix, diagonal_of
 from engine.ops.solving import triangle
 
 
@@ -82,7 +75,7 @@ def qr_tall_grad(g_q: Any, g_r: Any, q: Any, r: Any) -> Any:
     if g_q is not None:
         part = matmul(adjoint(q), g_q)
         inner = neg(part) if inner is None else sub(inner, part)
-    inner = upper_part(inner, 0)
+    inner = triu(inner, 0)
     inner = sub(add(inner, adjoint(inner)), diagonal_matrix(as_dtype_of(real_of(diagonal_of(inner)), inner)))
     made = matmul(q, inner)
     made = made if g_q is None else add(made, g_q)

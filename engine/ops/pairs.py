@@ -26,10 +26,10 @@ from engine.ops.arithmetic import (
     where,
 )
 from engine.ops.bounds import kept
-from engine.ops.compare import ge, le, logical_not, logical_or, ne
+from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import zeros_like
-from engine.ops.unary import isnan, sigmoid, sign
+from engine.ops.unary import isnan, sigmoid
 from engine.rules import elementwise, operands, refusing, roomy, weak
 from engine.special_functions import widened
 
@@ -77,7 +77,7 @@ def copysign(input: Array, other: Operand) -> Any:
 
 
 copysign.vjp(
-    input=lambda g, input, out: mul(g, mul(sign(input), sign(out))),
+    input=lambda g, input, out: mul(g, where(eq(input, 0), zeros_like(out), div(out, input))),
     other=lambda g: zeros_like(g),
 )
 
@@ -201,18 +201,22 @@ def number_float_power(self: Number, exponent: Array) -> Any:
 @op(composed, composite=True, inplace_only=True)
 def float_power_(input: Array, exponent: Operand) -> Any:
     """`float_power` in place: of double precision only."""
-    dtype = widest(input, exponent)
-    if input.dtype is not dtype:
+    dtype, own = widest(input, exponent), dtypes.BY_NUMPY.get(input.dtype, input.dtype)
+    if own is not dtype:
         raise errors.dtype_mismatch(
-            f"the base given to float_power_ has dtype {input.dtype.type_name} but the operation's result requires "
-            f"dtype {dtype.type_name}"
+            f"the base given to float_power_ has dtype {own.type_name} but the operation's result requires dtype "
+            f"{dtype.type_name}"
         )
     return power_into(input, exponent if is_number(exponent) else as_widest(exponent, dtype))
 
 
+pow_into: Any = pow.twin
+pow_number_into: Any = pow_number.twin
+
+
 def power_into(input: Any, exponent: Any) -> Any:
     """The power written into the base."""
-    return (pow_number.twin if is_number(exponent) else pow.twin)(input, exponent)  # type: ignore[misc]
+    return (pow_number_into if is_number(exponent) else pow_into)(input, exponent)
 
 
 @op(elementwise("bool"), inplace=True)
@@ -229,7 +233,7 @@ def nextafter(input: Array, other: Array) -> Any:
 
 nextafter.vjp(
     input=lambda g, input, other: kept(g, ne(input, other)),
-    other=lambda g, input, other: kept(g, logical_not(ne(input, other))),
+    other=lambda g: zeros_like(g),
 )
 
 
@@ -297,7 +301,7 @@ def isclose_rule(op: Op, values: list[Any]) -> Estimate:
             raise errors.bad_argument(f"{name} must be greater than or equal to zero, but got {value:g}")
     estimate = elementwise("bool", cost=6)(op, values)
     wide = max(estimate.compute.itemsize, 8)
-    estimate.temporaries += (3 * wide + 2) * math.prod(estimate.outputs[0][0])
+    estimate.temporaries += (6 * wide + 3) * math.prod(estimate.outputs[0][0])
     return estimate
 
 

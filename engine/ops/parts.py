@@ -26,6 +26,7 @@ def view_as_real_rule(op: Op, values: list[Any]) -> Estimate:
 @op(view_as_real_rule, view=True, method=False)
 def view_as_real(input: Array) -> Any:
     """A complex tensor as a real one with a last dim of size 2, as a view."""
+    input = xp.asarray(input)  # a formula may hand in a NumPy scalar, whose parts are copies
     part = input.real
     strides = (*part.strides, part.dtype.itemsize)
     return xp.lib.stride_tricks.as_strided(part, (*part.shape, 2), strides)

@@ -13,10 +13,11 @@ from engine.kinds import Array, Arrays, Number
 from engine.op import Function, Op, alias, op, registry
 from engine.ops.arithmetic import conj_of, mul
 from engine.ops.copies import clone, copy_
+from engine.ops.diagonals import diagonal_backward
 from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
 from engine.ops.linalg import DOT_DTYPES, bmm, dot_rule, matmul, mm, mv, product, scaled
-from engine.ops.matrices import HALF, check_square, diagonal_put, same_type
+from engine.ops.matrices import HALF, check_square, same_type
 from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
 from engine.ops.views import expand, reshape, t, transpose, unsafe_view, unsqueeze, view
@@ -168,7 +169,7 @@ def trace(input: Array) -> Any:
     return xp.diagonal(input).sum(dtype=wide)
 
 
-trace.vjp(input=lambda g, input_shape: diagonal_put(expand(g, (min(input_shape),)), input_shape, 0, 0, 1))
+trace.vjp(input=lambda g, input_shape: diagonal_backward(expand(g, (min(input_shape),)), input_shape, 0, 0, 1))
 
 
 # -- sums with products -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims
 from engine.op import Op, op
 from engine.ops.arithmetic import add, conj_of, neg
+from engine.ops.diagonals import tril, triu
 from engine.ops.linalg import matmul
 from engine.ops.matrices import (
     adjoint,
@@ -20,10 +21,8 @@ from engine.ops.matrices import (
     check_matrix,
     check_square,
     columns_first,
-    lower_part,
     same_type,
     transposed,
-    upper_part,
 )
 from engine.ops.views import permute, reshape
 from engine.rules import Shape, broadcast
@@ -301,7 +300,7 @@ def triangle_grad(g: Any, a: Any, out: Any, upper: Any, left: Any, unit: Any) ->
     """The gradient to a triangle: that of a full matrix, where the triangle is."""
     side = triangle(adjoint(a), g, not upper, left, unit)
     full = neg(matmul(side, adjoint(out)) if left else matmul(adjoint(out), side))
-    return upper_part(full, int(unit)) if upper else lower_part(full, -int(unit))
+    return triu(full, int(unit)) if upper else tril(full, -int(unit))
 
 
 def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
@@ -365,5 +364,5 @@ def old_triangle_grad(g: Any, a: Any, out: Any, upper: Any, turn: Any, unit: Any
         return g[1]
     full = neg(matmul(old_side(g[0], a, upper, turn, unit), adjoint(out)))
     full = transposed(full) if turn else full
-    part = upper_part(full, int(unit)) if upper else lower_part(full, -int(unit))
+    part = triu(full, int(unit)) if upper else tril(full, -int(unit))
     return part if g[1] is None else add(part, g[1])

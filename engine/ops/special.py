@@ -171,7 +171,7 @@ def number_xlogy(self: Number, other: Array) -> Any:
     return special("xlogy", beside(self, other), other)
 
 
-number_xlogy.vjp(other=lambda g, self, other: mul(g, div(self, other)))
+number_xlogy.vjp(other=lambda g, self, other: scale(div(g, other), self))
 
 
 def beside(number: Any, array: Any) -> Any:
@@ -209,17 +209,17 @@ def number_xlog1py(self: Number, other: Array) -> Any:
     return special("xlog1py", beside(self, other), other)
 
 
-number_xlog1py.vjp(other=lambda g, self, other: mul(g, div(self, shift(other, 1))))
+number_xlog1py.vjp(other=lambda g, self, other: scale(div(g, shift(other, 1)), self))
 
 
 # -- the gamma function ---------------------------------------------------------------------------------------------
 
 
-@op(real_function("lgamma_vml_cpu", buffers=1), inplace=True)
+@op(real_function("lgamma_vml_cpu", buffers=2), inplace=True)
 def lgamma(input: Array) -> Any:
     """The logarithm of the magnitude of the gamma function."""
     out = special("gammaln", input)
-    return xp.where(xp.isinf(out), xp.abs(out), out)
+    return xp.where(out == -math.inf, math.inf, out)
 
 
 lgamma.vjp(input=lambda g, input: mul(g, digamma(input)))
@@ -239,7 +239,7 @@ def polygamma_rule(op: Op, values: list[Any]) -> Estimate:
     n = values[op.index["n"]]
     if n < 0:
         raise errors.bad_argument("polygamma(n, x) does not support negative n.")
-    return real_function("trigamma" if n == 1 else "digamma" if n == 0 else "polygamma", buffers=2)(op, values)
+    return real_function("trigamma" if n == 1 else "digamma" if n == 0 else "polygamma", buffers=3)(op, values)
 
 
 @op(polygamma_rule, name="polygamma")
@@ -253,7 +253,8 @@ def derivative_of_digamma(n: int, x: Any) -> Any:
     if n == 0:
         return special("digamma", x)
     x = widened(x)
-    return special("zeta", xp.asarray(n + 1, x.dtype), x) * ((-1) ** (n + 1) * gamma_of(n + 1))
+    made = special("zeta", xp.asarray(n + 1, x.dtype), x) * ((-1) ** (n + 1) * gamma_of(n + 1))
+    return xp.where(x == -math.inf, math.nan, made)
 
 
 def gamma_of(n: int) -> float:

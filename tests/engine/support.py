@@ -1,8 +1,8 @@
-"""What the tests of samples share: tensors of a sample's inputs, comparison of arrays, gradients by weights."""
+"""What the tests of samples share: tensors of a sample's inputs, one test an op, comparison of arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,41 @@ import pytest
 import engine as torch
 from tests.engine.pending import reason_for
 from tests.engine.samples import SAMPLES
-from tests.engine.samples.base import TOLERANCE, Array, Sample, fresh, is_inexact, run, tensors_of, weights
+from tests.engine.samples.base import TOLERANCE, Array, Sample, fresh, run, tensors_of
 
 ON_CPU = [each for each in SAMPLES if each.device == "cpu"]
 
 
-def cases(kind: str, samples: Iterable[Sample]) -> list[Any]:
-    """A parameter set for each sample; strictly expected to fail while pending.py says so of this kind of test."""
-    made = []
+def by_op(samples: Iterable[Sample]) -> Any:
+    """One test for each op: a decorator that gives the op's samples as `group`."""
+    groups: dict[str, list[Sample]] = {}
     for each in samples:
-        reason = reason_for(kind, each.id)
-        marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-        made.append(pytest.param(each, id=each.id, marks=marks))
-    return made
+        groups.setdefault(each.op, []).append(each)
+    return pytest.mark.parametrize("group", groups.values(), ids=groups)
+
+
+def check_each(kind: str, group: list[Sample], check: Callable[[Sample], None]) -> None:
+    """Check every sample; tell all that fail. Those that pending.py lists for this kind of test must fail."""
+    failed: list[str] = []
+    pending: list[str] = []
+    first: Exception | None = None
+    for sample in group:
+        reason = reason_for(kind, sample.id)
+        try:
+            check(sample)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other samples are tried too
+            if reason is None:
+                failed.append(f"{sample.id}: {type(error).__name__}: {error}")
+                first = first or error
+            else:
+                pending.append(f"{sample.id}: {reason}")
+        else:
+            if reason is not None:
+                failed.append(f"{sample.id} holds, though pending.py says: {reason}")
+    if failed:
+        raise AssertionError(f"{len(failed)} of {len(group)} samples\n" + "\n".join(failed)) from first
+    if pending:
+        pytest.xfail("; ".join(pending))
 
 
 def tensors(sample: Sample, track: bool = False) -> list[Any]:
@@ -58,16 +80,3 @@ def assert_close(got: Array, wanted: Array, what: str = "", tolerance: float | N
     if tolerance is None:
         tolerance = max(TOLERANCE.get(each.dtype.name, 0.0) for each in (got, wanted))
     np.testing.assert_allclose(widened(got), widened(wanted), rtol=tolerance, atol=tolerance, err_msg=what)
-
-
-def differentiable_outputs(sample: Sample, outputs: Sequence[Any]) -> list[Any]:
-    """The outputs that gradients are sent into."""
-    return [each for each in outputs if is_inexact(each._array.dtype) and each.requires_grad]
-
-
-def upstream(sample: Sample, outputs: Sequence[Any], track: bool = False) -> list[Any]:
-    """A fixed gradient for each output."""
-    made = [torch.from_numpy(weights(sample, nr, each._array)) for nr, each in enumerate(outputs)]
-    for each in made:
-        each.requires_grad_(track)
-    return made

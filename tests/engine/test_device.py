@@ -18,7 +18,7 @@ from engine.op import registry
 from tests.engine import fake_cupy
 from tests.engine.samples import SAMPLES
 from tests.engine.samples.base import Sample, expected, fresh, is_inexact, run, tensors_of, weights
-from tests.engine.support import assert_close, cases
+from tests.engine.support import assert_close, by_op, check_each
 from tests.engine.test_inplace_programs import OTHER, PROGRAMS, START, Step, on_tensor
 from tests.engine.test_inplace_programs import run as run_program
 from tests.engine.test_inplace_programs import weights as program_weights
@@ -70,8 +70,12 @@ def moved(sample: Sample) -> bool:
 FROM_TENSORS = [each for each in NO_BFLOAT if each.inputs and not moved(each)]
 
 
-@pytest.mark.parametrize("sample", cases("gpu-forward", FROM_TENSORS))
-def test_values(sample: Sample) -> None:
+@by_op(FROM_TENSORS)
+def test_values(group: list[Sample]) -> None:
+    check_each("gpu-forward", group, check_values)
+
+
+def check_values(sample: Sample) -> None:
     got = tensors_of(run(sample, torch, on_gpu(sample)))
     wanted = expected(sample)
     if not isinstance(got[0], torch.Tensor):
@@ -106,8 +110,12 @@ def gradients(sample: Sample, inputs: list[Any], create: bool) -> list[Any]:
     return first + list(torch.autograd.grad(total, wanted, materialize_grads=True))
 
 
-@pytest.mark.parametrize("sample", cases("gpu-backward", TRACKED))
-def test_gradients_are_those_of_the_host(sample: Sample) -> None:
+@by_op(TRACKED)
+def test_gradients_are_those_of_the_host(group: list[Sample]) -> None:
+    check_each("gpu-backward", group, check_gradients)
+
+
+def check_gradients(sample: Sample) -> None:
     for create in (False, True):
         got = gradients(sample, on_gpu(sample, track=True), create)
         here = [torch.from_numpy(fresh(each.array)).requires_grad_(each.differentiable) for each in sample.inputs]
@@ -119,8 +127,12 @@ def test_gradients_are_those_of_the_host(sample: Sample) -> None:
 FACTORIES = [each for each in NO_BFLOAT if not each.inputs and each.call is None and registry[each.op].ops[0].leaf]
 
 
-@pytest.mark.parametrize("sample", cases("gpu-factory", FACTORIES))
-def test_factories_make_on_the_device(sample: Sample) -> None:
+@by_op(FACTORIES)
+def test_factories_make_on_the_device(group: list[Sample]) -> None:
+    check_each("gpu-factory", group, check_factory)
+
+
+def check_factory(sample: Sample) -> None:
     (made,) = tensors_of(run(replace(sample, kwargs={**sample.kwargs, "device": "cuda"}), torch, []))
     wanted = expected(sample)[0]
     value = host(made)

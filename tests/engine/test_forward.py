@@ -12,8 +12,8 @@ import pytest
 import engine as torch
 from engine.op import registry
 from tests.engine.samples import SAMPLES
-from tests.engine.samples.base import Array, In, Sample, expected
-from tests.engine.support import ON_CPU, array_of, assert_close, cases, results, tensors
+from tests.engine.samples.base import Array, In, Sample, arguments, expected
+from tests.engine.support import ON_CPU, array_of, assert_close, by_op, check_each, results, tensors
 
 
 def test_every_public_op_has_samples() -> None:
@@ -37,8 +37,12 @@ def form_of(value: Any) -> tuple[str, ...]:
     return (value.dtype.name, *map(str, value.shape)) if isinstance(value, np.ndarray) else (type(value).__name__,)
 
 
-@pytest.mark.parametrize("sample", cases("forward", ON_CPU))
-def test_values(sample: Sample) -> None:
+@by_op(ON_CPU)
+def test_values(group: list[Sample]) -> None:
+    check_each("forward", group, check_values)
+
+
+def check_values(sample: Sample) -> None:
     inputs = tensors(sample)
     got, wanted = results(sample, inputs), expected(sample)
     if not isinstance(got[0], torch.Tensor):
@@ -66,24 +70,22 @@ def test_factories_make_leaves(sample: Sample) -> None:
     assert made.grad_fn is None
 
 
-def methods() -> list[Any]:
+def methods() -> list[Sample]:
     """One sample of each op that is both a function and a method."""
     chosen: dict[str, Sample] = {}
     for each in ON_CPU:
         method = getattr(torch.Tensor, each.op, None)
-        takes_tensor = each.args and isinstance(each.args[0], In) and not each.inplace
+        takes_tensor = each.args and isinstance(each.args[0], In) and not each.inplace and not each.drawn
         if takes_tensor and callable(method) and callable(getattr(torch, each.op, None)):
             chosen.setdefault(each.op, each)
-    return cases("method", chosen.values())
+    return list(chosen.values())
 
 
-@pytest.mark.parametrize("sample", methods())
+@pytest.mark.parametrize("sample", methods(), ids=lambda sample: sample.op)
 def test_method_is_the_function(sample: Sample) -> None:
     inputs = tensors(sample)
-    first, *rest = inputs
-    more = iter(rest)
-    args = [next(more) if isinstance(each, In) else each for each in sample.args[1:]]
-    made = getattr(first, sample.op)(*args)
+    args, kwargs = arguments(sample, torch, inputs)
+    made = getattr(args[0], sample.op)(*args[1:], **kwargs)
     for one, other in zip(made if isinstance(made, tuple | list) else [made], results(sample, inputs), strict=True):
         np.testing.assert_array_equal(array_of(one), array_of(other))
 

@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 import engine as torch
 from tests.engine.samples.base import (
     Array,
     Dtype,
-    In,
     Sample,
+    arguments,
     as_list,
     expected,
     fresh,
@@ -27,7 +26,7 @@ from tests.engine.samples.base import (
     numpy_arguments,
     weights,
 )
-from tests.engine.support import ON_CPU, assert_close, cases, results, tensors
+from tests.engine.support import ON_CPU, assert_close, by_op, check_each, results, tensors
 
 DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable and any(one.differentiable for one in each.inputs)]
 SMOOTH = [each for each in DIFFERENTIABLE if each.smooth]
@@ -130,8 +129,12 @@ def tolerance(sample: Sample, exact: float) -> float:
     return max(coarse.get(name, exact) for name in inexact_dtypes(sample))
 
 
-@pytest.mark.parametrize("sample", cases("first-order", SMOOTH))
-def test_first_order(sample: Sample) -> None:
+@by_op(SMOOTH)
+def test_first_order(group: list[Sample]) -> None:
+    check_each("first-order", group, check_first_order)
+
+
+def check_first_order(sample: Sample) -> None:
     inputs = tensors(sample, track=True)
     got = gradients(sample, inputs)
     wanted = [each for each in inputs if each.requires_grad]
@@ -141,8 +144,12 @@ def test_first_order(sample: Sample) -> None:
         assert_close(gradient._array, want, tolerance=tolerance(sample, 1e-7))
 
 
-@pytest.mark.parametrize("sample", cases("second-order", DOUBLE))
-def test_second_order(sample: Sample) -> None:
+@by_op(DOUBLE)
+def test_second_order(group: list[Sample]) -> None:
+    check_each("second-order", group, check_second_order)
+
+
+def check_second_order(sample: Sample) -> None:
     inputs = tensors(sample, track=True)
     sent = [each.requires_grad_() for each in upstream(sample, inputs)]
     first = gradients(sample, inputs, sent, create=True)
@@ -174,8 +181,12 @@ def numeric_of_gradients(sample: Sample, inputs: list[Any], sent: list[Any]) -> 
     return [differences(scalar, start, at) for at in range(len(start))]
 
 
-@pytest.mark.parametrize("sample", cases("recorded", DIFFERENTIABLE))
-def test_plain_and_recorded_backward_agree(sample: Sample) -> None:
+@by_op(DIFFERENTIABLE)
+def test_plain_and_recorded_backward_agree(group: list[Sample]) -> None:
+    check_each("recorded", group, check_both_ways)
+
+
+def check_both_ways(sample: Sample) -> None:
     """The formulas on bare arrays give what they give as recording ops."""
     plain, recorded = tensors(sample, track=True), tensors(sample, track=True)
     for inputs, create in ((plain, False), (recorded, True)):
@@ -191,8 +202,12 @@ def test_plain_and_recorded_backward_agree(sample: Sample) -> None:
 NOT_DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable is False and each.inputs]
 
 
-@pytest.mark.parametrize("sample", cases("constant", NOT_DIFFERENTIABLE))
-def test_results_without_gradient_do_not_require_it(sample: Sample) -> None:
+@by_op(NOT_DIFFERENTIABLE)
+def test_results_without_gradient_do_not_require_it(group: list[Sample]) -> None:
+    check_each("constant", group, check_constant)
+
+
+def check_constant(sample: Sample) -> None:
     outputs = [each for each in results(sample, tensors(sample, track=True)) if isinstance(each, torch.Tensor)]
     tracked = [each.requires_grad for each in outputs]
     assert tracked == [bool(sample.kwargs.get("requires_grad"))] * len(outputs)
@@ -201,20 +216,18 @@ def test_results_without_gradient_do_not_require_it(sample: Sample) -> None:
 IN_PLACE = [each for each in SMOOTH if each.inplace and hasattr(torch.Tensor, each.op[:-1])]
 
 
-@pytest.mark.parametrize("sample", cases("in-place", IN_PLACE))
-def test_in_place_gradients_are_those_out_of_place(sample: Sample) -> None:
-    first = sample.args[0]
-    assert isinstance(first, In)
-    inputs = tensors(sample, track=True)
-    others = tensors(sample, track=True)
-    args = [each if not isinstance(each, In) else others[1] for each in sample.args[1:]]
-    plain = getattr(others[0], sample.op[:-1])(*args, **sample.kwargs)
-    plain = plain.to(others[0].dtype)  # what an in-place op does on writing
-    if not plain.requires_grad:
-        plain = plain + 0 * others[0].detach().requires_grad_()
-    wanted = [each for each in others if each.requires_grad]
+@by_op(IN_PLACE)
+def test_in_place_gradients_are_those_out_of_place(group: list[Sample]) -> None:
+    check_each("in-place", group, check_in_place)
+
+
+def check_in_place(sample: Sample) -> None:
+    inputs, others = tensors(sample, track=True), tensors(sample, track=True)
+    (first, *args), kwargs = arguments(sample, torch, others)
+    plain = getattr(first, sample.op[:-1])(*args, **kwargs).to(first.dtype)  # an in-place op casts on writing
+    plain = plain + 0 * sum(each.sum() for each in others if each.requires_grad)  # which all may be unused
     sent = upstream(sample, inputs)
     got = gradients(sample, inputs, sent)
-    want = torch.autograd.grad([plain], wanted, sent, materialize_grads=True)
+    want = torch.autograd.grad([plain], [each for each in others if each.requires_grad], sent)
     for one, other in zip(got, want, strict=True):
         assert_close(one._array, other._array, tolerance=tolerance(sample, 1e-12))

@@ -15,7 +15,7 @@ import engine as torch
 from engine.infer import Estimate, Meta, infer
 from engine.op import Op, registry
 from tests.engine.samples.base import Sample, arguments
-from tests.engine.support import ON_CPU, cases, results, tensors
+from tests.engine.support import ON_CPU, by_op, check_each, results, tensors
 
 # They answer with a Python value: there is no shape to tell.
 GIVES_NO_TENSOR = {"item", "numel", "equal", "allclose", "is_floating_point"}
@@ -51,8 +51,12 @@ def forms(values: list[Any]) -> list[tuple[tuple[int, ...], Any]]:
     return [(tuple(each.shape), each.dtype) for each in values]
 
 
-@pytest.mark.parametrize("sample", cases("infer", PLAIN))
-def test_shapes_and_dtypes_from_shapes_alone(sample: Sample) -> None:
+@by_op(PLAIN)
+def test_shapes_and_dtypes_from_shapes_alone(group: list[Sample]) -> None:
+    check_each("infer", group, check_infer)
+
+
+def check_infer(sample: Sample) -> None:
     inputs = tensors(sample)
     op, values = bound(sample, inputs)
     told = infer(op, [as_meta(each) for each in values])
@@ -69,8 +73,12 @@ def estimate_of(sample: Sample, inputs: list[Any]) -> tuple[Op, list[Any], Estim
     return op, values, op.rule(op, [as_raw(each) for each in values])
 
 
-@pytest.mark.parametrize("sample", cases("bytes", RULED))
-def test_output_bytes_are_exact(sample: Sample) -> None:
+@by_op(RULED)
+def test_output_bytes_are_exact(group: list[Sample]) -> None:
+    check_each("bytes", group, check_bytes)
+
+
+def check_bytes(sample: Sample) -> None:
     inputs = tensors(sample)
     _, _, estimate = estimate_of(sample, inputs)
     assert estimate.output_bytes == sum(each._array.nbytes for each in map(dense, results(sample, inputs)))
@@ -218,8 +226,12 @@ def peak_of(call: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("sample", cases("peak", [each for each in RULED if may_grow(each)]))
-def test_kernels_hold_no_more_than_was_told(sample: Sample) -> None:
+@by_op([each for each in RULED if may_grow(each)])
+def test_kernels_hold_no_more_than_was_told(group: list[Sample]) -> None:
+    check_each("peak", group, check_peak)
+
+
+def check_peak(sample: Sample) -> None:
     op, values, estimate = enlarged(sample)
     with torch.no_grad():
         peak = peak_of(lambda: op.door(op, values))

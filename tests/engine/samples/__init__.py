@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.engine.samples import (
+    activations,
     arithmetic,
     bounds,
     compare,
@@ -14,6 +15,7 @@ from tests.engine.samples import (
     nn,
     pairs,
     reduction,
+    special,
     unary,
     views,
 )
@@ -21,6 +23,7 @@ from tests.engine.samples.base import Sample
 from tests.engine.samples.derived import derived
 
 FAMILIES = (
+    activations,
     arithmetic,
     bounds,
     compare,
@@ -32,6 +35,7 @@ FAMILIES = (
     nn,
     pairs,
     reduction,
+    special,
     unary,
     views,
 )

@@ -1,0 +1,382 @@
+"""Pooling to a size: windows as large as the result's size asks for, their averages, maxima and norms."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Dims, Index, Number
+from engine.op import Op, op
+from engine.ops.arithmetic import mul, pow_number
+from engine.ops.pooling import FUNCTIONAL, PAIR, avg_pool1d, avg_pool2d, avg_pool3d, one_int, plane_gather, plane_scatter
+from engine.ops.reduction import mean_dim
+from engine.ops.taps import check_float, map_back, mapped, mapped_bytes, taps_of
+from engine.ops.unary import abs, relu, sign
+from engine.ops.views import squeeze_dim, unsqueeze
+from engine.rules import INT64, Shape
+
+HALF = dtypes.HALF_TYPES
+ADAPTIVE = ("adaptive", None, False)
+
+
+def target_size(size: Any, shape: Shape, count: int, text: str) -> Shape:
+    """An output size with an entry for each pooled dim; None stands for the input's."""
+    given = tuple(size) if isinstance(size, (list, tuple)) else (size,) * count
+    if len(given) == 1:
+        given *= count
+    if len(given) != count:
+        raise errors.bad_argument(text)
+    for each in given:
+        if each is not None and (isinstance(each, bool) or not isinstance(each, int)):
+            raise errors.bad_type(f"output_size must be a tuple of ints, not {type(each).__name__}")
+    have = shape[-count:] if len(shape) >= count else (1,) * count
+    return tuple(n if each is None else each for each, n in zip(given, have, strict=True))
+
+
+def check_filled(name: str, shape: Shape, count: int) -> None:
+    """Raise RuntimeError for an input with an empty dim behind the batch."""
+    for dim in range(len(shape) - count, len(shape)):
+        if shape[dim] == 0:
+            raise errors.shape_mismatch(
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{list(shape)} with dimension {dim} being empty"
+            )
+
+
+def average_rule(count: int) -> Any:
+    """The rule of adaptive averages."""
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        array, size = values
+        if array.ndim not in (count + 1, count + 2):
+            raise errors.shape_mismatch(
+                f"{op.name}(): Expected {count + 1}D or {count + 2}D tensor, but got {list(array.shape)}"
+            )
+        check_filled(op.name, array.shape, count)
+        check_float(array, op.name if count == 2 else f"{op.name}_cpu")
+        shape = (*array.shape[:-count], *size)
+        return Estimate(
+            values, [(shape, array.dtype)], None, mapped_bytes(array.shape, shape, array.dtype), 2 * array.size
+        )
+
+    return rule
+
+
+@op(average_rule(2), name="adaptive_avg_pool2d", hidden=True, node="AdaptiveAvgPool2DBackward0")
+def average2d(input: Array, output_size: Dims) -> Any:
+    """The means of as many windows as asked for over the last two dims."""
+    return mapped(input, (*input.shape[:-2], *output_size), (ADAPTIVE,) * 2, False)
+
+
+@op(average_rule(3), name="adaptive_avg_pool3d", hidden=True, node="AdaptiveAvgPool3DBackward0")
+def average3d(input: Array, output_size: Dims) -> Any:
+    """The means of as many windows as asked for over the last three dims."""
+    return mapped(input, (*input.shape[:-3], *output_size), (ADAPTIVE,) * 3, False)
+
+
+average2d.vjp(input=lambda g, input_shape: map_back(g, input_shape, (ADAPTIVE,) * 2))
+average3d.vjp(input=lambda g, input_shape: map_back(g, input_shape, (ADAPTIVE,) * 3))
+
+
+def averaged_to(made: Any, count: int, input: Any, output_size: Any) -> Any:
+    """An adaptive average; to a single window it is a mean."""
+    name = f"adaptive_avg_pool{count}d"
+    shape = tuple(input.shape)
+    size = target_size(output_size, shape, count, f"{name}: output_size must be {count}")
+    if min(size) < 0:
+        text = ", ".join(map(str, size))
+        raise errors.bad_argument(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{text}}}"
+        )
+    single = max(size) == 1 == min(size)
+    return mean_dim(input, tuple(range(len(shape) - count, len(shape))), True) if single else made(input, size)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_avg_pool2d(input: Array, output_size: Index) -> Any:
+    """The means of as many windows as asked for over the last two dims."""
+    return averaged_to(average2d, 2, input, output_size)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_avg_pool3d(input: Array, output_size: Index) -> Any:
+    """The means of as many windows as asked for over the last three dims."""
+    return averaged_to(average3d, 3, input, output_size)
+
+
+def check_line(name: str, input: Any) -> int:
+    """The dim a plane is made at for an input of one pooled dim.
+
+    Raises RuntimeError unless the input has 2 or 3 dims.
+    """
+    ndim = len(input.shape)
+    if ndim not in (2, 3):
+        raise errors.shape_mismatch(
+            f"Expected 2 to 3 dimensions, but got {ndim}-dimensional tensor for argument #1 'self' (while checking "
+            f"arguments for {name})"
+        )
+    return ndim - 1
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_avg_pool1d(input: Array, output_size: Dims) -> Any:
+    """The means of as many windows as asked for over the last dim."""
+    at = check_line("adaptive_avg_pool1d", input)
+    size = one_int("adaptive_avg_pool1d", "output_size", output_size)
+    return squeeze_dim(averaged_to(average2d, 2, unsqueeze(input, at), (1, size)), at)
+
+
+# -- maxima ---------------------------------------------------------------------------------------------------------
+
+
+def maximum_rule(count: int) -> Any:
+    """The rule of adaptive maxima."""
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        array, size = values
+        if array.ndim not in (count + 1, count + 2):
+            raise errors.shape_mismatch(
+                f"{op.name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(array.shape)}"
+            )
+        check_filled(op.name, array.shape, count if array.ndim == count + 2 else count + 1)
+        shape = (*array.shape[:-count], *size)
+        if min(size) < 0:
+            wrong = min(size)
+            raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {wrong}: {list(shape)}")
+        check_float(array, op.name if count == 2 else f"{op.name}_cpu")
+        extra = 32 * math.prod(shape) + 4 * array.size * (array.dtype in HALF)
+        return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, extra, 3 * array.size)
+
+    return rule
+
+
+def largest_of(input: Any, size: Shape) -> Any:
+    """The largest element of each window and its place in the plane of pooled dims."""
+    count = len(size)
+    sizes = input.shape[-count:]
+    x = (input.astype(xp.float32) if input.dtype in HALF else input).reshape(*input.shape[:-count], -1)
+    best = xp.full((*input.shape[:-count], *size), -math.inf, x.dtype)
+    index = xp.zeros(best.shape, xp.int64)
+    taps = [taps_of(ADAPTIVE, n, out) for n, out in zip(sizes, size, strict=True)]
+    for number, steps in enumerate(itertools.product(*(range(len(each[0])) for each in taps))):
+        places, inside = np.zeros(size, np.int64), np.ones(size, np.bool_)
+        for dim, (step, (where, weight)) in enumerate(zip(steps, taps, strict=True)):
+            shape = (-1,) + (1,) * (count - dim - 1)
+            places += (where[step] * math.prod(sizes[dim + 1 :])).reshape(shape)
+            inside &= (weight[step] > 0).reshape(shape)
+        spots = xp.asarray(places)
+        view = xp.take(x, spots, axis=-1)
+        better = (view > best) | (view != view) if number else xp.ones(best.shape, xp.bool_)
+        better &= xp.asarray(inside)
+        xp.copyto(best, view, where=better)
+        xp.copyto(index, spots, where=better)
+    return best.astype(input.dtype, copy=False), index
+
+
+@op(
+    maximum_rule(2),
+    name="adaptive_max_pool2d",
+    hidden=True,
+    node="AdaptiveMaxPool2DBackward0",
+    outputs=PAIR,
+    differentiable=("out",),
+)
+def maximum2d(input: Array, output_size: Dims) -> Any:
+    """The maxima of as many windows as asked for over the last two dims, and where they lie."""
+    return largest_of(input, output_size)
+
+
+@op(
+    maximum_rule(3),
+    name="adaptive_max_pool3d",
+    hidden=True,
+    node="AdaptiveMaxPool3DBackward0",
+    outputs=PAIR,
+    differentiable=("out",),
+)
+def maximum3d(input: Array, output_size: Dims) -> Any:
+    """The maxima of as many windows as asked for over the last three dims, and where they lie."""
+    return largest_of(input, output_size)
+
+
+maximum2d.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 2))
+maximum3d.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 3))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_max_pool2d(input: Array, output_size: Index, return_indices: bool = False) -> Any:
+    """The maxima of as many windows as asked for over the last two dims; also their places if asked for."""
+    text = "adaptive_max_pool2d(): internal error: output_size.size() must be 2"
+    made = maximum2d(input, target_size(output_size, tuple(input.shape), 2, text))
+    return tuple(made) if return_indices else made[0]
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_max_pool3d(input: Array, output_size: Index, return_indices: bool = False) -> Any:
+    """The maxima of as many windows as asked for over the last three dims; also their places if asked for."""
+    text = "adaptive_max_pool3d(): internal error: output_size.size() must be 3"
+    made = maximum3d(input, target_size(output_size, tuple(input.shape), 3, text))
+    return tuple(made) if return_indices else made[0]
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def adaptive_max_pool1d(input: Array, output_size: Dims, return_indices: bool = False) -> Any:
+    """The maxima of as many windows as asked for over the last dim; also their places if asked for."""
+    at = check_line("adaptive_max_pool1d", input)
+    size = one_int("adaptive_max_pool1d", "output_size", output_size)
+    check_filled("adaptive_max_pool1d", tuple(input.shape), 2 if at == 2 else 1)
+    made = maximum2d(unsqueeze(input, at), (1, size))
+    return tuple(squeeze_dim(each, at) for each in made) if return_indices else squeeze_dim(made[0], at)
+
+
+# -- norms ----------------------------------------------------------------------------------------------------------
+
+
+def rooted(means: Any, norm_type: float, count: int) -> Any:
+    """The norm of windows from the means of powers."""
+    return pow_number(mul(mul(sign(means), relu(abs(means))), count), 1.0 / norm_type)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def lp_pool1d(
+    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
+) -> Any:
+    """The p-norms of windows over the last dim."""
+    means = avg_pool1d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True)
+    return rooted(means, norm_type, math.prod(kernel_size))
+
+
+def all_dims(kernel: Shape, count: int) -> int:
+    """The number of elements of a window."""
+    return math.prod(kernel) if len(kernel) > 1 else int(kernel[0]) ** count
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def lp_pool2d(
+    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
+) -> Any:
+    """The p-norms of windows over the last two dims."""
+    means = avg_pool2d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True, None)
+    return rooted(means, norm_type, all_dims(kernel_size, 2))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def lp_pool3d(
+    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
+) -> Any:
+    """The p-norms of windows over the last three dims."""
+    means = avg_pool3d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True, None)
+    return rooted(means, norm_type, all_dims(kernel_size, 3))
+
+
+# -- back from maxima -----------------------------------------------------------------------------------------------
+
+
+def unpool_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of max_unpool: places within the planes to fill."""
+    input, indices, size = values
+    count = len(size)
+    if indices.dtype != INT64:
+        name = dtypes.BY_NUMPY[indices.dtype].name
+        raise errors.dtype_mismatch(f"elements in indices should be type int64 but got: {name}")
+    if input.shape != indices.shape:
+        raise errors.shape_mismatch(
+            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
+            f"tensor with shape: {list(indices.shape)}"
+        )
+    if input.ndim not in (count + 1, count + 2):
+        raise errors.shape_mismatch(
+            f"Input to max_unpooling{count}d should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with "
+            f"{input.ndim} dimensions"
+        )
+    if min(size) < 0:
+        raise errors.bad_argument(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < math.prod(size):
+        wrong = int(indices.min() if indices.min() < 0 else indices.max())
+        raise errors.bad_argument(f"found an invalid max index: {wrong} (output volumes are of size {list(size)})")
+    shape = (*input.shape[:-count], *size)
+    return Estimate(values, [(shape, input.dtype)], None, 24 * input.size, input.size)
+
+
+@op(unpool_rule, hidden=True, node="MaxUnpool2DBackward0")
+def unpooled(input: Array, indices: Array, size: Dims) -> Any:
+    """Zeros with each element at its place in the plane of pooled dims."""
+    rows = math.prod(input.shape[: -len(size)])
+    out = xp.zeros((rows, math.prod(size)), input.dtype)
+    if input.size:
+        xp.put_along_axis(out, indices.reshape(rows, -1), input.reshape(rows, -1), 1)
+    return out.reshape(*input.shape[: -len(size)], *size)
+
+
+unpooled.vjp(input=lambda g, indices, size: plane_gather(g, indices, len(size)))
+
+
+def unpool(count: int, input: Any, *rest: Any) -> Any:
+    """max_unpool over the last `count` dims, to the size that pooling would have come from."""
+    indices, kernel, stride, padding, output_size = rest
+    kernel, padding = (tuple(each) * count if len(each) == 1 else tuple(each) for each in (kernel, padding))
+    stride = kernel if not stride else tuple(stride) * count if len(stride) == 1 else tuple(stride)
+    settings = zip(tuple(input.shape)[-count:], kernel, stride, padding, strict=True)
+    size = tuple((n - 1) * step + k - 2 * pad for n, k, step, pad in settings)
+    if output_size is not None:
+        wanted = tuple(output_size)
+        if len(wanted) == count + 2:
+            wanted = wanted[2:]
+        if len(wanted) != count:
+            raise errors.bad_value(
+                f"output_size should be a sequence containing {count} or {count + 2} elements, but it has a length of "
+                f"'{len(wanted)}'"
+            )
+        for dim in range(count):
+            low, high = size[dim] - stride[dim], size[dim] + stride[dim]
+            if not low < wanted[dim] < high:
+                raise errors.bad_value(
+                    f"invalid output_size \"{list(wanted)}\" (dim {dim} must be between {low} and {high})"
+                )
+        size = wanted
+    return unpooled(input, indices, size)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def max_unpool1d(
+    input: Array,
+    indices: Array,
+    kernel_size: Dims,
+    stride: Dims | None = None,
+    padding: Dims = (0,),
+    output_size: Dims | None = None,
+) -> Any:
+    """The elements back at the places max_pool1d took them from, zeros elsewhere."""
+    return unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def max_unpool2d(
+    input: Array,
+    indices: Array,
+    kernel_size: Dims,
+    stride: Dims | None = None,
+    padding: Dims = (0,),
+    output_size: Dims | None = None,
+) -> Any:
+    """The elements back at the places max_pool2d took them from, zeros elsewhere."""
+    return unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def max_unpool3d(
+    input: Array,
+    indices: Array,
+    kernel_size: Dims,
+    stride: Dims | None = None,
+    padding: Dims = (0,),
+    output_size: Dims | None = None,
+) -> Any:
+    """The elements back at the places max_pool3d took them from, zeros elsewhere."""
+    return unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -1,0 +1,274 @@
+"""Activations made of straight pieces: thresholds, leaky and shrinking ones, and their in-place forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Number
+from engine.op import Op, alias, op
+from engine.ops.activations import BACKWARD, smooth
+from engine.ops.arithmetic import mul, scale, where
+from engine.ops.bounds import COMPLEX_TEXT, kept, limit
+from engine.ops.compare import ge, gt, le, logical_and, logical_not, lt
+from engine.ops.creation import zeros_like
+from engine.ops.nn import FUNCTIONAL
+from engine.ops.unary import relu as relu_of
+from engine.ops.views import reshape
+from engine.rules import elementwise, refusing, roomy, same_as_input
+from engine.special_functions import widened
+
+relu_: Any = relu_of.twin
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def relu(input: Array, inplace: bool = False) -> Any:
+    """Zero for negative elements, else the element."""
+    return (relu_ if inplace else relu_of)(input)
+
+
+# -- leaky_relu, prelu -----------------------------------------------------------------------------------------------
+
+
+@op(smooth("leaky_relu_cpu", 3), hidden=True, inplace=True, node="LeakyReluBackward0")
+def leaky_relu_of(input: Array, negative_slope: float) -> Any:
+    """x above 0, negative_slope * x below."""
+    x = widened(input)
+    return xp.maximum(x, 0) + xp.minimum(x, 0) * negative_slope
+
+
+leaky_relu_of.vjp(input=lambda g, input, negative_slope: leaky_relu_backward(g, input, negative_slope))
+leaky_relu_: Any = leaky_relu_of.twin
+leaky_relu_.node_name = "LeakyReluBackward1"
+
+
+@op(BACKWARD, hidden=True, node="LeakyReluBackwardBackward0")
+def leaky_relu_backward(grad_output: Array, input: Array, negative_slope: float) -> Any:
+    """The gradient above 0, negative_slope times the gradient below."""
+    kind = grad_output.dtype.type
+    return grad_output * xp.where(input > 0, kind(1), kind(negative_slope))
+
+
+leaky_relu_backward.vjp(
+    grad_output=lambda g, input, negative_slope: leaky_relu_backward(g, input, negative_slope),
+    input=lambda g: zeros_like(g),
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """x above 0, negative_slope * x below."""
+    return (leaky_relu_ if inplace else leaky_relu_of)(input, negative_slope)
+
+
+@op(smooth("prelu_cpu", 3), hidden=True, node="PreluKernelBackward0")
+def prelu_kernel(input: Array, weight: Array) -> Any:
+    """x above 0, weight * x below."""
+    return xp.where(input > 0, input, input * weight)
+
+
+prelu_kernel.vjp(
+    input=lambda g, input, weight: where(gt(input, 0), g, mul(g, weight)),
+    weight=lambda g, input: kept(mul(g, input), le(input, 0)),
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True, method=True)
+def prelu(input: Array, weight: Array) -> Any:
+    """x above 0, weight * x below: one weight, or one for each channel."""
+    check_weight(tuple(input.shape), tuple(weight.shape))
+    if input.dtype != weight.dtype:
+        raise errors.dtype_mismatch(
+            f"prelu: Type promoting not supported. Got {names(input.dtype)} and {names(weight.dtype)}"
+        )
+    ndim = len(input.shape)
+    if ndim != len(weight.shape):
+        size = weight.shape[0] if len(weight.shape) else 1
+        weight = reshape(weight, (1, size, *(1,) * (ndim - 2)) if ndim > 1 else (1,) * ndim)
+    return prelu_kernel(input, weight)
+
+
+def names(dtype: Any) -> str:
+    """A dtype, of a tensor or an array, as torch's messages name it."""
+    known: dtypes.DType = dtypes.BY_NUMPY.get(dtype, dtype)
+    return known.cpp_name if isinstance(known, dtypes.DType) else str(known)
+
+
+def check_weight(shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    """Raise RuntimeError for weights that are neither one nor one for each channel."""
+    count = 1
+    for size in weight:
+        count *= size
+    if count != 1:
+        if not shape:
+            raise errors.bad_argument("Not allow zero-dim input tensor.")
+        channels = shape[1] if len(shape) > 1 else 1
+        if channels != count:
+            raise errors.shape_mismatch(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{count} and channel size = {channels}."
+            )
+    if len(weight) > 1:
+        raise errors.bad_argument(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {len(weight)}"
+        )
+
+
+# -- hardtanh, relu6, hardsigmoid, hardswish -------------------------------------------------------------------------
+
+
+def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of hardtanh: no bools, no complex numbers, no negative limits of unsigned tensors."""
+    array, low, high = values
+    dtype = dtypes.BY_NUMPY[array.dtype]
+    if dtype is dtypes.bool_:
+        raise errors.dtype_mismatch("Bool inputs not supported for hardtanh")
+    if dtype is dtypes.uint8 and (low < 0 or high < 0):
+        raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
+    return roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
+
+
+@op(hardtanh_rule, hidden=True, inplace=True, node="HardtanhBackward0")
+def hardtanh_of(input: Array, min_val: Number, max_val: Number) -> Any:
+    """x held between two numbers."""
+    return xp.minimum(xp.maximum(input, limit(input, min_val)), limit(input, max_val))
+
+
+hardtanh_of.vjp(input=lambda g, input, min_val, max_val: kept(g, logical_and(gt(input, min_val), lt(input, max_val))))
+hardtanh_: Any = hardtanh_of.twin
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def hardtanh(input: Array, min_val: Number = -1.0, max_val: Number = 1.0, inplace: bool = False) -> Any:
+    """x held between two numbers.
+
+    Raises ValueError if the first is above the second.
+    """
+    if min_val > max_val:
+        raise errors.bad_value("min_val cannot be greater than max_val")
+    return (hardtanh_ if inplace else hardtanh_of)(input, min_val, max_val)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def relu6(input: Array, inplace: bool = False) -> Any:
+    """x held between 0 and 6."""
+    return (hardtanh_ if inplace else hardtanh_of)(input, 0, 6)
+
+
+@op(smooth("hardsigmoid_cpu", 2), hidden=True, inplace=True, node="HardsigmoidBackward0")
+def hardsigmoid_of(input: Array) -> Any:
+    """x / 6 + 1 / 2, held between 0 and 1."""
+    x = widened(input)
+    return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+
+
+hardsigmoid_of.vjp(input=lambda g, input: kept(scale(g, 1 / 6), logical_and(gt(input, -3), lt(input, 3))))
+hardsigmoid_: Any = hardsigmoid_of.twin
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def hardsigmoid(input: Array, inplace: bool = False) -> Any:
+    """x / 6 + 1 / 2, held between 0 and 1."""
+    return (hardsigmoid_ if inplace else hardsigmoid_of)(input)
+
+
+@op(smooth("hardswish_cpu", 3), hidden=True, inplace=True, node="HardswishBackward0")
+def hardswish_of(input: Array) -> Any:
+    """x times its hardsigmoid."""
+    x = widened(input)
+    return x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6
+
+
+hardswish_of.vjp(input=lambda g, input: hardswish_backward(g, input))
+hardswish_: Any = hardswish_of.twin
+
+
+@op(BACKWARD, hidden=True, node="HardswishBackwardBackward0")
+def hardswish_backward(grad_output: Array, input: Array) -> Any:
+    """The gradient times 0 below -3, x / 3 + 1 / 2 up to 3, 1 above."""
+    x = widened(input)
+    kind = x.dtype.type
+    return grad_output * xp.where(x <= -3, kind(0), xp.where(x < 3, x / 3 + kind(0.5), kind(1)))
+
+
+hardswish_backward.vjp(
+    grad_output=lambda g, input: hardswish_backward(g, input),
+    input=lambda g, grad_output, input: kept(
+        scale(mul(g, grad_output), 1 / 3), logical_and(gt(input, -3), lt(input, 3))
+    ),
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def hardswish(input: Array, inplace: bool = False) -> Any:
+    """x times its hardsigmoid."""
+    return (hardswish_ if inplace else hardswish_of)(input)
+
+
+# -- shrinking -------------------------------------------------------------------------------------------------------
+
+
+@op(smooth("hardshrink_cpu", 2), namespace=FUNCTIONAL, node="HardshrinkBackward0", method=True)
+def hardshrink(input: Array, lambd: float = 0.5) -> Any:
+    """x, but 0 between -lambd and lambd."""
+    return xp.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)
+
+
+hardshrink.vjp(input=lambda g, input, lambd: kept(g, outside(input, lambd)))
+
+
+def outside(x: Any, lambd: float) -> Any:
+    """Where x is not between -lambd and lambd (NaN is not)."""
+    return logical_not(logical_and(ge(x, -lambd), le(x, lambd)))
+
+
+def softshrink_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of softshrink: a lambda that is not negative."""
+    estimate = smooth("softshrink_check", 4)(op, values)
+    if values[1] < 0:
+        dtype = dtypes.BY_NUMPY[values[0].dtype]
+        largest = float(ml_dtypes.finfo(dtype.numpy).max)  # type: ignore[no-untyped-call]
+        raise errors.bad_argument(
+            f"lambda must be in range [0, {largest:g}] for input dtype {dtype.type_name}, but found {values[1]:g}"
+        )
+    return estimate
+
+
+@op(softshrink_rule, namespace=FUNCTIONAL, node="SoftshrinkBackward0")
+def softshrink(input: Array, lambd: float = 0.5) -> Any:
+    """x moved by lambd towards 0, and not beyond."""
+    x = widened(input)
+    return xp.maximum(x - lambd, 0) + xp.minimum(x + lambd, 0)
+
+
+softshrink.vjp(input=lambda g, input, lambd: kept(g, outside(input, lambd)))
+
+
+# -- threshold -------------------------------------------------------------------------------------------------------
+
+THRESHOLD = roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="threshold_cpu"), 1)
+
+
+@op(THRESHOLD, hidden=True, inplace=True, node="ThresholdBackward0")
+def threshold_of(input: Array, threshold: Number, value: Number) -> Any:
+    """x above the threshold, else the value."""
+    return xp.where(input <= limit(input, threshold), limit(input, value), input)
+
+
+threshold_of.vjp(input=lambda g, input, threshold: kept(g, logical_not(le(input, threshold))))
+threshold_: Any = threshold_of.twin
+threshold_.node_name = "ThresholdBackward1"
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def threshold(input: Array, threshold: Number, value: Number, inplace: bool = False) -> Any:
+    """x above the threshold, else the value."""
+    return (threshold_ if inplace else threshold_of)(input, threshold, value)
+
+
+for _op, _name in ((prelu, "prelu"), (hardshrink, "hardshrink"), (threshold, "threshold")):
+    alias(_op, _name)
