@@ -250,8 +250,9 @@ def special_save(node: Node, saved: Saved) -> Saved:
     ctx = state.ctx
     if type(counter) is InferenceCounter:
         raise errors.bad_argument(
-            "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal "
-            "tensor and use it in autograd."
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+            "it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
         )
     if ctx.saved_hooks:
         pack, unpack = ctx.saved_hooks[-1]

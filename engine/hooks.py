@@ -88,7 +88,7 @@ class Hooks:
 def _checked(value: Any, result: Any, hook: Callable[..., Any]) -> Any:
     name = getattr(hook, "__name__", type(hook).__name__)
     if not hasattr(result, "_array"):
-        raise errors.bad_type(f"hook '{name}' has changed the type of value (was Tensor got {type(result).__name__})")
+        raise errors.bad_type(f"expected Variable, but hook returned '{type(result).__name__}'")
     if result.shape != value.shape:
         raise errors.shape_mismatch(f"hook '{name}' has changed the size of value")
     if result.dtype is not value.dtype:

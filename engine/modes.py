@@ -34,8 +34,9 @@ def _watched(name: str, doc: str) -> Any:
 
     def write(ctx: Context, value: Any) -> None:
         setattr(ctx, slot, value)
+        ctx._inference_seen = ctx._inference_seen or ctx._inference  # its tensors may be met again later
         ctx.plain = not (
-            ctx._guard or ctx._anomaly or ctx._saved_hooks or ctx._inference or ctx._dual_level or ctx._clone_saved
+            ctx._guard or ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level or ctx._clone_saved
         )
 
     return property(read, write, doc=doc)
@@ -62,7 +63,7 @@ class Context:
         self.log: UndoLog | None = None
         self._guard = self._anomaly = None
         self._saved_hooks: tuple[Any, ...] = ()
-        self._inference = self._clone_saved = False
+        self._inference = self._inference_seen = self._clone_saved = False
         self._dual_level = None
         self.plain = True
 

@@ -94,7 +94,10 @@ class FunctionCtx(Node):
     def _checked(self, array: Any, counter: list[Any], stamp: int, edge: Edge | None, nr: int | None) -> Any:
         if counter[0] != stamp:
             what = f"{wrap(array).dtype.tensor_type} {list(array.shape)}"
-            origin = f", which is output {nr} of {self.name()}," if nr is not None else ""
+            if nr is not None:
+                origin = f", which is output {nr} of {self.name()},"
+            else:
+                origin = f", which is output {counter[2]} of {counter[1]}," if len(counter) > 1 else ""
             raise errors.modified_inplace(what, origin, counter[0], stamp)
         if nr is not None:
             edge = (self, nr, array.shape, array.dtype)
@@ -156,7 +159,7 @@ class FunctionCtx(Node):
         for at, (each, is_tensor) in enumerate(zip(results, self._is_tensor, strict=True)):
             if each is not None and not is_tensor:
                 raise errors.bad_argument(
-                    f"function {self.name()} returned a gradient different from None at position {at + 1}, but the "
+                    f"function {self.name()} returned a gradient different than None at position {at + 1}, but the "
                     "corresponding forward input was not a Variable"
                 )
         return tensors
@@ -276,6 +279,9 @@ def _mark_changed(tensor: Any, inputs: list[Tensor], recording: bool) -> None:
     if not any(tensor is each for each in inputs):
         raise errors.bad_argument("mark_dirty: only inputs of forward may be marked")
     if recording and tensor.requires_grad:
+        if tensor.is_leaf:
+            text = "a leaf Variable that requires grad has been used in an in-place operation."
+            raise errors.coded(RuntimeError, "inplace_on_leaf", text)
         check_inplace(tensor)
     tensor._counter[0] += 1
 

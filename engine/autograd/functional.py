@@ -189,9 +189,11 @@ def jacobian(
 
 def _check_strategy(name: str, strict: bool, vectorize: bool, strategy: str) -> None:
     if strategy not in ("forward-mode", "reverse-mode"):
-        raise errors.bad_argument(
+        raise errors.coded(
+            AssertionError,
+            "bad_argument",
             'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs '
-            'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
+            'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".',
         )
     if strict and vectorize:
         raise errors.bad_argument(

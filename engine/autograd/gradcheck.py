@@ -65,8 +65,7 @@ def _check(
     checked = [at for at, each in enumerate(inputs) if isinstance(each, Tensor) and each.requires_grad]
     if not checked:
         raise errors.bad_value(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
-            "requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
     for at in checked:
         inputs[at].retain_grad()

@@ -283,11 +283,11 @@ def softplus_bend(x: Any, beta: float) -> Any:
     return scale(mul(s, shift(neg(s), 1)), beta)
 
 
-@op(smooth("log_sigmoid_cpu", 4), namespace=FUNCTIONAL, node="LogSigmoidBackward0")
+@op(smooth("log_sigmoid_cpu", 5), namespace=FUNCTIONAL, node="LogSigmoidBackward0")
 def logsigmoid(input: Array) -> Any:
     """log(1 / (1 + exp(-x))), without overflow."""
     x = widened(input)
-    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.asarray(xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x))), order="C")  # row-major, as in torch
 
 
 logsigmoid.vjp(input=lambda g, input: mul(g, sigmoid(neg(input))))

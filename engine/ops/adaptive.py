@@ -28,6 +28,8 @@ ADAPTIVE = ("adaptive", None, False)
 def target_size(size: Any, shape: Shape, count: int, text: str) -> Shape:
     """An output size with an entry for each pooled dim; None stands for the input's."""
     given = tuple(size) if isinstance(size, (list, tuple)) else (size,) * count
+    if isinstance(size, (list, tuple)) and len(shape) <= len(given):
+        raise errors.bad_value(f"Input dimension should be at least {len(given) + 1}")
     if len(given) == 1:
         given *= count
     if len(given) != count:
@@ -314,7 +316,9 @@ def unpooled(input: Array, indices: Array, size: Dims) -> Any:
     return out.reshape(*input.shape[: -len(size)], *size)
 
 
-unpooled.vjp(input=lambda g, indices, size: plane_gather(g, indices, len(size)))
+unpooled3d = op(unpool_rule, name="unpooled", hidden=True, node="MaxUnpool3DBackward0")(unpooled.kernel)
+for _op in (unpooled, unpooled3d):
+    _op.vjp(input=lambda g, indices, size: plane_gather(g, indices, len(size)))
 
 
 def unpool(count: int, input: Any, *rest: Any) -> Any:
@@ -340,7 +344,7 @@ def unpool(count: int, input: Any, *rest: Any) -> Any:
                     f"invalid output_size \"{list(wanted)}\" (dim {dim} must be between {low} and {high})"
                 )
         size = wanted
-    return unpooled(input, indices, size)
+    return (unpooled3d if count == 3 else unpooled)(input, indices, size)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

@@ -80,13 +80,13 @@ def spherical_bessel_j0(input: Array) -> Any:
 
 
 def from_scipy(name: str, function: str, doc: str) -> Op:
-    """Declare a special function that torch has no derivative of."""
+    """Declare a special function that torch has no derivative of; SciPy's airy gives four at once."""
 
     def kernel(input: Array) -> Any:
         return special(function, input)
 
     kernel.__name__, kernel.__doc__ = name, doc
-    return op(real_function(f"{name}_cpu", half=False), namespace=SPECIAL)(kernel)
+    return op(real_function(f"{name}_cpu", half=False, buffers=3 * (name == "airy_ai")), namespace=SPECIAL)(kernel)
 
 
 for _name, _function, _doc in (

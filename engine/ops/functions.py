@@ -11,8 +11,9 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
 from engine.ops import arithmetic, unary
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, number_pow, scale, shift
+from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, scale, shift
 from engine.ops.creation import zeros_like
+from engine.ops.pairs import ldexp, pow_number_into
 from engine.ops.unary import FLOAT, rsqrt
 from engine.rules import elementwise, refusing, roomy, weak
 from engine.special_functions import widened
@@ -119,6 +120,12 @@ def positive(input: Array) -> Any:
     return input
 
 
+@op(composed, composite=True, inplace_only=True)
+def square_(input: Array) -> Any:
+    """The square, in place."""
+    return pow_number_into(input, 2)
+
+
 def decimals_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of round to decimals: floats only."""
     return roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel="round_cpu"), 2)(op, values)
@@ -157,7 +164,7 @@ def frexp(input: Array) -> Any:
     return mantissa, exponent
 
 
-frexp.vjp(input=lambda g, exponent: div(g[0], number_pow(2.0, exponent)))
+frexp.vjp(input=lambda g, exponent: ldexp(g[0], neg(exponent)))
 
 SIGNS = elementwise("bool")
 

@@ -25,16 +25,17 @@ from engine.ops.arithmetic import (
     sub,
     where,
 )
-from engine.ops.bounds import kept
+from engine.ops.bounds import kept, limit
 from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
-from engine.ops.creation import zeros_like
+from engine.ops.creation import full_like, zeros_like
 from engine.ops.unary import isnan, sigmoid
 from engine.rules import elementwise, operands, refusing, roomy, weak
 from engine.special_functions import widened
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
 COMPLEX = (dtypes.COMPLEX,)
+WHOLE = (dtypes.BOOL, dtypes.FLOATING, dtypes.COMPLEX)
 
 
 @op(roomy(elementwise("float", COMPLEX, "atan2_cpu", 20), 0), inplace=True)
@@ -123,6 +124,32 @@ def fmod(input: Array, other: Operand) -> Any:
 fmod.vjp(
     input=lambda g: g,
     other=lambda g, input, other: mul(neg(g), div_rounded(input, other, rounding_mode="trunc")),
+)
+
+
+def number_first_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of remainder and shifts of a number: it promotes as an operand."""
+    number, array = values
+    estimate = elementwise(refuse=REFUSED[op.name], kernel=f"{KERNELS[op.name]}_cpu")(op, [array, number])
+    if op.name == "remainder":
+        refuse_zero_division(estimate, [number, array])
+    estimate.values = values
+    estimate.temporaries += 3 * array.size * estimate.compute.itemsize
+    return estimate
+
+
+KERNELS = {"remainder": "remainder", "bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift"}
+REFUSED = {"remainder": (dtypes.BOOL, dtypes.COMPLEX), "bitwise_left_shift": WHOLE, "bitwise_right_shift": WHOLE}
+
+
+@op(number_first_rule, name="remainder", method=False, node="RemainderBackward1")
+def number_remainder(self: Number, other: Array) -> Any:
+    """Python's modulus of a number by a tensor."""
+    return xp.remainder(limit(other, self), other)
+
+
+number_remainder.vjp(
+    other=lambda g, self, other: mul(neg(g), div_rounded(full_like(other, self), other, rounding_mode="floor"))
 )
 
 
@@ -259,7 +286,6 @@ def no_heaviside(g: Any) -> Any:
 
 
 heaviside.vjp(input=no_heaviside, values=no_heaviside)
-WHOLE = (dtypes.BOOL, dtypes.FLOATING, dtypes.COMPLEX)
 
 
 @op(elementwise(refuse=WHOLE, kernel="gcd_cpu", cost=50), inplace=True)
@@ -277,17 +303,39 @@ def lcm(input: Array, other: Array) -> Any:
 @op(roomy(elementwise(refuse=WHOLE, kernel="lshift_cpu"), 3), inplace=True, operators=("__lshift__", "__ilshift__"))
 def bitwise_left_shift(input: Array, other: Operand) -> Any:
     """The bits moved up by `other` places; 0 for a shift that leaves none, or below zero."""
-    none = (other < 0) | (other >= 8 * input.dtype.itemsize)
-    return xp.where(none, input.dtype.type(0), input << xp.where(none, input.dtype.type(0), other))
+    return moved_up(input, other)
+
+
+def moved_up(x: Any, places: Any) -> Any:
+    """The kernel of bitwise_left_shift."""
+    none = (places < 0) | (places >= 8 * x.dtype.itemsize)
+    return xp.where(none, x.dtype.type(0), x << xp.where(none, x.dtype.type(0), places))
+
+
+@op(number_first_rule, name="bitwise_left_shift", method=False)
+def number_left_shift(self: Number, other: Array) -> Any:
+    """The bits of a number moved up by a tensor's places."""
+    return moved_up(limit(other, self), other)
 
 
 @op(roomy(elementwise(refuse=WHOLE, kernel="rshift_cpu"), 3), inplace=True, operators=("__rshift__", "__irshift__"))
 def bitwise_right_shift(input: Array, other: Operand) -> Any:
     """The bits moved down by `other` places, the sign filling up; all of them for a shift too far or below zero."""
-    most = 8 * input.dtype.itemsize - (input.dtype.kind == "i")
-    far = (other < 0) | (other > most)
-    out = input >> xp.where(far, input.dtype.type(8 * input.dtype.itemsize - 1), other)
-    return out if input.dtype.kind == "i" else xp.where(far, input.dtype.type(0), out)
+    return moved_down(input, other)
+
+
+def moved_down(x: Any, places: Any) -> Any:
+    """The kernel of bitwise_right_shift."""
+    bits = 8 * x.dtype.itemsize
+    far = (places < 0) | (places >= bits)
+    out = x >> xp.where(far, x.dtype.type(bits - 1), places)
+    return out if x.dtype.kind == "i" else xp.where(far, x.dtype.type(0), out)
+
+
+@op(number_first_rule, name="bitwise_right_shift", method=False)
+def number_right_shift(self: Number, other: Array) -> Any:
+    """The bits of a number moved down by a tensor's places."""
+    return moved_down(limit(other, self), other)
 
 
 def isclose_rule(op: Op, values: list[Any]) -> Estimate:

@@ -38,7 +38,8 @@ def two_parts_rule(op: Op, values: list[Any]) -> Estimate:
 def joined(real: Any, imag: Any) -> Any:
     """The complex array of two parts, whatever they hold (inf times i is nan)."""
     shape = xp.broadcast_shapes(real.shape, imag.shape)
-    out = xp.empty(shape, xp.complex128 if real.dtype == xp.float64 else xp.complex64)
+    kind = xp.complex128 if real.dtype == xp.float64 else xp.complex64
+    out = xp.empty_like(real, kind) if shape == real.shape else xp.empty(shape, kind)
     out.real, out.imag = real, imag
     return out
 

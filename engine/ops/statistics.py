@@ -9,7 +9,7 @@ from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number
-from engine.op import Op, op
+from engine.op import Op, alias, op
 from engine.ops.arithmetic import conj_of, div, masked_fill, mul, scale, sub
 from engine.ops.compare import eq, logical_not
 from engine.ops.flipping import flip
@@ -258,6 +258,8 @@ def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
 
 logsumexp.vjp(input=lambda g, input, out, dim, keepdim: logsumexp_backward(g, input, out, dim, keepdim))
 
+alias(logsumexp, "special.logsumexp")
+
 
 def logsumexp_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     """The gradient: each element's share in the sum."""
@@ -281,7 +283,7 @@ def aminmax_rule(op: Op, values: list[Any]) -> Estimate:
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
         )
     if dims and array.shape[dims[0]] == 0:
-        raise errors.bad_index(f"aminmax(): Expected reduction dim {dims[0]} to have non-zero size.")
+        raise errors.bad_index(f"aminmax: Expected reduction dim {dims[0]} to have non-zero size.")
     estimate = reduction()(op, values)
     return Estimate(estimate.values, estimate.outputs * 2, None, 0, 2 * array.size)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import ml_dtypes
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
@@ -14,7 +14,7 @@ from engine.op import Op, alias, op
 from engine.ops.activations import BACKWARD, smooth
 from engine.ops.arithmetic import mul, scale, where
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
-from engine.ops.compare import ge, gt, le, logical_and, logical_not, lt
+from engine.ops.compare import gt, le, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.nn import FUNCTIONAL
 from engine.ops.unary import relu as relu_of
@@ -23,6 +23,7 @@ from engine.rules import elementwise, refusing, roomy, same_as_input
 from engine.special_functions import widened
 
 relu_: Any = relu_of.twin
+ELEMENTWISE = roomy(elementwise(), 1)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -138,7 +139,18 @@ def hardtanh_of(input: Array, min_val: Number, max_val: Number) -> Any:
     return xp.minimum(xp.maximum(input, limit(input, min_val)), limit(input, max_val))
 
 
-hardtanh_of.vjp(input=lambda g, input, min_val, max_val: kept(g, logical_and(gt(input, min_val), lt(input, max_val))))
+hardtanh_of.vjp(input=lambda g, input, min_val, max_val: hardtanh_backward(g, input, min_val, max_val))
+
+
+@op(ELEMENTWISE, hidden=True, node="HardtanhBackwardBackward0")
+def hardtanh_backward(grad_output: Array, input: Array, low: Number, high: Number) -> Any:
+    """The gradient strictly between two numbers, zero elsewhere."""
+    return arrays.keep((input > low) & (input < high), grad_output)
+
+
+hardtanh_backward.vjp(
+    grad_output=lambda g, input, low, high: hardtanh_backward(g, input, low, high), input=lambda g: zeros_like(g)
+)
 hardtanh_: Any = hardtanh_of.twin
 
 
@@ -166,7 +178,7 @@ def hardsigmoid_of(input: Array) -> Any:
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 
 
-hardsigmoid_of.vjp(input=lambda g, input: kept(scale(g, 1 / 6), logical_and(gt(input, -3), lt(input, 3))))
+hardsigmoid_of.vjp(input=lambda g, input: hardtanh_backward(scale(g, 1 / 6), input, -3, 3))
 hardsigmoid_: Any = hardsigmoid_of.twin
 
 
@@ -218,12 +230,16 @@ def hardshrink(input: Array, lambd: float = 0.5) -> Any:
     return xp.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)
 
 
-hardshrink.vjp(input=lambda g, input, lambd: kept(g, outside(input, lambd)))
+hardshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 
-def outside(x: Any, lambd: float) -> Any:
-    """Where x is not between -lambd and lambd (NaN is not)."""
-    return logical_not(logical_and(ge(x, -lambd), le(x, lambd)))
+@op(ELEMENTWISE, hidden=True, node="HardshrinkBackwardBackward0")
+def shrink_backward(grad_output: Array, input: Array, lambd: float) -> Any:
+    """The gradient where x is not between -lambd and lambd (NaN is not), zero elsewhere."""
+    return arrays.keep(~((input >= -lambd) & (input <= lambd)), grad_output)
+
+
+shrink_backward.vjp(grad_output=lambda g, input, lambd: shrink_backward(g, input, lambd), input=lambda g: zeros_like(g))
 
 
 def softshrink_rule(op: Op, values: list[Any]) -> Estimate:
@@ -245,7 +261,7 @@ def softshrink(input: Array, lambd: float = 0.5) -> Any:
     return xp.maximum(x - lambd, 0) + xp.minimum(x + lambd, 0)
 
 
-softshrink.vjp(input=lambda g, input, lambd: kept(g, outside(input, lambd)))
+softshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 
 # -- threshold -------------------------------------------------------------------------------------------------------
@@ -259,7 +275,18 @@ def threshold_of(input: Array, threshold: Number, value: Number) -> Any:
     return xp.where(input <= limit(input, threshold), limit(input, value), input)
 
 
-threshold_of.vjp(input=lambda g, input, threshold: kept(g, logical_not(le(input, threshold))))
+threshold_of.vjp(input=lambda g, input, threshold: above_backward(g, input, threshold))
+
+
+@op(ELEMENTWISE, hidden=True, node="ThresholdBackwardBackward0")
+def above_backward(grad_output: Array, input: Array, threshold: Number) -> Any:
+    """The gradient above the threshold (and for NaN), zero elsewhere."""
+    return arrays.keep(~(input <= threshold), grad_output)
+
+
+above_backward.vjp(
+    grad_output=lambda g, input, threshold: above_backward(g, input, threshold), input=lambda g: zeros_like(g)
+)
 threshold_: Any = threshold_of.twin
 threshold_.node_name = "ThresholdBackward1"
 

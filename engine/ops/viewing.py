@@ -11,7 +11,7 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of
-from engine.ops.joining import joined, piece, split_rule
+from engine.ops.joining import joined, piece, split_rule, unbind
 from engine.ops.views import slice_backward, transpose
 from engine.rules import INT64
 from engine.shapes import Shape
@@ -49,7 +49,7 @@ def view_dtype(input: Array, dtype: Dtype) -> Any:
     return input.view(dtype.numpy)
 
 
-@op(composed, composite=True, function=False)
+@op(composed, composite=True)
 def adjoint(input: Array) -> Any:
     """The matrices transposed and conjugated, as a view where they are real."""
     ndim = len(input.shape)
@@ -129,7 +129,8 @@ def unsafe_split(input: Array, split_size: int, dim: int = 0) -> Any:
     """Consecutive parts of at most this size along a dim, as copies."""
     size, length = split_size, input.shape[dim]
     starts = range(0, length, size) if length else (0,)
-    return [xp.array(piece(input, dim, start, min(size, length - start)), order="C") for start in starts]
+    whole = xp.array(input, order="C")
+    return [piece(whole, dim, start, min(size, length - start)) for start in starts]
 
 
 unsafe_split.vjp(input=lambda g, input_shape, split_size, dim: joined(g, input_shape, dim, split_size))
@@ -156,16 +157,20 @@ def unravel_rule(op: Op, values: list[Any]) -> Estimate:
     for each in shape:
         if each < 0:
             raise errors.bad_value(f"'shape' cannot have negative values, but got {tuple(shape)}")
-    return Estimate(values, [(indices.shape, INT64)] * len(shape), None, 24 * indices.size, 4 * indices.size)
+    return Estimate(values, [((*indices.shape, len(shape)), INT64)], None, 24 * indices.size, 4 * indices.size)
 
 
-@op(unravel_rule, returns_list=True, method=False)
+@op(unravel_rule, hidden=True)
+def unraveled(indices: Array, shape: Dims) -> Any:
+    """The places in a tensor of a shape, a last dim for their coordinates."""
+    out, left = xp.empty((*indices.shape, len(shape)), xp.int64), indices.astype(xp.int64)
+    for at in reversed(range(len(shape))):
+        out[..., at] = left % shape[at]
+        left = left // shape[at]
+    return out
+
+
+@op(composed, composite=True, method=False)
 def unravel_index(indices: Array, shape: Dims) -> Any:
     """The places in a tensor of a shape that places in its flattened form stand for, a tensor for each dim."""
-    left, made = indices.astype(xp.int64), []
-    for size in reversed(shape):
-        made.append(left % size)
-        left = left // size
-    return made[::-1]
-
-
+    return tuple(unbind(unraveled(indices, shape), len(indices.shape)))

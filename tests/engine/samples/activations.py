@@ -14,7 +14,7 @@ from tests.engine.samples.unary import Function, samples_of, wide
 
 F = "nn.functional"
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
-WIDE = {"low": -4.1, "high": 4.3, "complex": False, "integers": None, "bools": None}
+WIDE: dict[str, Any] = {"low": -4.1, "high": 4.3, "complex": False, "integers": None, "bools": None}
 
 
 def logistic(x: Any) -> Any:
@@ -88,7 +88,7 @@ def row(op: str, name: str, args: tuple[Any, ...], reference: Reference, **optio
 
 GIVEN = [
     row("elu", "alpha", (X, 0.7), elu),
-    row("celu", "alpha", (X,), celu, kwargs={"alpha": 1.7}),
+    row("celu", "alpha", (X,), celu, kwargs={"alpha": 2.0}),
     row("gelu", "tanh", (X,), gelu, kwargs={"approximate": "tanh"}),
     row("gelu", "far", (of([-9.0, 9.0, -30.0, 30.0]),), gelu),
     row("softplus", "beta", (X, 2.5), softplus),
@@ -183,7 +183,7 @@ def switched(name: str) -> Callable[..., Any]:
 ONLY: dict[str, tuple[Reference, tuple[Any, ...]]] = {
     "elu_": (elu, (0.7,)),
     "selu_": (lambda x: SCALE * elu(x, ALPHA), ()),
-    "celu_": (celu, (1.7,)),
+    "celu_": (celu, (2.0,)),
     "relu_": (lambda x: np.maximum(x, 0), ()),
     "leaky_relu_": (leaky_relu, (0.3,)),
     "hardtanh_": (hardtanh, (-0.75, 2.2)),

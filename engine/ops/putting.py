@@ -1,0 +1,51 @@
+"""`index_put`: writing at positions given by a list of index tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import errors
+from engine.arrays import xp
+from engine.infer import composed
+from engine.kinds import Array, Arrays, Index
+from engine.op import op
+from engine.ops.indexing import cleared, index, index_put_rule
+from engine.ops.indexing import index_put_ as write
+
+
+@op(index_put_rule, hidden=True, node="IndexPutBackward0")
+def put_at(input: Array, indices: Index, values: Array, accumulate: bool) -> Any:
+    """A copy with values written, or added, at the positions."""
+    out = xp.array(input)
+    write_into(out, indices, values, accumulate)
+    return out
+
+
+write_into = write.kernel
+put_at.vjp(
+    input=lambda g, indices, accumulate: g if accumulate else cleared(g, indices),
+    values=lambda g, indices: index(g, indices),
+)
+
+
+def positions(input: Any, indices: list[Any]) -> Any:
+    """Index tensors as advanced indexing takes them: in range, not negative, masks as places."""
+    from engine.indexing import as_index, checked
+
+    keys = [each._array if each._array.ndim == 0 else as_index(each) for each in indices]
+    if len(keys) > len(input.shape):
+        raise errors.bad_index(f"too many indices for tensor of dimension {len(input.shape)} (got {len(keys)})")
+    return checked(input._array, keys)
+
+
+@op(composed, composite=True)
+def index_put(input: Array, indices: Arrays, values: Array, accumulate: bool = False) -> Any:
+    """A copy with values written, or added, at the positions that index tensors give together."""
+    return put_at(input, positions(input, indices), values, accumulate) if hasattr(input, "_array") else input
+
+
+@op(composed, name="index_put_", composite=True)
+def index_put_inplace(input: Array, indices: Arrays, values: Array, accumulate: bool = False) -> Any:
+    """Write values in place, or add them, at the positions that index tensors give together."""
+    return write(input, positions(input, indices), values, accumulate) if hasattr(input, "_array") else input
+
