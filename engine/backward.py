@@ -57,6 +57,8 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     roots, wanted = _tensors(outputs), _tensors(inputs)
+    if not wanted:
+        raise errors.bad_value("`inputs` argument to `grad()` cannot be empty.")
     grads = _gradients(grad_outputs, len(roots))
     keep = create_graph if retain_graph is None else retain_graph
     unused = bool(allow_unused) or materialize_grads
@@ -70,7 +72,7 @@ def grad(
         if result is None and not unused:
             raise errors.unused_input(at)
         if result is None and materialize_grads:
-            results[at] = wrap(arrays.backend_of(wanted[at]._array).xp.zeros_like(wanted[at]._array))
+            results[at] = _blank(wanted[at])
     return tuple(results)
 
 
@@ -90,23 +92,34 @@ def _batched(
                 f"a shape of {root.shape!r}. If you only want some tensors in `grad_output` to be considered batched, "
                 "consider using vmap."
             )
-    if not grads:
-        raise errors.bad_argument("grad requires non-empty outputs.")
-    count = grads[0].shape[0]
+    counts = list(dict.fromkeys(each.shape[0] for each in grads))
+    if len(counts) > 1:
+        raise errors.bad_value(
+            f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {counts} for the "
+            "mapped dimension"
+        )
+    if counts in ([], [0]):
+        raise errors.bad_index("index 0 is out of bounds for dimension 0 with size 0")
     rows = [
         grad(
             roots,
             wanted,
             [each[row] for each in grads],
-            retain_graph=keep or row < count - 1,
+            retain_graph=keep or row < counts[0] - 1,
             create_graph=create,
             allow_unused=unused,
-            materialize_grads=zeros,
         )
-        for row in range(count)
+        for row in range(counts[0])
     ]
-    columns = zip(*rows, strict=True)
-    return tuple(None if None in column else stack(list(column)) for column in columns)
+    return tuple(
+        stack(list(column)) if column[0] is not None else _blank(each) if zeros else None
+        for column, each in zip(zip(*rows, strict=True), wanted, strict=True)
+    )
+
+
+def _blank(tensor: Tensor) -> Tensor:
+    """Zeros in the place of a gradient that does not exist."""
+    return wrap(arrays.backend_of(tensor._array).xp.zeros_like(tensor._array))
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -221,7 +221,7 @@ class Node:
 
     def __dir__(self) -> list[str]:
         plan = self.plan
-        shown = [_torch_name(name) for name in (*plan.tensors, *plan.attributes) if not plan.is_list(name)]
+        shown = [saved_name(name) for name in (*plan.tensors, *plan.attributes) if not plan.is_list(name)]
         if plan.op.shows_geometry:
             shown += [name + ending for name in shown for ending in _GEOMETRY]
         return [*super().__dir__(), *(f"_saved_{name}" for name in shown)]
@@ -233,12 +233,12 @@ class Node:
             if plan.op.shows_geometry and torch_name.endswith(ending):
                 return read(self._lookup(torch_name.removesuffix(ending)))
         for at, name in enumerate(plan.tensors):
-            if _torch_name(name) == torch_name:
+            if saved_name(name) == torch_name:
                 return self.unpack()[at]
         for at, name in enumerate(plan.attributes):
-            if _torch_name(name) == torch_name:
+            if saved_name(name) == torch_name:
                 return self.attributes[at]
-        op_names = [_torch_name(name) for name in (*plan.op.index, *plan.op.outputs)]
+        op_names = [saved_name(name) for name in (*plan.op.index, *plan.op.outputs)]
         if torch_name in op_names:
             return None  # torch has the slot, but this call needed nothing in it
         raise AttributeError(f"'{self.name()}' object has no attribute '_saved_{torch_name}'")
@@ -437,10 +437,11 @@ _GEOMETRY: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _torch_name(name: str) -> str:
+def saved_name(name: str) -> str:
+    """torch's name of what a formula asks for: `self` for `input`, `result` for `out`, `self_sym_sizes` for a shape."""
     for ours, theirs in (("_shape", "_sym_sizes"), ("_strides", "_sym_strides"), ("_numel", "_sym_numel")):
         if name.endswith(ours):
-            return _torch_name(name.removesuffix(ours)) + theirs
+            return saved_name(name.removesuffix(ours)) + theirs
     return {"input": "self", "x": "self", "A": "self", "out": "result"}.get(name, name)
 
 

@@ -431,6 +431,12 @@ class Tensor:
     def __rpow__(self, other: Any) -> Any:
         return registry["pow"](other, self)
 
+    def __rlshift__(self, other: Any) -> Any:
+        return registry["bitwise_left_shift"](other, self)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return registry["bitwise_right_shift"](other, self)
+
     def __rfloordiv__(self, other: Any) -> Any:
         return registry["floor_divide"](full_as(self, other), self)
 

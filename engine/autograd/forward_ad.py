@@ -1,7 +1,7 @@
 """`torch.autograd.forward_ad`: forward mode, by dual tensors.
 
-A tangent belongs to an array for the time of a level. Linear ops carry it through themselves; any other op's tangent is
-the derivative of its gradient with respect to the incoming one (the double-vjp trick), so no op needs a rule of its own.
+A tangent belongs to an array for the time of a level. Views carry it through themselves; any other op's tangent is the
+derivative of its gradient with respect to the incoming one (the double-vjp trick), so no op needs a rule of its own.
 """
 
 from __future__ import annotations

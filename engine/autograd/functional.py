@@ -222,9 +222,9 @@ def _jacobian_of(
             rows[column].append(_finish(g, each, create_graph))
     shape = tuple(out.shape)
     stacked = []
-    for column, each in zip(rows, given, strict=True):
-        if column:
-            stacked.append(registry["stack"](column).reshape((*shape, *each.shape)))
+    for entries, each in zip(rows, given, strict=True):
+        if entries:
+            stacked.append(registry["stack"](entries).reshape((*shape, *each.shape)))
         else:
             stacked.append(wrap(each._array[:0].reshape(0)).reshape((*shape, *each.shape)))
     return tuple(stacked)

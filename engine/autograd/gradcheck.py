@@ -82,9 +82,7 @@ def _check(
             again = _analytical(_outputs(func, inputs)[nr], [inputs[at] for at in checked])
             for a, b in zip(analytical, again, strict=True):
                 if not np.allclose(a, b, rtol=0, atol=nondet, equal_nan=True):
-                    raise GradcheckError(
-                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values, although analytical gradient matches numerical gradient."
-                    )  # torch's text
+                    raise GradcheckError(NOT_REENTRANT)
         for column, at in enumerate(checked):
             numerical = _numerical(func, inputs, at, nr, eps)
             _compare(nr, at, numerical, analytical[column], atol, rtol, out, inputs[at])
