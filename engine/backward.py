@@ -58,7 +58,7 @@ def grad(
         )
     roots, wanted = _tensors(outputs), _tensors(inputs)
     if not wanted:
-        raise errors.bad_value("`inputs` argument to `grad()` cannot be empty.")
+        raise errors.bad_argument("`inputs` argument to `grad()` cannot be empty.")
     grads = _gradients(grad_outputs, len(roots))
     keep = create_graph if retain_graph is None else retain_graph
     unused = bool(allow_unused) or materialize_grads

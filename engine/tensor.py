@@ -7,17 +7,16 @@ by hand in `wrap`, because making a tensor is on the path of every op.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from engine import arrays, dtypes, errors, printing
+from engine import arrays, dtypes, errors
 from engine.devices import Device
 from engine.graph import FROZEN, Edge, Node
 from engine.hooks import Hooks, RemovableHandle
 from engine.modes import state
 from engine.op import registry
+from engine.values import Values
 from engine.views import View, edge_of
 
 
@@ -43,7 +42,7 @@ class InferenceCounter(list[int]):
     __slots__ = ()
 
 
-class Tensor:
+class Tensor(Values):
     """An n-dimensional array that can require gradients."""
 
     __slots__ = (
@@ -334,87 +333,6 @@ class Tensor:
         if self._view is not None:
             self._view.stamp = stamp
 
-    # -- its values ---------------------------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number.
-
-        Raises RuntimeError if there are more elements, or none.
-        """
-        if self._array.size != 1:
-            raise errors.bad_argument(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
-        value = arrays.to_host(self._array).reshape(()).item()
-        return float(value) if self._array.dtype.kind == "V" else value
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        host = arrays.to_host(self._array)
-        if host.dtype == dtypes.bfloat16.numpy:
-            host = host.astype(np.float32)
-        return host.tolist()
-
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The values as a NumPy array that shares their memory.
-
-        Raises RuntimeError if the tensor requires grad, TypeError on a GPU or for bfloat16.
-        """
-        if self.requires_grad:
-            raise errors.bad_argument(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
-        if self.is_cuda:
-            raise errors.bad_type(
-                f"can't convert {self.device} device type tensor to numpy. "
-                "Use Tensor.cpu() to copy the tensor to host memory first."
-            )
-        if self.dtype is dtypes.bfloat16:
-            raise errors.bad_type("Got unsupported ScalarType BFloat16")
-        array: np.ndarray[Any, Any] = self._array
-        return array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
-
-    def __bool__(self) -> bool:
-        if self._array.size > 1:
-            raise errors.bad_argument("Boolean value of Tensor with more than one value is ambiguous")
-        if self._array.size == 0:
-            raise errors.bad_argument("Boolean value of Tensor with no values is ambiguous")
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self._scalar())
-
-    def __int__(self) -> int:
-        return int(self._scalar())
-
-    def __complex__(self) -> complex:
-        return complex(self._scalar())
-
-    def _scalar(self) -> Any:
-        if self._array.size != 1:
-            raise errors.bad_value("only one element tensors can be converted to Python scalars")
-        return self.item()
-
-    def __index__(self) -> int:
-        if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            raise errors.bad_type("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if self._array.ndim == 0:
-            raise errors.bad_type("len() of a 0-d tensor")
-        return int(self._array.shape[0])
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self._array.ndim == 0:
-            raise errors.bad_type("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((element == self).any())
-
     def __getitem__(self, index: Any) -> Tensor:
         from engine.indexing import getitem
 
@@ -452,26 +370,6 @@ class Tensor:
         if self._grad is not None:
             copied._grad = self._grad.__deepcopy__(memo)
         return copied
-
-    def __repr__(self) -> str:
-        try:
-            node = self.grad_fn
-            name = None if node is None else node.name().rpartition("::")[2]
-        except RuntimeError:  # a view whose history is ambiguous
-            name = "Invalid"
-        return printing.format_tensor(
-            arrays.to_host(self._array),
-            dtype=self.dtype.name,
-            device=str(self.device),
-            requires_grad=self._requires_grad,
-            grad_fn=name,
-            default_dtype=state.ctx.default_dtype.name,
-        )
-
-    def __format__(self, spec: str) -> str:
-        if self._array.ndim == 0:
-            return format(self.item(), spec)
-        return object.__format__(self, spec)
 
 
 DETACH_VIEW = (

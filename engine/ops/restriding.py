@@ -105,7 +105,7 @@ def squeeze_dims_(input: Array, dim: Dims) -> Any:
     return restride(SQUEEZE_DIMS, input, dim)
 
 
-@op(composed, name="as_strided_", **METHOD)
+@op(composed, name="as_strided_", composite=True)
 def as_strided_(input: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Any:
     """Look at the memory under another size and strides from now on."""
     return restride(AS_STRIDED, input, size, stride, storage_offset)

@@ -163,7 +163,7 @@ def check_signal(call: str, x: Any, n_fft: int, hop: int, width: int, window: An
     if window is not None and tuple(window.shape) != (width,):
         raise errors.shape_mismatch(
             f"{call} : expected a 1D window tensor of size equal to win_length={width}, but got window with size "
-            f"{list(tuple(window.shape))}"
+            f"{list(window.shape)}"
         )
 
 
@@ -241,7 +241,7 @@ turned.vjp(input=lambda g: turned(g))
 
 def padded_window(window: Any, n_fft: int) -> Any:
     """A window in the middle of a frame."""
-    width = tuple(window.shape)[0]
+    (width,) = tuple(window.shape)
     left = (n_fft - width) // 2
     return window if width == n_fft else zero_pad(window, ((left, n_fft - width - left),))
 

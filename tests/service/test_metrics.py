@@ -35,6 +35,7 @@ def ops(found: dict, op: str) -> float:
     return found.get(("autograd_ops_total", ("op", op)), 0.0)
 
 
+RARE_METHODS = ("PROPFIND", "MKCOL", "LOCK", "SEARCH")
 RUN = "/v1/sessions/{session}/run"
 
 
@@ -61,10 +62,11 @@ def test_paths_and_methods_that_are_not_there_are_one_route_and_one_method(clien
     before = samples(client)
     for at in range(20):
         client.get(f"/nowhere/{at}")
-        client.request(f"METHOD{at}", "/healthz")
+    for method in RARE_METHODS:
+        assert client.request(method, "/healthz").status_code == 405
     after = samples(client)
     assert requests(after, "GET", "unmatched", 404) - requests(before, "GET", "unmatched", 404) == 20
-    assert requests(after, "other", "/healthz", 405) - requests(before, "other", "/healthz", 405) == 20
+    assert requests(after, "other", "/healthz", 405) - requests(before, "other", "/healthz", 405) == 4
     assert len(after) - len(before) < 60
 
 

@@ -1,0 +1,249 @@
+"""Distances between the rows of matrices, and norms brought under a bound."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Number
+from engine.op import Op, op
+from engine.ops.arithmetic import add, conj_of, div, mul, neg, real_of, sub, where
+from engine.ops.compare import eq, gt
+from engine.ops.creation import zeros_like
+from engine.ops.linalg import matmul
+from engine.ops.matrices import HALF, as_column, last_sum, real_dtype, transposed
+from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm, zero_where
+from engine.ops.unary import reciprocal
+from engine.ops.views import unsqueeze
+from engine.rules import Shape, broadcast, default_dtype
+from engine.tensor import check_dim
+
+# -- dist -------------------------------------------------------------------------------------------------------------
+
+
+def dist_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of dist."""
+    a, b, p = values
+    shape = broadcast(a.shape, b.shape)
+    dtype = dtypes.result_type([a, b], default_dtype())
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            f"norm(): input dtype should be either floating point or complex. Got {dtype.type_name} instead."
+        )
+    if isinstance(p, complex):
+        raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+    work = 5 * math.prod(shape) * max(dtype.itemsize, 4)
+    return Estimate(values, [((), dtype.to_real().numpy)], dtype.numpy, work, 5 * math.prod(shape))
+
+
+@op(dist_rule)
+def dist(input: Array, other: Array, p: Number = 2) -> Any:
+    """The p-norm of the difference."""
+    gap = input - other
+    return norm_kernel(gap, p, None, False) if gap.size else xp.zeros((), real_dtype(gap))
+
+
+dist.vjp(
+    input=lambda g, input, other, out, p: dist_grad(g, input, other, out, p),
+    other=lambda g, input, other, out, p: neg(dist_grad(g, input, other, out, p)),
+)
+
+
+def dist_grad(g: Any, a: Any, b: Any, out: Any, p: Any) -> Any:
+    """The gradient to the difference."""
+    gap = sub(a, b)
+    return zeros_like(gap) if p == 0 else norm_backward(g, gap, out, p, None, False)
+
+
+# -- cdist ------------------------------------------------------------------------------------------------------------
+
+MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+
+
+def cdist_checks(a: Any, b: Any, p: float) -> Shape:
+    """What cdist refuses; gives the batch shape."""
+    for name, each in (("X1", a), ("X2", b)):
+        dtype = dtypes.BY_NUMPY[each.dtype]
+        if len(each.shape) < 2:
+            raise errors.shape_mismatch(f"cdist only supports at least 2D tensors, {name} got: {len(each.shape)}D")
+        if not dtype.is_floating_point:
+            raise errors.dtype_mismatch(f"cdist only supports floating-point dtypes, {name} got: {dtype.type_name}")
+    if a.shape[-1] != b.shape[-1]:
+        raise errors.shape_mismatch(
+            f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}"
+        )
+    if p < 0:
+        raise errors.bad_argument("cdist only supports non-negative p values")
+    batch = broadcast(a.shape[:-2], b.shape[:-2])
+    if a.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
+        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
+    if a.dtype in HALF:
+        raise errors.not_implemented_for("cdist", dtypes.BY_NUMPY[a.dtype].type_name)
+    return batch
+
+
+def cdist_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of distances between rows."""
+    a, b, p = values
+    batch = cdist_checks(a, b, p)
+    shape = (*batch, a.shape[-2], b.shape[-2])
+    count, width = math.prod(batch), a.shape[-1]
+    work = (4 * count * b.shape[-2] * (width + 2) + 2 * math.prod(shape)) * a.dtype.itemsize
+    return Estimate(values, [(shape, a.dtype)], None, work, 4 * math.prod(shape) * width)
+
+
+@op(cdist_rule, hidden=True, node="CdistBackward0")
+def row_distances(x1: Array, x2: Array, p: float) -> Any:
+    """The p-norms of all differences of rows, row by row."""
+    batch = xp.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+    out = xp.zeros((*batch, x1.shape[-2], x2.shape[-2]), x1.dtype)
+    if out.size and x1.shape[-1]:
+        for at in range(x1.shape[-2]):
+            out[..., at, :] = norm_kernel(x1[..., at : at + 1, :] - x2, p, -1, False)
+    return out
+
+
+row_distances.vjp(
+    x1=lambda g, x1, x2, p, out: distance_grad(g, x1, x2, p, out),
+    x2=lambda g, x1, x2, p, out: distance_grad(transposed(g), x2, x1, p, transposed(out)),
+)
+
+
+def distance_grad(g: Any, a: Any, b: Any, p: Any, out: Any) -> Any:
+    """The gradient to the first rows; Euclidean ones by a matrix product, so that no difference is kept."""
+    if p == 2:
+        shares = zero_where(eq(out, 0), div(g, out))
+        return sub(mul(as_column(last_sum(shares)), a), matmul(shares, b))
+    gap = sub(unsqueeze(a, len(a.shape) - 1), unsqueeze(b, len(b.shape) - 2))
+    ndim = len(gap.shape)
+    if p == 0:
+        return sum_dim(zeros_like(gap), (ndim - 2,), False)
+    return sum_dim(norm_backward(g, gap, out, p, (ndim - 1,), False), (ndim - 2,), False)
+
+
+@op(cdist_rule, hidden=True, node="EuclideanDistBackward0")
+def euclidean_distances(x1: Array, x2: Array, p: float) -> Any:
+    """Euclidean distances of rows by one matrix product: quicker, and rougher for rows close to each other."""
+    squares = [(each * each).sum(-1, keepdims=True) for each in (x1, x2)]
+    made = squares[0] + xp.swapaxes(squares[1], -1, -2) - 2 * xp.matmul(x1, xp.swapaxes(x2, -1, -2))
+    return xp.sqrt(xp.maximum(made, 0))
+
+
+euclidean_distances.vjp(
+    x1=lambda g, x1, x2, p, out: distance_grad(g, x1, x2, p, out),
+    x2=lambda g, x1, x2, p, out: distance_grad(transposed(g), x2, x1, p, transposed(out)),
+)
+
+
+@op(composed, composite=True, method=False)
+def cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+    """The p-norms of the differences of every row of `x1` and every row of `x2`."""
+    if compute_mode not in MODES:
+        raise errors.bad_value(f"{compute_mode!s:.64} is not a valid value for compute_mode")
+    rows = max(tuple(each.shape)[-2] if len(each.shape) > 1 else 0 for each in (x1, x2))
+    if p == 2 and (compute_mode == MODES[1] or (compute_mode == MODES[0] and rows > 25)):
+        return euclidean_distances(x1, x2, p)
+    return row_distances(x1, x2, p)
+
+
+def pdist_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of pdist."""
+    a, p = values
+    if len(a.shape) != 2:
+        raise errors.shape_mismatch(f"pdist only supports 2D tensors, got: {len(a.shape)}D")
+    if not dtypes.BY_NUMPY[a.dtype].is_floating_point:
+        raise errors.dtype_mismatch("pdist only supports floating-point dtypes")
+    if p < 0:
+        raise errors.bad_argument("pdist only supports non-negative p values")
+    n = a.shape[0]
+    return Estimate(values, [((n * (n - 1) // 2,), a.dtype)], None, 6 * a.size * 8, 3 * n * a.size)
+
+
+@op(pdist_rule, namespace="nn.functional", node="PdistBackward0")
+def pdist(input: Array, p: float = 2.0) -> Any:
+    """The p-norms of the differences of all pairs of rows."""
+    n, width = input.shape
+    parts = [norm_kernel(input[at] - input[at + 1 :], p, -1, False) for at in range(n - 1) if width]
+    return xp.concatenate(parts) if parts else xp.zeros(n * (n - 1) // 2, input.dtype)
+
+
+pdist.vjp(input=lambda g, input, p, out, input_shape: pdist_grad(g, input, p, out, input_shape[0]))
+
+
+def pdist_grad(g: Any, x: Any, p: Any, out: Any, n: Any) -> Any:
+    """The gradient of pdist: that of cdist with itself."""
+    return distance_grad(square_of(g, n), x, x, p, square_of(out, n))
+
+
+@op(lambda op, values: Estimate(values, [((values[1], values[1]), values[0].dtype)]), hidden=True)
+def square_of(input: Array, n: int) -> Any:
+    """What belongs to pairs of rows as a symmetric matrix with a zero diagonal."""
+    out = xp.zeros((n, n), input.dtype)
+    above = xp.triu_indices(n, 1)
+    out[above] = input
+    return out + out.T
+
+
+square_of.vjp(input=lambda g, n: pairs_of(add(g, transposed(g)), n))
+
+
+@op(lambda op, values: Estimate(values, [((values[1] * (values[1] - 1) // 2,), values[0].dtype)]), hidden=True)
+def pairs_of(input: Array, n: int) -> Any:
+    """The entries above the diagonal of a square matrix."""
+    return input[xp.triu_indices(n, 1)]
+
+
+pairs_of.vjp(input=lambda g, n: mul(square_of(g, n), 0.5))
+
+
+# -- renorm -----------------------------------------------------------------------------------------------------------
+
+
+def renorm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of renorm."""
+    a, p, dim, bound = values
+    if isinstance(p, complex):
+        raise errors.bad_argument("renorm: p must be real-valued")
+    if p <= 0:
+        raise errors.bad_argument("renorm: non-positive-norm not supported")
+    if isinstance(bound, complex):
+        raise errors.bad_argument("renorm: maxnorm must be real-valued")
+    if bound < 0:
+        raise errors.bad_argument(f"renorm: expected maxnorm to be >= 0 but got {bound:g}")
+    ndim = len(a.shape)
+    if ndim < 2:
+        raise errors.shape_mismatch(f"renorm: input needs at least 2 dimensions, got {ndim} dimensions")
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    dim = check_dim(dim, ndim)
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    return Estimate([a, p, dim, bound], [(a.shape, a.dtype)], None, 4 * a.size * max(a.dtype.itemsize, 4), 6 * a.size)
+
+
+@op(renorm_rule, inplace=True)
+def renorm(input: Array, p: Number, dim: int, maxnorm: Number) -> Any:
+    """The parts along a dim whose p-norm is above `maxnorm` scaled down to it."""
+    axes = tuple(at for at in range(input.ndim) if at != dim)
+    size = norm_kernel(input, p, axes, True)
+    factor = xp.where(size > maxnorm, maxnorm / (size + 1e-7), 1)
+    return (input * factor.astype(size.dtype)).astype(input.dtype)
+
+
+renorm.vjp(input=lambda g, input, p, dim, maxnorm: renorm_grad(g, input, p, dim, maxnorm))
+
+
+def renorm_grad(g: Any, x: Any, p: Any, dim: Any, bound: Any) -> Any:
+    """The gradient of renorm: through the factor where a part was scaled."""
+    dims = tuple(at for at in range(len(x.shape)) if at != dim)
+    size = vector_norm(x, p, dims, True)
+    along = sum_dim(real_of(mul(conj_of(x), g)), dims, True)
+    inverse = reciprocal(add(size, 1e-7))
+    through = norm_backward(along, x, size, p, dims, True)
+    scaled = mul(mul(inverse, bound), sub(g, mul(inverse, through)))
+    return where(gt(size, bound), scaled, g)
