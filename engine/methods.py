@@ -19,7 +19,7 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
     for name, function in functions.items():
         if "." in name:
             continue
-        if any(op.method for op in function.ops) and name not in Tensor.__dict__:
+        if any(op.method for op in function.ops) and not hasattr(Tensor, name):
             door = fast(function) or method_door(function)
             setattr(Tensor, name, property(door) if function.ops[0].prop else door)
         for operator in {each for op in function.ops for each in op.operators}:

@@ -24,7 +24,7 @@ def sort_rule(op: Op, values: list[Any]) -> Estimate:
     if array.dtype.kind == "c":
         raise errors.dtype_mismatch("Sort currently does not support complex dtypes on CPU")
     outputs = [(array.shape, array.dtype), (array.shape, INT64)][-len(op.outputs) :]
-    temporary = 3 * array.size * max(8, array.dtype.itemsize)
+    temporary = 4 * array.size * max(8, array.dtype.itemsize)
     return Estimate(with_values(op, values, dim=dim), outputs, None, temporary, 20 * array.size)
 
 
@@ -42,7 +42,16 @@ def sorted_pair(input: Any, dim: int, descending: bool) -> Any:
     if input.ndim == 0:
         return xp.array(input), xp.zeros((), xp.int64)
     order = order_of(input, dim, descending)
-    return xp.take_along_axis(input, order, dim), order
+    return in_layout(input, xp.take_along_axis(input, order, dim)), in_layout(input, order)
+
+
+def in_layout(input: Any, result: Any) -> Any:
+    """A result in memory as its input is: torch keeps the order of dims."""
+    if input.flags.c_contiguous or not input.size:
+        return result
+    out = xp.empty_like(input, dtype=result.dtype)
+    out[...] = result
+    return out
 
 
 @op(sort_rule, **PAIR)
@@ -64,13 +73,13 @@ for _sort in (sort, sort_stable):
 @op(sort_rule)
 def argsort(input: Array, dim: int = -1, descending: bool = False) -> Any:
     """The places that put the elements in order along a dim."""
-    return order_of(input, dim, descending) if input.ndim else xp.zeros((), xp.int64)
+    return in_layout(input, order_of(input, dim, descending)) if input.ndim else xp.zeros((), xp.int64)
 
 
 @op(sort_rule, name="argsort")
 def argsort_stable(input: Array, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
     """The places that put the elements in order along a dim, equal ones as they stood."""
-    return order_of(input, dim, descending) if input.ndim else xp.zeros((), xp.int64)
+    return in_layout(input, order_of(input, dim, descending)) if input.ndim else xp.zeros((), xp.int64)
 
 
 @op(composed, composite=True)
@@ -100,7 +109,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
         return xp.array(input), xp.zeros((), xp.int64)
     along = (slice(None),) * dim
     size = input.shape[dim]
-    if 8 * k >= size:
+    if not k or 8 * k >= size:
         order = xp.array(order_of(input, dim, largest)[(*along, slice(0, k))], order="C")
         return xp.take_along_axis(input, order, dim), order
     keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input

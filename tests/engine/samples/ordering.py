@@ -66,7 +66,7 @@ ORDERED: list[Call] = [
     ("float32", (S, 0)),
     ("float16", (HALF, 1)),
     ("int64", (WHOLE,)),
-    ("bool", (BITS, 1), {"descending": True, "stable": True}),
+    ("bool", (BITS,), {"dim": 1, "descending": True, "stable": True}),
     ("nan", (NANS, 1), {}, {"smooth": False}),
     ("nan-descending", (NANS, 1, True), {}, {"smooth": False}),
     ("ties", (of([2.0, 1.0, 2.0, 1.0]),), {"stable": True, "descending": True}, {"smooth": False}),
