@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from app import telemetry
+from app.auth import is_readable_by_others
 from app.main import create_app
 from app.server import Server, listen, tune_process
-from app.settings import Settings, SettingsError, bracketed, load
+from app.settings import Settings, SettingsError, bracketed, is_loopback, load
 
 USAGE_ERROR = 2
 
@@ -20,9 +22,9 @@ def announcement(settings: Settings, port: int) -> str:
     lines = [
         f"Autograd Server listening on {url}",
         f"  docs   {url}/docs",
-        f"  try    curl -X POST {url}/v1/sessions",
+        f"  try    curl -X POST {url}/v1/sessions" + (" -H 'Authorization: Bearer KEY'" if settings.keys else ""),
     ]
-    if settings.insecure and not settings.allowed_hosts:
+    if not (is_loopback(settings.host) or settings.allowed_hosts):
         lines.append("  note   requests by another name than the above need it in --allowed-hosts")
     return "\n".join(lines)
 
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"autograd server: cannot listen there: {error.strerror}", file=sys.stderr)
         return 1
     telemetry.configure(settings.log_level)
+    if settings.keys_file and is_readable_by_others(settings.keys_file):
+        logging.getLogger("app").warning("every user of this machine can read the keys file: chmod o= closes it")
     port: int = bound.getsockname()[1]
     server = Server(create_app(settings), settings, lambda: print(announcement(settings, port), flush=True))
     tune_process(settings.blas_threads)

@@ -33,6 +33,7 @@ class Limits:
     response_elements: int = limit(5_000_000, "numbers in one JSON answer")
     inline_elements: int = limit(10_000, "numbers of a tensor that come along unasked; above it `data` is null")
     sessions: int = limit(1_000, "sessions that are alive at once")
+    tenant_sessions: int = limit(1_000, "sessions of one tenant that are alive at once; above it 429")
     pending_calls: int = limit(256, "requests that may wait for one session")
     max_ttl_s: int = limit(604_800, "the longest `ttl_s` that a client may choose, in seconds", TEN_YEARS)
     page: int = limit(1_000, "entries of one page of a list")

@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.ready = False
     app.state.metrics = Metrics()
-    app.add_middleware(Front, hosts=settings.hosts, metrics=app.state.metrics)
+    app.add_middleware(Front, hosts=settings.hosts, keys=settings.keys, metrics=app.state.metrics)
     for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, answer_problem)
     for router in ROUTERS:

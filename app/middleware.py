@@ -1,7 +1,7 @@
 """The front door: what every request passes before routing and every answer on its way out.
 
-One ASGI layer, since each layer costs every request: a request id, the `Host` check, HEAD as GET without a body, a
-log line, metrics, and a problem for anything that was raised and not answered.
+One ASGI layer, since each layer costs every request: a request id, the `Host` check, keys and origins (`app.auth`),
+HEAD as GET without a body, headers for browsers, a log line, metrics, and a problem for anything that was raised and not answered.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import telemetry
+from app.auth import Keys, admit, header
 from app.metrics import Metrics
 from app.problems import MEDIA_TYPE, Problem, problem_of
 
@@ -23,16 +24,27 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}\Z")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]*)(?::\d*)?\Z")
 UNMATCHED = "unmatched"
 CLIENT_LEFT = 499  # never sent, there is nobody left; for the log
+# Pages load only what this server sends, and nobody frames them. Their styles stand in the page.
+CONTENT_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+BROWSER_HEADERS = (
+    (b"content-security-policy", CONTENT_POLICY),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 log = logging.getLogger("app")
 
 
 class Front:
-    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any."""
+    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any. No keys ask for none."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], keys: Keys, metrics: Metrics) -> None:
         self.app = app
         self.hosts = hosts
+        self.keys = keys
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +58,7 @@ class Front:
         self.metrics.in_flight.inc()
         try:
             self.check_host(scope)
+            admit(self.keys, inner)
             await self.app(inner, receive, exchange.send)
         except ClientDisconnect:
             pass  # nobody is left to be answered
@@ -66,8 +79,8 @@ class Front:
         """Whether the request is for this server; raises `misdirected`."""
         if not self.hosts:
             return
-        named = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
-        found = HOST.match(named[0]) if len(named) == 1 else None
+        named = header(scope, b"host")
+        found = HOST.match(named[0].lower()) if len(named) == 1 else None
         if found is None or found[1] not in self.hosts:
             raise Problem("misdirected", "this server does not answer to the Host header of this request")
 
@@ -84,10 +97,13 @@ class Exchange:
         self._send = send
 
     async def send(self, message: Message) -> None:
-        """Pass a part of the answer on, with the request id among its headers."""
+        """Pass a part of the answer on, with the request id and what browsers should know among its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode("ascii"))]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.id.encode("ascii")), *BROWSER_HEADERS]
+            if all(name != b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = headers
         await self._send(message)
 
     async def fail(self, error: Exception, receive: Receive) -> None:

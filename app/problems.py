@@ -71,6 +71,7 @@ KINDS: dict[str, Kind] = {
         "The body, a result, the session or the answer would pass a limit; "
         "`GET /v1/info` lists the limits. Nothing was allocated.",
     ),
+    "quota_exceeded": Kind(429, "Quota used up", "Delete sessions of your own, or wait until one expires."),
     "rate_limited": Kind(429, "Too many requests", "Wait for the seconds in `Retry-After`."),
     "unavailable": Kind(503, "Unavailable", "No capacity now, or the server is stopping; see `Retry-After`."),
     "deadline": Kind(504, "Deadline passed", "The request took longer than the time limit; nothing was applied."),
@@ -86,7 +87,7 @@ KINDS: dict[str, Kind] = {
     "singular": Kind(422, "Singular matrix", "The matrix has no inverse or factorization."),
     # the server's own
     "unauthorized": Kind(401, "Unauthorized", "Send `Authorization: Bearer KEY`."),
-    "forbidden": Kind(403, "Forbidden", "The key does not allow this."),
+    "forbidden": Kind(403, "Forbidden", "The key does not allow this, or a web page of another origin sent it."),
     "internal": Kind(500, "Internal error", "A defect of the server; its log has the request id and the reason."),
 }
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+from app.auth import Keys, KeysError, parse_keys, read_keys
 from app.limits import Limits
 
 ENV_PREFIX = "AUTOGRAD_"
@@ -30,11 +31,17 @@ class SettingsError(ValueError):
 
 
 def setting(
-    default: T, text: str, *, minimum: float | None = None, maximum: float | None = None, choices: Sequence[str] = ()
+    default: T,
+    text: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[str] = (),
+    is_secret: bool = False,
 ) -> T:
-    """A field with its line in the documentation and the values it may have."""
-    metadata = {"help": text, "minimum": minimum, "maximum": maximum, "choices": tuple(choices)}
-    field: T = dataclasses.field(default=default, metadata=metadata)
+    """A field with its line in the documentation and the values it may have. A secret has no flag and no repr."""
+    metadata = {"help": text, "minimum": minimum, "maximum": maximum, "choices": tuple(choices), "is_secret": is_secret}
+    field: T = dataclasses.field(default=default, metadata=metadata, repr=not is_secret)
     return field
 
 
@@ -42,8 +49,15 @@ def setting(
 class Settings:
     """Everything that can be chosen when the server starts."""
 
-    host: str = setting("127.0.0.1", "address to listen on; one that others can reach needs `insecure`")
+    host: str = setting("127.0.0.1", "address to listen on; one that others can reach needs keys, or `insecure`")
     port: int = setting(8000, "port to listen on; 0 picks a free one", minimum=0, maximum=65535)
+    keys: Keys = setting(
+        Keys(), "keys that clients send, comma separated: `KEY` or `TENANT:KEY`; see security.md", is_secret=True
+    )
+    keys_file: str = setting("", "a file with keys, one a line, `#` before a comment; added to those in `keys`")
+    operators: tuple[str, ...] = setting(
+        (), "tenants that may read `/metrics`, comma separated; a server with one tenant needs none"
+    )
     insecure: bool = setting(False, "listen on any address with no key: whoever reaches the port may use it")
     allowed_hosts: tuple[str, ...] = setting(
         (), "more names that a request's `Host` header may have, comma separated; `*` allows any"
@@ -58,11 +72,13 @@ class Settings:
     limits: Limits = dataclasses.field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not (self.insecure or is_loopback(self.host)):
+        if not (self.keys or self.insecure or is_loopback(self.host)):
             raise SettingsError(
-                f"others could reach the server on {self.host}, and it asks for no key: add --insecure to allow that, "
-                "or listen on 127.0.0.1 and let a proxy with authentication stand in front"
+                f"others could reach the server on {self.host}, and it asks for no key: give it keys with --keys-file "
+                "or AUTOGRAD_KEYS, or add --insecure to let in whoever comes, or listen on 127.0.0.1"
             )
+        if unknown := set(self.operators) - self.keys.tenants:
+            raise SettingsError(f"operators names {min(unknown)!r}, a tenant that has no key")
         if self.ttl_s > self.limits.max_ttl_s:
             raise SettingsError(f"ttl_s is {self.ttl_s:g}, more than max_ttl_s, which is {self.limits.max_ttl_s}")
 
@@ -72,6 +88,10 @@ class Settings:
         if "*" in self.allowed_hosts:
             return frozenset()
         return frozenset(name.lower() for name in (*LOOPBACK_NAMES, bracketed(self.host), *self.allowed_hosts))
+
+    def oversees(self, tenant: str) -> bool:
+        """Whether a tenant may see what tells of all of them."""
+        return tenant in self.operators or len(self.keys.tenants) <= 1
 
     @property
     def worker_threads(self) -> int:
@@ -89,12 +109,13 @@ class Setting(NamedTuple):
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    is_secret: bool
     is_limit: bool
 
     @property
     def flag(self) -> str:
-        """The command line's name."""
-        return "--" + self.name.replace("_", "-")
+        """The command line's name; a secret has none, since everybody on a machine can read command lines."""
+        return "" if self.is_secret else "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
@@ -109,7 +130,7 @@ def declared() -> Iterator[Setting]:
         for field in dataclasses.fields(owner):
             about = field.metadata
             if about:
-                bounds = about["minimum"], about.get("maximum"), about.get("choices", ())
+                bounds = about["minimum"], about.get("maximum"), about.get("choices", ()), about.get("is_secret", False)
                 yield Setting(field.name, types[field.name], field.default, about["help"], *bounds, owner is Limits)
 
 
@@ -139,6 +160,8 @@ def parse(about: Setting, text: str, source: str) -> Any:
         return _checked(about, value, text, source, "a whole number" if kind is int else "a number")
     if about.type == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if about.type is Keys:
+        return parse_keys(text.split(","), source)
     return _checked(about, text, text, source, "a text")
 
 
@@ -165,6 +188,8 @@ def parser() -> argparse.ArgumentParser:
     )
     for about in declared():
         text = f"{about.help} (default: {shown(about)})".replace("%", "%%")
+        if about.is_secret:
+            continue
         if about.type is bool:
             made.add_argument(about.flag, dest=about.name, action="store_const", const="true", help=text)
         else:
@@ -178,23 +203,36 @@ def shown(about: Setting) -> str:
         return str(about.default).lower()
     if about.type == tuple[str, ...]:
         return ",".join(about.default) or "none"
+    if about.default in ("", Keys()):
+        return "none"
     return f"{about.default:.0f}" if isinstance(about.default, float) else str(about.default)
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """The settings that flags and environment give; raises SettingsError."""
     flags = vars(parser().parse_args(arguments))
+    try:
+        return Settings(**_chosen(flags, environment))
+    except KeysError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _chosen(flags: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of Settings that flags and environment set, with the keys of the keys file."""
     chosen: dict[bool, dict[str, Any]] = {False: {}, True: {}}
     for about in declared():
         if about.name in flags:
             chosen[about.is_limit][about.name] = parse(about, flags[about.name], about.flag)
         elif about.variable in environment:
             chosen[about.is_limit][about.name] = parse(about, environment[about.variable], about.variable)
-    return Settings(limits=Limits(**chosen[True]), **chosen[False])
+    given = chosen[False] | {"limits": Limits(**chosen[True])}
+    if path := given.get("keys_file"):
+        given["keys"] = given.get("keys", Keys()) + read_keys(path)
+    return given
 
 
 def markdown_table() -> str:
     """The table of docs/settings.md."""
     rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
-    rows += [f"| `{s.flag}` | `{s.variable}` | `{shown(s)}` | {s.help} |" for s in declared()]
+    rows += [f"| {f'`{s.flag}`' if s.flag else 'none'} | `{s.variable}` | `{shown(s)}` | {s.help} |" for s in declared()]
     return "\n".join(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def _backend(op: Op, raw: list[Any]) -> arrays.Backend:
     Raises RuntimeError if they lie on more than one device; 0-d host tensors go along with any.
     """
     devices: dict[Any, arrays.Backend] = {}
-    for at in op.tensor_at:
+    for at in op.tensor_at[:1] if op.any_device else op.tensor_at:
         value = raw[at]
         for array in value if type(value) is list else (value,):
             if hasattr(array, "shape") and (array.shape or arrays.backend_of(array) is not arrays.NUMPY):
@@ -87,11 +88,22 @@ def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
             operands[at] = [_operand(each, target, backend) for each in value]
         elif value is not None:
             operands[at] = _operand(value, target, backend)
-    run = op.run if backend is arrays.NUMPY else bind(op.run, backend.name, backend.xp)
     try:
-        return run(*operands)
+        if backend is arrays.NUMPY:
+            return op.run(*operands)
+        first = next(each for each in _flat(operands) if arrays.backend_of(each) is backend)
+        with backend.on_device_of(first):
+            return bind(op.run, backend.name, backend.xp)(*operands)
     except MemoryError:
         raise errors.too_large("DefaultCPUAllocator: can't allocate memory") from None
+
+
+def _flat(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if type(value) is list:
+            yield from value
+        else:
+            yield value
 
 
 def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
@@ -234,11 +246,19 @@ def save(
             saved.append((None, FROZEN, 0))
         else:
             saved.append((arrays.scalar(source, estimate.compute), FROZEN, 0))
+    if arrays.gpu_loaded() and any(arrays.backend_of(each._array) is not arrays.NUMPY for each in tensors):
+        saved = [_by_value(each) for each in saved]
     node.saved = tuple(saved)
     node.attributes = tuple(attribute(op, name, raw, estimate) for name in plan.attributes)
     compute = estimate.compute
     if compute is not None and not all(_is_uncast(raw[at], compute) for at in op.cast_at):
         node.compute = compute  # else backward takes the saved values as they are
+
+
+def _by_value(saved: Saved) -> Saved:
+    """A saved 0-d host value as a NumPy scalar, which a GPU kernel takes."""
+    array = saved[0]
+    return (array[()], *saved[1:]) if type(array) is np.ndarray and not array.shape else saved
 
 
 def special_save(node: Node, saved: Saved) -> Saved:
@@ -289,6 +309,8 @@ def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
         return arrays.element_strides(value)
     if what == "numel":
         return value.size
+    if what == "device":
+        return arrays.device_of(value)
     if type(value) is list:
         return tuple(each.shape for each in value)
     return getattr(value, "shape", ())

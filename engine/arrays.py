@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,10 @@ class Backend:
         """`target[index] += values`, summing where an index repeats."""
         np.add.at(target, index, values)
 
+    def on_device_of(self, array: Array) -> AbstractContextManager[Any]:
+        """A block whose new arrays lie beside this one."""
+        return nullcontext()
+
 
 class CupyBackend(Backend):
     """CuPy: scalars stay NumPy scalars (CuPy refuses host arrays), scatter is CuPy's own."""
@@ -52,6 +57,11 @@ class CupyBackend(Backend):
     def add_at(self, target: Array, index: Any, values: Array) -> None:
         """Atomic scatter-add on the device."""
         self.xp.add.at(target, index, values)
+
+    def on_device_of(self, array: Array) -> AbstractContextManager[Any]:
+        """A block in which the array's GPU is the current one (CuPy computes there alone)."""
+        device: AbstractContextManager[Any] = self.xp.cuda.Device(array.device.id)
+        return device
 
 
 NUMPY = Backend("numpy", np)
@@ -68,6 +78,11 @@ def cached_scalar(value: float, dtype: np.dtype[Any]) -> Array:
         if value and len(known) < 1024:  # zeros stay out: 0.0 and -0.0 are one key
             known[value] = made
     return made
+
+
+def operand(value: complex, beside: Array) -> Any:
+    """A Python number in the dtype of an array, in the form its library takes."""
+    return backend_of(beside).scalar(value, beside.dtype)
 
 
 def scalar(value: complex, dtype: np.dtype[Any]) -> Array:

@@ -221,7 +221,8 @@ class Node:
 
     def __dir__(self) -> list[str]:
         plan = self.plan
-        shown = [saved_name(name) for name in (*plan.tensors, *plan.attributes) if not plan.is_list(name)]
+        names = (*plan.tensors, *plan.attributes)
+        shown = [saved_name(name) for name in names if not plan.is_list(name) and not name.endswith("_device")]
         if plan.op.shows_geometry:
             shown += [name + ending for name in shown for ending in _GEOMETRY]
         return [*super().__dir__(), *(f"_saved_{name}" for name in shown)]

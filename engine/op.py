@@ -104,6 +104,7 @@ class Op:
         self.tensor_at = tuple(at for at, param in enumerate(self.params) if param.kind in TENSOR_KINDS)
         self.cast_at = tuple(at for at in self.tensor_at if cast is None or self.params[at].name in cast)
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
+        self.any_device: bool = options.get("any_device", False)
         self.writes: bool = options.get("writes", False)
         self.weak: bool = options.get("weak", getattr(rule, "weak", False))
         self.leaf: bool = options.get("leaf", False)
@@ -161,7 +162,7 @@ class Op:
 
     def _check_names(self, name: str, formula: Callable[..., Any]) -> None:
         known = {"needs", *self.outputs, *self.index}
-        known |= {f"{param}_{what}" for param in self.index for what in ("shape", "strides", "numel")}
+        known |= {f"{param}_{what}" for param in self.index for what in ("shape", "strides", "numel", "device")}
         wanted = formula_names(formula)
         if name not in self.index or not known.issuperset(wanted):
             raise NameError(f"{self.wire_name}.vjp({name}=...): no such name among {sorted(known)}: {wanted}")
@@ -282,7 +283,7 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     faces: `method`, `prop` (a property), `function`, `operators` (Python's special methods), `hidden` (known to
     formulas alone), `example`;
     in-place: `inplace` (there is a `name_`), `inplace_only`, `writes` (the kernel writes into its first operand
-    itself), `checks_cast` (the result's dtype must fit);
+    itself), `any_device` (other operands are moved to the first one's device), `checks_cast` (the result's dtype must fit);
     running: `composite` (the body calls ops), `cast` (the parameters the rule's compute dtype holds for, else all
     tensors), `weak` (a Python number may stand for any tensor; rules of elementwise ops say so), `fast` (one dtype in
     and out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does),

@@ -401,6 +401,7 @@ def wrap_saved(array: Any, version: list[Any], edge: Edge | None) -> Any:
     """A saved value as a tensor at its place in the graph; a leaf comes back as itself."""
     if array is None:
         return None
+    array = arrays.as_array(array)
     variable = getattr(edge[0], "variable", None) if edge is not None else None
     if variable is not None:
         return variable

@@ -195,6 +195,14 @@ class Walk:
         guard = state.ctx.guard
         if guard is not None:
             guard.tick()
+        if arrays.gpu_loaded() and not self.record:
+            first = next((each for each in g if each is not None), None) if isinstance(g, list) else g
+            with arrays.backend_of(first).on_device_of(first):
+                self._dispatch(node, g)
+        else:
+            self._dispatch(node, g)
+
+    def _dispatch(self, node: Node, g: Any) -> None:
         if node.rare is None and node.plan.simple and state.ctx.anomaly is None:
             self._run_single(node, g)
         else:
@@ -400,6 +408,8 @@ def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
 
 def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
+    if arrays.gpu_loaded():
+        g = g.to(variable.device) if record else arrays.put(arrays.as_array(g), variable.device)
     log = state.ctx.log
     before = variable._grad
     if log is not None:

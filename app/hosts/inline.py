@@ -32,6 +32,8 @@ from app.settings import Settings
 SWEEP_S = 0.5
 SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
 
+Place = tuple[str, str]  # a tenant and the id of a session of its own
+
 
 @dataclass(slots=True)
 class Totals:
@@ -50,9 +52,10 @@ class InlineHost:
         self._settings = settings
         self._limits = settings.limits
         self._now = now
-        self._slots: dict[str, Slot] = {}
+        self._slots: dict[Place, Slot] = {}
+        self._alive_of: Counter[str] = Counter()  # sessions by tenant
         self._made = 0
-        self._created = Replies(self._limits)
+        self._created: dict[str, Replies] = {}  # by tenant
         self._ops: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="engine")
         self._sweeper: asyncio.Task[None] | None = None
@@ -70,14 +73,15 @@ class InlineHost:
         self._slots.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def create(self, body: bytes, key: str | None = None) -> Answer | Problem:
+    async def create(self, tenant: str, body: bytes, key: str | None = None) -> Answer | Problem:
         """A new session from the JSON of `POST /v1/sessions`; `key` is its `Idempotency-Key`."""
         if key is None:
-            return await self._create(body)
+            return await self._create(tenant, body)
         call = Call("session.create", body=body)
-        return await self._created.once(key, call, self._deadline(), lambda: self._create(body))
+        replies = self._created.setdefault(tenant, Replies(self._limits))
+        return await replies.once(key, call, self._deadline(), lambda: self._create(tenant, body))
 
-    async def _create(self, body: bytes) -> Answer:
+    async def _create(self, tenant: str, body: bytes) -> Answer:
         given = _session_fields(body, self._limits.json_depth)
         id = fields.session_id(given["id"]) if "id" in given else secrets.token_urlsafe(16)
         session = Session(
@@ -89,44 +93,54 @@ class InlineHost:
             ttl_s=fields.ttl_s(given.get("ttl_s", self._settings.ttl_s), self._limits),
             now=self._now,
         )
-        if self._alive(id):
+        if self._alive((tenant, id)):
             raise Problem("name_taken", f"there is a session {id} already")
-        if len(self._slots) >= self._limits.sessions:
-            raise Problem("unavailable", f"the server has all the {self._limits.sessions} sessions that it may have")
+        self._check_room(tenant)
         self._made += 1
-        self._slots[id] = Slot(session, self._made, self._limits)
+        self._slots[tenant, id] = Slot(session, self._made, self._limits)
+        self._alive_of[tenant] += 1
         state = session.describe()
         headers = {"Location": f"/v1/sessions/{id}", "ETag": f'"{state["version"]}"'}
         return Answer(201, orjson.dumps(state), headers)
 
-    async def list(self, query: dict[str, str]) -> Answer:
-        """One page of the sessions, in the order they were made."""
+    def _check_room(self, tenant: str) -> None:
+        limits = self._limits
+        if len(self._slots) >= limits.sessions:
+            raise Problem("unavailable", f"the server has all the {limits.sessions} sessions that it may have")
+        if self._alive_of[tenant] >= limits.tenant_sessions:
+            raise Problem("quota_exceeded", f"this key has all the {limits.tenant_sessions} sessions that it may have")
+
+    async def list(self, tenant: str, query: dict[str, str]) -> Answer:
+        """One page of a tenant's sessions, in the order they were made."""
         size = fields.page_size(query.get("limit"), self._limits)
         after = _cursor(query.get("cursor", "0"))
-        later = (slot for id, slot in list(self._slots.items()) if slot.number > after and self._alive(id))
+        own = [(place, slot) for place, slot in self._slots.items() if place[0] == tenant and slot.number > after]
+        later = (slot for place, slot in own if self._alive(place))
         page = list(islice(later, size + 1))
         shown = [slot.session.describe() for slot in page[:size] if slot.session is not None]
         following = str(page[size - 1].number) if len(page) > size else None
         return Answer(200, orjson.dumps({"sessions": shown, "next": following}))
 
-    async def delete(self, id: str, if_match: str | None = None) -> Answer:
+    async def delete(self, tenant: str, id: str, if_match: str | None = None) -> Answer:
         """Free a session at once; what waits for it is refused, what runs in it ends first."""
-        slot = self._find(id)
+        slot = self._find((tenant, id))
         if if_match is not None:
             await slot.enter(self._deadline())
             slot.leave()  # nobody comes between this and the next line that waits
             if slot.session is not None:
                 check_version(if_match, slot.session.version)
-        await self._close(id, slot)
+        await self._close((tenant, id), slot)
         return Answer(204, b"")
 
-    async def call(self, id: str, call: Call, if_match: str | None = None, key: str | None = None) -> Answer | Problem:
+    async def call(
+        self, tenant: str, id: str, call: Call, if_match: str | None = None, key: str | None = None
+    ) -> Answer | Problem:
         """Hand a call to its session when its turn comes; `key` is its `Idempotency-Key`, looked at before `if_match`.
 
         What the session refuses is returned, not raised: a traceback would keep this frame and its body alive. Raises
         Problem if the session is not there or the turn does not come.
         """
-        slot = self._find(id)
+        slot = self._find((tenant, id))
         deadline = call.deadline = self._deadline()
         if key is None:
             return await self._take_turn(slot, call, deadline, if_match)
@@ -160,32 +174,33 @@ class InlineHost:
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.request_timeout_s
 
-    def _alive(self, id: str) -> bool:
+    def _alive(self, place: Place) -> bool:
         """Whether there is such a session; one that has expired is freed here, if the sweeper has not been by."""
-        slot = self._slots.get(id)
+        slot = self._slots.get(place)
         if slot is None or slot.session is None:
             return False
         if slot.busy or slot.session.expires_at > self._now():
             return True
-        self._close(id, slot)
+        self._close(place, slot)
         return False
 
-    def _find(self, id: str) -> Slot:
-        if not self._alive(id):
+    def _find(self, place: Place) -> Slot:
+        if not self._alive(place):
             raise unknown_session()
-        return self._slots[id]
+        return self._slots[place]
 
-    def _close(self, id: str, slot: Slot) -> asyncio.Future[None]:
+    def _close(self, place: Place, slot: Slot) -> asyncio.Future[None]:
         """Take the session out at once and let its memory go, in a thread: a large graph takes its time."""
-        del self._slots[id]
+        del self._slots[place]
+        self._alive_of[place[0]] -= 1
         slot.closed = True
         return asyncio.get_running_loop().run_in_executor(None, _drop, slot)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            for id in list(self._slots):
-                self._alive(id)
+            for place in list(self._slots):
+                self._alive(place)
 
 
 def _drop(slot: Slot) -> None:

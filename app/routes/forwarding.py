@@ -56,6 +56,12 @@ def host_of(request: Request) -> InlineHost:
     return host
 
 
+def tenant_of(request: Request) -> str:
+    """Who asks; raises KeyError on a path that needs no key."""
+    tenant: str = request.scope["tenant"]
+    return tenant
+
+
 async def read_json(request: Request) -> bytes:
     """The JSON body of a request, as bytes."""
     body.require_json(request.headers)
@@ -79,7 +85,7 @@ async def forward(
     query = dict(request.query_params) if request.scope["query_string"] else {}
     call = Call(method, name, query, content, headers.get("content-type"))
     key = None if request.method == "GET" else joined(headers, "idempotency-key")
-    outcome = await host_of(request).call(session, call, joined(headers, "if-match"), key)
+    outcome = await host_of(request).call(tenant_of(request), session, call, joined(headers, "if-match"), key)
     return respond(request, outcome)
 
 

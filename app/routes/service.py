@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from app import __version__, body
 from app.metrics import CONTENT_TYPE, Metrics
 from app.problems import Problem
-from app.routes.forwarding import new_router
+from app.routes.forwarding import new_router, tenant_of
 from app.settings import Settings
 
 router = new_router("service")
@@ -34,6 +34,9 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Requests, latencies, sessions, bytes, graph nodes and op calls, for Prometheus."""
+    settings: Settings = request.app.state.settings
+    if not settings.oversees(tenant_of(request)):
+        raise Problem("forbidden", "the metrics tell of all tenants: only those in the setting `operators` may read them")
     found: Metrics = request.app.state.metrics
     return Response(found.render(), media_type=CONTENT_TYPE)
 

@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.routes.forwarding import forward, host_of, joined, json_body, new_router, read, respond
+from app.routes.forwarding import forward, host_of, joined, json_body, new_router, read, respond, tenant_of
 
 router = new_router("sessions")
 
@@ -21,14 +21,14 @@ async def create_session(request: Request) -> Response:
     if content:
         body.require_json(request.headers)
     key = joined(request.headers, "idempotency-key")
-    return respond(request, await host_of(request).create(content, key))
+    return respond(request, await host_of(request).create(tenant_of(request), content, key))
 
 
 @router.get("/v1/sessions")
 async def list_sessions(request: Request) -> Response:
     """List the sessions, a page at a time (`limit`, `cursor`)."""
     body.require_acceptable(request.headers)
-    return respond(request, await host_of(request).list(dict(request.query_params)))
+    return respond(request, await host_of(request).list(tenant_of(request), dict(request.query_params)))
 
 
 @router.get("/v1/sessions/{session}")
@@ -46,4 +46,5 @@ async def change_session(request: Request, session: str) -> Response:
 @router.delete("/v1/sessions/{session}", status_code=204)
 async def delete_session(request: Request, session: str) -> Response:
     """Delete a session and free what it holds."""
-    return respond(request, await host_of(request).delete(session, joined(request.headers, "if-match")))
+    if_match = joined(request.headers, "if-match")
+    return respond(request, await host_of(request).delete(tenant_of(request), session, if_match))

@@ -145,7 +145,7 @@ def _is_bool(value: Any) -> bool:
 @op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=python.add)
 def add(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The sum `input + alpha * other`."""
-    return input + other if type(alpha) is int and alpha == 1 else input + arrays.scalar(alpha, input.dtype) * other
+    return input + other if type(alpha) is int and alpha == 1 else input + arrays.operand(alpha, input) * other
 
 
 add.vjp(input=lambda g: g, other=lambda g, alpha: scaled(g, alpha))
@@ -159,7 +159,7 @@ def scaled(g: Any, alpha: Any) -> Any:
 @op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=python.sub)
 def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference `input - alpha * other`."""
-    return input - other if type(alpha) is int and alpha == 1 else input - arrays.scalar(alpha, input.dtype) * other
+    return input - other if type(alpha) is int and alpha == 1 else input - arrays.operand(alpha, input) * other
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
@@ -168,7 +168,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))
 @op(with_alpha("sub"), operators=("__rsub__",), node="RsubBackward0", number_node="RsubBackward1")
 def rsub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference the other way round: `other - alpha * input`."""
-    return other - input if type(alpha) is int and alpha == 1 else other - arrays.scalar(alpha, input.dtype) * input
+    return other - input if type(alpha) is int and alpha == 1 else other - arrays.operand(alpha, input) * input
 
 
 rsub.vjp(input=lambda g, alpha: neg(scaled(g, alpha)), other=lambda g: g)
@@ -388,7 +388,7 @@ def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
 @op(number_pow_rule, name="pow", node="PowBackward2", method=False)
 def number_pow(self: Number, exponent: Array) -> Any:
     """A number to the power of a tensor."""
-    return power(arrays.scalar(self, exponent.dtype), exponent)
+    return power(arrays.operand(self, exponent), exponent)
 
 
 number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, self, exponent, out))

@@ -143,7 +143,7 @@ def check_ends(input: Any, end: Any, dim: int) -> None:
             )
 
 
-# -- gradient -----------------------------------------------------------------------------------------------------------
+# -- gradient --------------------------------------------------------------------------------------------------------
 
 
 @op(composed, composite=True, method=False)
@@ -217,12 +217,8 @@ def even(x: Any, step: Any, dim: int, edge_order: int) -> Any:
         first = sub(part(x, dim, 1, 1), part(x, dim, 0, 1))
         last = sub(part(x, dim, -1, 1), part(x, dim, -2, 1))
     else:
-        first = sub(
-            add(scale(part(x, dim, 0, 1), -1.5), scale(part(x, dim, 1, 1), 2)), scale(part(x, dim, 2, 1), 0.5)
-        )
-        last = add(
-            sub(scale(part(x, dim, -1, 1), 1.5), scale(part(x, dim, -2, 1), 2)), scale(part(x, dim, -3, 1), 0.5)
-        )
+        first = sub(add(scale(part(x, dim, 0, 1), -1.5), scale(part(x, dim, 1, 1), 2)), scale(part(x, dim, 2, 1), 0.5))
+        last = add(sub(scale(part(x, dim, -1, 1), 1.5), scale(part(x, dim, -2, 1), 2)), scale(part(x, dim, -3, 1), 0.5))
     parts = [first, center, last] if center is not None else [first, last]
     return cat([div_number(each, step) for each in parts], dim)
 

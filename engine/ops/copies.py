@@ -76,7 +76,7 @@ def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(to_copy_rule, hidden=True, node="ToCopyBackward0")
-def to_copy(input: Array, dtype: Dtype, device: DeviceLike | None) -> Any:
+def to_copy(input: Array, dtype: Dtype | None, device: DeviceLike | None) -> Any:
     """A copy in another dtype or on another device."""
     if dtype is not None:
         source = input.real if input.dtype.kind == "c" and dtype.numpy.kind not in "cb" else input
@@ -84,7 +84,12 @@ def to_copy(input: Array, dtype: Dtype, device: DeviceLike | None) -> Any:
     return input if device is None else arrays.put(input, device)
 
 
-to_copy.vjp(input=lambda g: g)
+to_copy.vjp(input=lambda g, input_device: sent_back(g, input_device))
+
+
+def sent_back(g: Any, device: Any) -> Any:
+    """A gradient on the device of the tensor it belongs to."""
+    return g.to(device) if hasattr(g, "_array") else arrays.put(g, device)
 
 
 def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
@@ -98,6 +103,7 @@ def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
     overwrite_rule,
     name="copy_",
     inplace_only=True,
+    any_device=True,
     node="torch::autograd::CopyBackwards",
     checks_cast=False,
     function=False,

@@ -142,7 +142,9 @@ OUTPUTS: dict[str, Any] = {"outputs": ("hist", "bin_edges"), "node": NOT_THERE}
 
 
 @op(histogram_rule, **OUTPUTS)
-def histogram(input: Array, bins: int, *, range: Data = None, weight: Array | None = None, density: bool = False) -> Any:
+def histogram(
+    input: Array, bins: int, *, range: Data = None, weight: Array | None = None, density: bool = False
+) -> Any:
     """The count of elements in equal bins, and the edges of these."""
     edges = xp.linspace(range[0], range[1], bins + 1).astype(input.dtype)
     return filled_bins(input, edges, weight, density)
@@ -174,7 +176,7 @@ def no_histogram_derivative(g: Any) -> Any:
 histogram.vjp(input=no_histogram_derivative)
 histogram_edges.vjp(input=no_histogram_derivative)
 
-# -- distinct values ----------------------------------------------------------------------------------------------------
+# -- distinct values -------------------------------------------------------------------------------------------------
 
 
 def distinct_rule(op: Op, values: list[Any]) -> Estimate:

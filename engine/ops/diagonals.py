@@ -152,7 +152,7 @@ def zeros_of(g: Any, src: Any) -> Any:
     return g.new_zeros(tuple(src.shape)) if hasattr(g, "_array") else xp.zeros(src.shape, g.dtype)
 
 
-# -- triangles ----------------------------------------------------------------------------------------------------------
+# -- triangles -------------------------------------------------------------------------------------------------------
 
 
 def triangle_rule(op: Op, values: list[Any]) -> Estimate:
@@ -223,5 +223,3 @@ def triu_indices(
 ) -> Any:
     """The places on and above a diagonal, row by row: a row of row numbers and one of column numbers."""
     return xp.stack(xp.triu_indices(row, offset, col)).astype(dtype.numpy)
-
-

@@ -149,7 +149,7 @@ def renorm_rows_(weight: Array, indices: Array, max_norm: float, norm_type: floa
     return out
 
 
-# -- bags ---------------------------------------------------------------------------------------------------------------
+# -- bags ------------------------------------------------------------------------------------------------------------
 
 
 def bag_rule(op: Op, values: list[Any]) -> Estimate:
@@ -333,7 +333,7 @@ def bags_of(index: Any, offsets: Any, include_last: bool) -> tuple[Any, int]:
     return xp.searchsorted(offsets, xp.arange(index.size), "right") - 1, offsets.size - include_last
 
 
-# -- one-hot ------------------------------------------------------------------------------------------------------------
+# -- one-hot ---------------------------------------------------------------------------------------------------------
 
 
 def one_hot_rule(op: Op, values: list[Any]) -> Estimate:
@@ -352,7 +352,9 @@ def one_hot_rule(op: Op, values: list[Any]) -> Estimate:
         elif top >= count:
             raise errors.bad_argument("Class values must be smaller than num_classes.")
     elif count == -1:
-        raise errors.coded(NotImplementedError, "not_implemented", "one_hot(): the size of the result depends on values")
+        raise errors.coded(
+            NotImplementedError, "not_implemented", "one_hot(): the size of the result depends on values"
+        )
     shape = (*array.shape, count)
     return Estimate([array, count], [(shape, INT64)], None, 16 * array.size, array.size * count)
 

@@ -96,11 +96,12 @@ def broadcast_fits(shape: Any, target: Any) -> bool:
     return not [size for size, want in zip(shape, tail, strict=True) if size not in (1, want)]
 
 
-@op(index_put_rule, name="index_put_", hidden=True, inplace_only=True, writes=True, checks_cast=False)
+@op(index_put_rule, name="index_put_", hidden=True, inplace_only=True, any_device=True, writes=True, checks_cast=False)
 def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = False) -> Any:
     """Write values at the positions, or add them."""
     where = on_device(indices, input)
     input = arrays.writeable(input)
+    values = arrays.put(xp.asarray(values), arrays.device_of(input))
     if accumulate:
         arrays.backend_of(input).add_at(input, where, values)
     else:

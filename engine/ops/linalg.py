@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import dtypes, errors
@@ -169,17 +170,17 @@ def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     left = a if len(a) > 1 else (1, *a)
     right = b if len(b) > 1 else (*b, 1)
     if len(b) == 1 and a[-1] != b[0]:
-        count = int(xp.prod(a[:-1], dtype=object))
+        count = math.prod(a[:-1])
         raise errors.shape_mismatch(f"size mismatch, got input ({count}), mat ({count}x{a[-1]}), vec ({b[0]})")
     if len(left) == 2 or len(right) == 2:
-        flat = (int(xp.prod(left[:-1], dtype=object)), left[-1])
+        flat = (math.prod(left[:-1]), left[-1])
         if left[-1] != right[-2]:
             raise errors.shape_mismatch(
                 f"mat1 and mat2 shapes cannot be multiplied ({flat[0]}x{flat[1]} and {right[-2]}x{right[-1]})"
             )
     batch = broadcast(left[:-2], right[:-2])
     if left[-1] != right[-2]:
-        count = int(xp.prod(batch, dtype=object))
+        count = math.prod(batch)
         raise errors.shape_mismatch(
             f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {left[-1]}] but got: "
             f"[{count}, {right[-2]}]."
@@ -207,7 +208,7 @@ def matmul(input: Array, other: Array) -> Any:
     if len(b) == 2:
         return unsafe_view(mm(rows(input), other), out)
     batch = out[:-2]
-    count = int(xp.prod(batch, dtype=object))
+    count = math.prod(batch)
     left = reshape(expand(input, (*batch, *a[-2:])), (count, *a[-2:]))
     right = reshape(expand(other, (*batch, *b[-2:])), (count, *b[-2:]))
     return unsafe_view(bmm(left, right), out)

@@ -24,7 +24,9 @@ def hits_in(op: Op, array: Any) -> int:
     Raises NotImplementedError where only the shape is known: the size of the result depends on values.
     """
     if isinstance(array, Meta):
-        raise errors.coded(NotImplementedError, "not_implemented", f"{op.name}(): the size of the result depends on values")
+        raise errors.coded(
+            NotImplementedError, "not_implemented", f"{op.name}(): the size of the result depends on values"
+        )
     return int(np.count_nonzero(array) if isinstance(array, np.ndarray) else (array != 0).sum())
 
 
@@ -136,14 +138,16 @@ def masked_scatter_backward(grad: Array, mask: Array, sizes: Size) -> Any:
 
 masked_scatter_backward.vjp(grad=lambda g, grad, mask: masked_scatter(masked_fill(grad, mask == mask, 0), mask, g))
 
-# -- where they are -----------------------------------------------------------------------------------------------------
+# -- where they are --------------------------------------------------------------------------------------------------
 
 
 def nonzero_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nonzero: a row for each element that is not zero."""
     array = values[0]
     count = hits_in(op, array)
-    return Estimate(values, [((count, array.ndim), INT64)], None, 8 * count * max(array.ndim, 1) + array.size, array.size)
+    return Estimate(
+        values, [((count, array.ndim), INT64)], None, 8 * count * max(array.ndim, 1) + array.size, array.size
+    )
 
 
 @op(nonzero_rule, hidden=True)

@@ -70,7 +70,7 @@ def constant_pad_nd(input: Array, pad: Dims, value: Number = 0) -> Any:
 
 constant_pad_nd.vjp(input=lambda g, pad: constant_pad_nd(g, tuple(-each for each in pad), 0))
 
-# -- by elements of the tensor itself -----------------------------------------------------------------------------------
+# -- by elements of the tensor itself --------------------------------------------------------------------------------
 
 
 def places(size: int, before: int, after: int, mode: str) -> Any:
@@ -241,5 +241,3 @@ def pad(input: Array, pad: Dims, mode: str = "constant", value: Number | None = 
             f"Padding size {len(pad)} is not supported for {ndim}D input tensor.\n{COMBINATIONS}",
         )
     return circular(input, pad) if mode == "circular" else MIRRORED[mode, count](input, pad)
-
-

@@ -30,7 +30,7 @@ from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.unary import isnan, sigmoid
-from engine.rules import elementwise, operands, refusing, roomy, weak
+from engine.rules import cast_bytes, default_dtype, elementwise, operands, refuse_dtype, refusing, roomy, weak
 from engine.special_functions import widened
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
@@ -129,12 +129,14 @@ fmod.vjp(
 
 def number_first_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of remainder and shifts of a number: it promotes as an operand."""
-    number, array = values
-    estimate = elementwise(refuse=REFUSED[op.name], kernel=f"{KERNELS[op.name]}_cpu")(op, [array, number])
+    array = values[1]
+    dtype = dtypes.result_type(values, default_dtype())
+    refuse_dtype(op, dtype, REFUSED[op.name], f"{KERNELS[op.name]}_cpu")
+    compute, size = dtype.numpy, array.size
+    held = cast_bytes([array], compute) + 4 * size * compute.itemsize
+    estimate = Estimate(values, [(array.shape, compute)], compute, held, 10 * size)
     if op.name == "remainder":
-        refuse_zero_division(estimate, [number, array])
-    estimate.values = values
-    estimate.temporaries += 3 * array.size * estimate.compute.itemsize
+        refuse_zero_division(estimate, values)
     return estimate
 
 

@@ -221,7 +221,7 @@ def distinct(index: Any) -> Any:
     return xp.unique(index)
 
 
-# -- by place in the flat tensor ----------------------------------------------------------------------------------------
+# -- by place in the flat tensor -------------------------------------------------------------------------------------
 
 
 def check_flat(index: Any, array: Any, name: str) -> None:

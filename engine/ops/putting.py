@@ -48,4 +48,3 @@ def index_put(input: Array, indices: Arrays, values: Array, accumulate: bool = F
 def index_put_inplace(input: Array, indices: Arrays, values: Array, accumulate: bool = False) -> Any:
     """Write values in place, or add them, at the positions that index tensors give together."""
     return write(input, positions(input, indices), values, accumulate) if hasattr(input, "_array") else input
-

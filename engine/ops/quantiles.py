@@ -56,9 +56,7 @@ def check_quantile(name: str, input: Any, q: Any, interpolation: str) -> None:
         )
 
 
-def quantiles(
-    name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool
-) -> Any:
+def quantiles(name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
     """The body of quantile and nanquantile."""
     shape = tuple(input.shape)
     at = 0 if dim is None else check_dim(dim, len(shape))

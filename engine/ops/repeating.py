@@ -29,9 +29,7 @@ def repeat_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         )
-    shape = checked_size(
-        [size * times for size, times in zip((*[1] * extra, *array.shape), repeats, strict=True)]
-    )
+    shape = checked_size([size * times for size, times in zip((*[1] * extra, *array.shape), repeats, strict=True)])
     for each in repeats:
         if each < 0:
             raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {each}: {list(shape)}")
@@ -133,5 +131,3 @@ def repeat_each(input: Array, repeats: int, dim: int | None = None, *, output_si
         )
     wide = expand(unsqueeze(input, dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
     return view(contiguous_copy(wide), (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
-
-

@@ -203,7 +203,7 @@ def scatter_add(input: Array, dim: int, index: Array, src: Array) -> Any:
 scatter_add.vjp(input=lambda g: g, src=lambda g, dim, index, src_shape: gathered(g, dim, index, src_shape))
 
 
-# -- scatter_reduce -----------------------------------------------------------------------------------------------------
+# -- scatter_reduce --------------------------------------------------------------------------------------------------
 
 
 def scatter_reduce_rule(op: Op, values: list[Any]) -> Estimate:
@@ -219,9 +219,7 @@ def scatter_reduce_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(scatter_reduce_rule, inplace=True)
-def scatter_reduce(
-    input: Array, dim: int, index: Array, src: Array, reduce: str, *, include_self: bool = True
-) -> Any:
+def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str, *, include_self: bool = True) -> Any:
     """The elements of `src` that go to one place reduced, with what is there unless not `include_self`."""
     return reduced(input, dim, index, src, reduce, include_self)
 
@@ -315,7 +313,7 @@ def product_source(g: Any, input: Any, dim: int, index: Any, src: Any, include_s
     return where(alone, gather(mul(g, rest), dim, index), others)
 
 
-# -- index_reduce -------------------------------------------------------------------------------------------------------
+# -- index_reduce ----------------------------------------------------------------------------------------------------
 
 
 def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
@@ -346,9 +344,7 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(index_reduce_rule, inplace=True)
-def index_reduce(
-    input: Array, dim: int, index: Array, source: Array, reduce: str, *, include_self: bool = True
-) -> Any:
+def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: str, *, include_self: bool = True) -> Any:
     """The entries of `source` that go to one place of a dim reduced, with what is there unless not `include_self`."""
     return reduced(input, dim, along(index, source, dim), source, reduce, include_self)
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, Number, Operand
+from engine.kinds import Array, Operand
 from engine.op import Op, is_number, op
 from engine.rules import BOOL, INT64, shape_of, weak
 

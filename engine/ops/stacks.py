@@ -40,7 +40,7 @@ def several(made: Op) -> None:
     registry[made.name] = function
 
 
-# -- at least so many dims ----------------------------------------------------------------------------------------------
+# -- at least so many dims -------------------------------------------------------------------------------------------
 
 
 def one_or_all(tensors: list[Any], shaped: Any) -> Any:
@@ -178,7 +178,7 @@ def chosen_mask(size: int, r: int, with_replacement: bool) -> Any:
     return mask
 
 
-# -- joining ------------------------------------------------------------------------------------------------------------
+# -- joining ---------------------------------------------------------------------------------------------------------
 
 
 def check_some(tensors: list[Any], name: str) -> None:
@@ -219,7 +219,7 @@ def column_stack(tensors: Arrays) -> Any:
     return hstack([each if len(each.shape) > 1 else reshape(each, (math.prod(each.shape), 1)) for each in tensors])
 
 
-# -- splitting ----------------------------------------------------------------------------------------------------------
+# -- splitting -------------------------------------------------------------------------------------------------------
 
 
 def pieces(input: Any, bounds: Sequence[int], dim: int) -> Any:
@@ -242,9 +242,7 @@ def split_dim(input: Any, dim: int, name: str = "tensor_split") -> int:
     Raises RuntimeError for a 0-d tensor.
     """
     if not len(input.shape):
-        raise errors.shape_mismatch(
-            f"{name} expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
-        )
+        raise errors.shape_mismatch(f"{name} expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     return check_dim(dim, len(input.shape))
 
 
@@ -285,7 +283,9 @@ def tensor_split_by(input: Array, tensor_indices_or_sections: Array, dim: int = 
     return pieces(input, given.tolist(), dim)
 
 
-registry["tensor_split"].ops.insert(0, registry["tensor_split"].ops.pop())  # a tensor first: a one-element one passes as an int too
+registry["tensor_split"].ops.insert(
+    0, registry["tensor_split"].ops.pop()
+)  # a tensor first: a one-element one passes as an int too
 
 
 def directed(name: str, least: int, dim_of: Any, doc: str) -> None:
@@ -329,7 +329,7 @@ def split_with_sizes_of(input: Array, split_sizes: Size, dim: int = 0) -> Any:
     return split_with_sizes(input, split_sizes, dim)
 
 
-# -- moving and cutting dims --------------------------------------------------------------------------------------------
+# -- moving and cutting dims -----------------------------------------------------------------------------------------
 
 
 def moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:

@@ -72,7 +72,7 @@ def prod_dim_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> 
     return prod_along_backward(g, input, out, dim[0])
 
 
-# -- variance ---------------------------------------------------------------------------------------------------------
+# -- variance --------------------------------------------------------------------------------------------------------
 
 
 def variance_rule(op: Op, values: list[Any]) -> Estimate:
@@ -198,7 +198,7 @@ def with_unbiased(main: Op) -> None:
 for _main in (var, std, var_mean, std_mean):
     with_unbiased(_main)
 
-# -- sums -------------------------------------------------------------------------------------------------------------
+# -- sums ------------------------------------------------------------------------------------------------------------
 
 
 def nansum_rule(op: Op, values: list[Any]) -> Estimate:
@@ -269,7 +269,7 @@ def logsumexp_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) ->
     return mul(g, conj_of(exp(sub(input, out))))
 
 
-# -- extrema and counts -----------------------------------------------------------------------------------------------
+# -- extrema and counts ----------------------------------------------------------------------------------------------
 
 
 def aminmax_rule(op: Op, values: list[Any]) -> Estimate:

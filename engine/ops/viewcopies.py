@@ -6,17 +6,13 @@ import functools
 from typing import Any
 
 from engine.arrays import xp
-from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.infer import Estimate
 from engine.op import Op, op
-from engine.ops.joining import split_rule, split_with_sizes, unbind
-from engine.ops.joining import piece as piece_of
-from engine.ops.joining import split as split_op
+from engine.ops.joining import split_with_sizes, unbind
 from engine.ops.strided import as_strided
 from engine.ops.views import (
     alias_,
     expand,
-    narrow,
     permute,
     squeeze,
     squeeze_dim,
@@ -27,7 +23,6 @@ from engine.ops.views import (
     view,
 )
 from engine.ops.windows import unfold
-from engine.tensor import check_dim
 
 
 def copying(base: Op, name: str, node: str | None = None) -> Op:

@@ -32,7 +32,9 @@ def dtype_view_rule(op: Op, values: list[Any]) -> Estimate:
             raise errors.shape_mismatch(f"self.stride(-1) must be 1 to view {names}, but got {stride}")
         ratio = max(want // have, 1)
         if shape[-1] % ratio:
-            raise errors.shape_mismatch(f"self.size(-1) must be divisible by {ratio} to view {names}, but got {shape[-1]}")
+            raise errors.shape_mismatch(
+                f"self.size(-1) must be divisible by {ratio} to view {names}, but got {shape[-1]}"
+            )
         for at, step in enumerate(array.strides[:-1]):
             if ratio > 1 and (step // have) % ratio:
                 raise errors.shape_mismatch(
@@ -84,7 +86,7 @@ def resolve_neg(input: Array) -> Any:
     return input
 
 
-# -- parts as copies ----------------------------------------------------------------------------------------------------
+# -- parts as copies -------------------------------------------------------------------------------------------------
 
 
 def narrow_rule(op: Op, values: list[Any]) -> Estimate:
@@ -97,9 +99,7 @@ def narrow_rule(op: Op, values: list[Any]) -> Estimate:
     if length < 0:
         raise errors.bad_argument("narrow(): length must be non-negative.")
     if not -size <= start <= size:
-        raise errors.bad_index(
-            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
-        )
+        raise errors.bad_index(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     start += size if start < 0 else 0
     if start + length > size:
         raise errors.bad_argument(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
@@ -145,7 +145,7 @@ def unsafe_chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     return unsafe_split(input, max(-(-length // chunks), 1) if length else 0, dim)
 
 
-# -- places of a flat tensor --------------------------------------------------------------------------------------------
+# -- places of a flat tensor -----------------------------------------------------------------------------------------
 
 
 def unravel_rule(op: Op, values: list[Any]) -> Estimate:

@@ -65,7 +65,7 @@ def unfold_backward(grad_in: Array, input_sizes: Size, dim: int, size: int, step
 
 unfold_backward.vjp(grad_in=lambda g, dim, size, step: unfold(g, dim, size, step))
 
-# -- images as columns --------------------------------------------------------------------------------------------------
+# -- images as columns -----------------------------------------------------------------------------------------------
 
 
 def pair_of(values: Any, name: str, op: str) -> Pair:

@@ -44,12 +44,12 @@ async def used_and_deleted(calls: list[Call]) -> weakref.ref[object]:
     """A session that was used, called with `calls`, and deleted."""
     host = InlineHost(Settings())
     await host.start()
-    await host.create(b'{"id": "s"}')
-    session = weakref.ref(host._slots["s"].session)
-    await host.call("s", Call("run", body=json.dumps({"steps": STEPS}).encode()))
+    await host.create("default", b'{"id": "s"}')
+    session = weakref.ref(host._slots["default", "s"].session)
+    await host.call("default", "s", Call("run", body=json.dumps({"steps": STEPS}).encode()))
     for call in calls:
-        assert isinstance(await host.call("s", call), Problem)
-    await host.delete("s")
+        assert isinstance(await host.call("default", "s", call), Problem)
+    await host.delete("default", "s")
     await host.stop()
     return session
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 DEVICES = 2
 _current = [0]
@@ -76,6 +77,10 @@ MAKERS = frozenset(
         "indices",
         "meshgrid",
     ]
+)
+# These are NumPy's own in CuPy too, or take what is no array.
+HOSTED = frozenset(
+    ("broadcast_shapes", "result_type", "promote_types", "can_cast", "issubdtype", "isscalar", "ndindex", "iinfo")
 )
 REDUCED = {"add": "sum", "multiply": "prod"}  # the ufuncs whose `reduce` and `accumulate` CuPy has
 ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
@@ -332,6 +337,10 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         sources = [*arrays_in(args), *arrays_in(tuple(kwargs.values()))]
+        if self.__name__ in HOSTED:
+            return self.numpy_function(*args, **kwargs)
+        if self.__name__ == "where" and isinstance(args[0], np.generic):
+            sources = [wrapped(args[0])]  # CuPy's where wants a condition that it can cast
         if not self.is_ufunc and self.__name__ not in MAKERS and not sources:
             raise TypeError(f"{self.__name__} wants device arrays, not {[type(each).__name__ for each in args]}")
         return wrapped(self.numpy_function(*on_device(args), **on_device(kwargs)), sources)
@@ -402,6 +411,24 @@ LINALG = (
 )
 
 
+# What `cupyx.scipy.special` of CuPy 14.2 has, of what the engine may ask for.
+SPECIAL = (
+    "digamma entr erf erfc erfcx erfinv expit gammainc gammaincc gammaln i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e log_ndtr "
+    "log_softmax logit logsumexp multigammaln ndtr ndtri poch polygamma psi sinc softmax xlog1py xlogy y0 y1 yn zeta"
+)
+
+
+def companion() -> dict[str, ModuleType]:
+    """A fresh `cupyx` with its `scipy.special`."""
+    names = ("cupyx", "cupyx.scipy", "cupyx.scipy.special")
+    made = {name: ModuleType(name) for name in names}
+    made["cupyx"].scipy = made["cupyx.scipy"]  # type: ignore[attr-defined]
+    made["cupyx.scipy"].special = made["cupyx.scipy.special"]  # type: ignore[attr-defined]
+    for name in SPECIAL.split():
+        setattr(made["cupyx.scipy.special"], name, Function(name, getattr(special, name)))
+    return made
+
+
 class _Runtime:
     getDeviceCount = staticmethod(lambda: DEVICES)  # CUDA's names
     getDevice = staticmethod(lambda: _current[-1])
@@ -427,12 +454,13 @@ def module() -> ModuleType:
 
 @contextmanager
 def installed() -> Iterator[ModuleType]:
-    """`import cupy` gives the stand-in while this is open."""
-    before = sys.modules.get("cupy")
-    made = sys.modules["cupy"] = module()
+    """`import cupy` and `import cupyx` give the stand-ins while this is open."""
+    made = {"cupy": module(), **companion()}
+    before = {name: sys.modules[name] for name in made if name in sys.modules}
+    sys.modules.update(made)
     try:
-        yield made
+        yield made["cupy"]
     finally:
-        del sys.modules["cupy"]
-        if before is not None:
-            sys.modules["cupy"] = before
+        for name in made:
+            del sys.modules[name]
+        sys.modules.update(before)

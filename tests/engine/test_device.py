@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 import engine as torch
-from engine import arrays, binding
+from engine import arrays, binding, special_functions
 from engine.errors import CODES
 from engine.op import registry
 from tests.engine import fake_cupy
@@ -38,6 +38,7 @@ def gpu() -> Iterator[Any]:
 def forget() -> None:
     """Let the engine look for CuPy again, and bind its kernels again."""
     arrays.cupy.cache_clear()
+    special_functions._function.cache_clear()
     for function in registry.values():
         for op in function.ops:
             op.bound.pop("cupy", None)

@@ -37,7 +37,7 @@ def calls(op: str, reference: Reference, *cases: Call, **more: Any) -> list[Samp
     return made
 
 
-# -- order --------------------------------------------------------------------------------------------------------------
+# -- order -----------------------------------------------------------------------------------------------------------
 
 
 def order(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
@@ -137,27 +137,46 @@ ORDER = [
     *calls("argsort", order, *ORDERED, differentiable=False),
     *calls("msort", lambda x: np.sort(x, 0), ("plain", (X,)), ("vector", (V,)), ("3d", (C,))),
     *calls(
-        "topk", top,
-        ("plain", (X, 2)), ("dim0", (X, 1, 0)), ("smallest", (C, 2, 1, False)), ("all", (X, 4)), ("none", (X, 0)),
-        ("0d", (POINT, 1, 0)), ("few", (tensor(40, seed=9), 3)), ("few-smallest", (tensor(2, 40, seed=9), 2, 1, False)),
-        ("float32", (S, 2)), ("int64", (WHOLE, 2)), ("float16", (HALF, 1)),
+        "topk",
+        top,
+        ("plain", (X, 2)),
+        ("dim0", (X, 1, 0)),
+        ("smallest", (C, 2, 1, False)),
+        ("all", (X, 4)),
+        ("none", (X, 0)),
+        ("0d", (POINT, 1, 0)),
+        ("few", (tensor(40, seed=9), 3)),
+        ("few-smallest", (tensor(2, 40, seed=9), 2, 1, False)),
+        ("float32", (S, 2)),
+        ("int64", (WHOLE, 2)),
+        ("float16", (HALF, 1)),
     ),
     *calls(
-        "kthvalue", at_place(kth),
-        ("plain", (X, 2)), ("dim0", (X, 3, 0)), ("keepdim", (C, 1, 1, True)), ("0d", (POINT, 1, 0)), ("int64", (WHOLE, 2)),
+        "kthvalue",
+        at_place(kth),
+        ("plain", (X, 2)),
+        ("dim0", (X, 3, 0)),
+        ("keepdim", (C, 1, 1, True)),
+        ("0d", (POINT, 1, 0)),
+        ("int64", (WHOLE, 2)),
     ),
     *calls("median", at_place(middle), *RANKED),
     *calls("nanmedian", at_place(middle), *RANKED),
     *calls("median", whole_median, ("all", (X,)), ("all-odd", (V,)), ("all-nan", (NANS,), {}, {"smooth": False})),
     *calls("nanmedian", whole_nanmedian, ("all", (X,)), ("all-nan", (NANS,), {}, {"smooth": False})),
     *calls(
-        "mode", frequent,
-        ("plain", (REPEATED,), {}, {"smooth": False}), ("dim0", (X, 0)), ("keepdim", (REPEATED, 1, True), {}, {"smooth": False}),
-        ("0d", (POINT, 0)), ("int64", (of([[2, 1, 2], [1, 1, 0]], "int64"), -1)), ("bool", (BITS,)),
+        "mode",
+        frequent,
+        ("plain", (REPEATED,), {}, {"smooth": False}),
+        ("dim0", (X, 0)),
+        ("keepdim", (REPEATED, 1, True), {}, {"smooth": False}),
+        ("0d", (POINT, 0)),
+        ("int64", (of([[2, 1, 2], [1, 1, 0]], "int64"), -1)),
+        ("bool", (BITS,)),
     ),
-]  # fmt: skip
+]
 
-# -- quantiles, differences, integrals ----------------------------------------------------------------------------------
+# -- quantiles, differences, integrals -------------------------------------------------------------------------------
 
 
 def quantile(function: Any) -> Reference:
@@ -210,25 +229,72 @@ def slopes(x: Any, *, spacing: Any = None, dim: Any = None, edge_order: int = 1)
 POINTS = of([0.0, 0.4, 1.1, 1.9])
 
 CALCULUS = [
-    *[each for op, function in (("quantile", np.quantile), ("nanquantile", np.nanquantile))
-      for each in calls(op, quantile(function), *QUANTILES, torch=False)],
+    *[
+        each
+        for op, function in (("quantile", np.quantile), ("nanquantile", np.nanquantile))
+        for each in calls(op, quantile(function), *QUANTILES, torch=False)
+    ],
     *calls("quantile", quantile(np.quantile), ("nan", (NANS, 0.4, 1)), smooth=False, torch=False),
     *calls("nanquantile", quantile(np.nanquantile), ("nan", (NANS, 0.4, 1)), smooth=False, torch=False),
-    *calls("diff", finite_differences, ("plain", (X,)), ("twice", (X, 2)), ("dim", (C, 1, 1)), ("none", (X, 0)), ("beyond", (X, 9)),
-           ("ends", (X, 1, 0, tensor(1, 4, seed=11), tensor(2, 4, seed=12))), ("append", (V,), {"append": tensor(1, seed=13)}),
-           ("int64", (WHOLE,)), ("bool", (BITS,)), ("complex128", (Z,)), ("float32", (S, 1, 0))),
-    *[each for op in ("trapezoid", "trapz") for each in calls(
-        op, area, ("plain", (X,)), ("dim", (X,), {"dim": 0}), ("step", (X,), {"dx": 0.5}), ("points", (X, POINTS)),
-        ("points-each", (X, tensor(3, 4, seed=14))), ("1d", (V,)), ("complex128", (Z,)), ("float32", (S,)), ("int64", (WHOLE,)))],
-    *calls("cumulative_trapezoid", areas, ("plain", (X,)), ("dim", (X,), {"dim": 0}), ("step", (X,), {"dx": 0.5}), ("points", (X, POINTS)),
-           ("points-each", (X, tensor(3, 4, seed=14))), ("complex128", (Z,))),
-    *calls("gradient", slopes, ("plain", (X,)), ("1d", (V,)), ("step", (X,), {"spacing": 2.0}), ("steps", (X,), {"spacing": [2.0, 0.5]}),
-           ("dim", (X,), {"dim": 1}), ("dims", (X,), {"dim": (1, 0)}), ("edge", (X,), {"edge_order": 2}),
-           ("points", (X,), {"dim": 1, "spacing": [POINTS]}), ("points-edge", (X,), {"dim": 1, "spacing": [POINTS], "edge_order": 2}),
-           ("complex128", (tensor(3, dtype="complex128", seed=15),))),
-]  # fmt: skip
+    *calls(
+        "diff",
+        finite_differences,
+        ("plain", (X,)),
+        ("twice", (X, 2)),
+        ("dim", (C, 1, 1)),
+        ("none", (X, 0)),
+        ("beyond", (X, 9)),
+        ("ends", (X, 1, 0, tensor(1, 4, seed=11), tensor(2, 4, seed=12))),
+        ("append", (V,), {"append": tensor(1, seed=13)}),
+        ("int64", (WHOLE,)),
+        ("bool", (BITS,)),
+        ("complex128", (Z,)),
+        ("float32", (S, 1, 0)),
+    ),
+    *[
+        each
+        for op in ("trapezoid", "trapz")
+        for each in calls(
+            op,
+            area,
+            ("plain", (X,)),
+            ("dim", (X,), {"dim": 0}),
+            ("step", (X,), {"dx": 0.5}),
+            ("points", (X, POINTS)),
+            ("points-each", (X, tensor(3, 4, seed=14))),
+            ("1d", (V,)),
+            ("complex128", (Z,)),
+            ("float32", (S,)),
+            ("int64", (WHOLE,)),
+        )
+    ],
+    *calls(
+        "cumulative_trapezoid",
+        areas,
+        ("plain", (X,)),
+        ("dim", (X,), {"dim": 0}),
+        ("step", (X,), {"dx": 0.5}),
+        ("points", (X, POINTS)),
+        ("points-each", (X, tensor(3, 4, seed=14))),
+        ("complex128", (Z,)),
+    ),
+    *calls(
+        "gradient",
+        slopes,
+        ("plain", (X,)),
+        ("1d", (V,)),
+        ("step", (X,), {"spacing": 2.0}),
+        ("steps", (X,), {"spacing": [2.0, 0.5]}),
+        ("dim", (X,), {"dim": 1}),
+        ("dims", (X,), {"dim": (1, 0)}),
+        ("edge", (X,), {"edge_order": 2}),
+        ("points", (X,), {"dim": 1, "spacing": [POINTS]}),
+        ("points-edge", (X,), {"dim": 1, "spacing": [POINTS], "edge_order": 2}),
+        ("complex128", (tensor(3, dtype="complex128", seed=15),)),
+    ),
+]
 
-# -- counts -------------------------------------------------------------------------------------------------------------
+# -- counts ----------------------------------------------------------------------------------------------------------
 
 
 def named(op: str) -> Callable[..., Any]:
@@ -274,16 +340,44 @@ DOUBLED = of([[3, 1, 3], [3, 1, 3], [2, 1, 1]], "int64")
 FLOATS = of([2.5, -1.0, 2.5, 0.0, 0.0])
 
 COUNTS = [
-    *dynamic("bincount", lambda x, weights=None, minlength=0: np.bincount(x, weights, minlength), ("plain", (TIMES,)),
-             ("weights", (TIMES, tensor(6, seed=16, grad=False))), ("least", (TIMES, None, 7)), ("empty", (indices([]), None, 2))),
+    *dynamic(
+        "bincount",
+        lambda x, weights=None, minlength=0: np.bincount(x, weights, minlength),
+        ("plain", (TIMES,)),
+        ("weights", (TIMES, tensor(6, seed=16, grad=False))),
+        ("least", (TIMES, None, 7)),
+        ("empty", (indices([]), None, 2)),
+    ),
     *calls("histc", bins, ("plain", (X, 5)), ("range", (X, 4, -1, 1.5)), ("float32", (S, 3)), differentiable=False),
-    *calls("histogram", parts, ("plain", (X, 4)), ("range", (X, 3), {"range": (-1.0, 1.0)}), ("density", (X, 4), {"density": True}),
-           ("weight", (X, 4), {"weight": tensor(3, 4, seed=17, grad=False)}), ("edges", (X, of([-2.0, -0.5, 0.1, 2.5], grad=False))), differentiable=None),
-    *dynamic("unique", distinct, ("plain", (DOUBLED,)), ("floats", (FLOATS,), {}, {"differentiable": None}),
-             ("inverse", (DOUBLED,), {"return_inverse": True}), ("counts", (DOUBLED,), {"return_inverse": True, "return_counts": True}),
-             ("dim", (DOUBLED, True, True, True, 0)), ("columns", (DOUBLED,), {"dim": 1}), ("bool", (BITS,))),
-    *dynamic("unique_consecutive", runs, ("plain", (of([3, 3, 1, 1, 3], "int64"),)), ("parts", (of([3, 3, 1, 1, 3], "int64"), True, True)),
-             ("dim", (DOUBLED, True, True, 0)), ("floats", (FLOATS,), {}, {"differentiable": None})),
-]  # fmt: skip
+    *calls(
+        "histogram",
+        parts,
+        ("plain", (X, 4)),
+        ("range", (X, 3), {"range": (-1.0, 1.0)}),
+        ("density", (X, 4), {"density": True}),
+        ("weight", (X, 4), {"weight": tensor(3, 4, seed=17, grad=False)}),
+        ("edges", (X, of([-2.0, -0.5, 0.1, 2.5], grad=False))),
+        differentiable=None,
+    ),
+    *dynamic(
+        "unique",
+        distinct,
+        ("plain", (DOUBLED,)),
+        ("floats", (FLOATS,), {}, {"differentiable": None}),
+        ("inverse", (DOUBLED,), {"return_inverse": True}),
+        ("counts", (DOUBLED,), {"return_inverse": True, "return_counts": True}),
+        ("dim", (DOUBLED, True, True, True, 0)),
+        ("columns", (DOUBLED,), {"dim": 1}),
+        ("bool", (BITS,)),
+    ),
+    *dynamic(
+        "unique_consecutive",
+        runs,
+        ("plain", (of([3, 3, 1, 1, 3], "int64"),)),
+        ("parts", (of([3, 3, 1, 1, 3], "int64"), True, True)),
+        ("dim", (DOUBLED, True, True, 0)),
+        ("floats", (FLOATS,), {}, {"differentiable": None}),
+    ),
+]
 
 SAMPLES = [*ORDER, *CALCULUS, *COUNTS]

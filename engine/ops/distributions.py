@@ -1,0 +1,504 @@
+"""Random numbers: drawn in place, by tensors of parameters, as indices and orders."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, DeviceLike, Dtype, Random, Size
+from engine.op import Op, op
+from engine.ops.arithmetic import NOT_THERE
+from engine.ops.creation import checked_size, factory, like, stream, zeros_like
+from engine.rules import INT64, broadcast, default_dtype
+
+MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+
+
+def drawn(values: list[Any], shape: Any, dtype: Any) -> Estimate:
+    """The estimate of random numbers: drawn in double precision and in a few steps."""
+    size = math.prod(shape)
+    return Estimate(values, [(tuple(shape), dtype)], None, 32 * size, 20 * size)
+
+
+def in_place(check: Any) -> Any:
+    """The rule of drawing into a tensor; `check` refuses dtypes and parameters."""
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        array = values[0]
+        check(op, dtypes.BY_NUMPY[array.dtype], *values[1:])
+        return drawn(values, array.shape, array.dtype)
+
+    return rule
+
+
+def no_gradient(*made: Op) -> None:
+    """Random numbers do not depend on what stood there before: their gradient is zero."""
+    for each in made:
+        each.vjp(input=lambda g: zeros_like(g))
+
+
+def refuse(wrong: bool, text: str) -> None:
+    """Raise RuntimeError if something is wrong."""
+    if wrong:
+        raise errors.bad_argument(text)
+
+
+def only_floats(dtype: dtypes.DType, kernel: str, complex_too: bool = False) -> None:
+    """Raise NotImplementedError for dtypes without a kernel."""
+    if not (dtype.is_floating_point or (complex_too and dtype.is_complex)):
+        raise errors.not_implemented_for(kernel, dtype.type_name)
+
+
+# -- in place -------------------------------------------------------------------------------------------------------
+
+
+def check_normal(op: Op, dtype: dtypes.DType, mean: float, std: float, generator: Any) -> None:
+    """What normal_ refuses."""
+    refuse(std < 0, f"normal expects std >= 0.0, but found std {std:g}")
+    only_floats(dtype, "normal_kernel_cpu", True)
+
+
+@op(in_place(check_normal), inplace_only=True, function=False)
+def normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Random | None = None) -> Any:
+    """Fill with normal numbers."""
+    return xp.asarray(stream(generator).normal(input.shape, input.dtype)) * input.dtype.type(std) + mean
+
+
+def check_uniform(op: Op, dtype: dtypes.DType, low: float, high: float, generator: Any) -> None:
+    """What uniform_ refuses."""
+    if not dtype.differentiable:
+        raise errors.not_implemented_for("check_uniform_bounds", dtype.type_name)
+    refuse(low > high, f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
+
+
+# `from` is a word of Python's: the parameter is put under torch's name below
+@op(in_place(check_uniform), inplace_only=True, function=False)
+def uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Random | None = None) -> Any:
+    """Fill with uniform numbers in [from, to)."""
+    source = stream(generator)
+    if input.dtype.kind == "c":
+        parts = source.uniform((2, *input.shape), np.dtype(np.float64)) * (to - from_) + from_
+        return xp.asarray(parts[0] + 1j * parts[1])
+    return xp.asarray(source.uniform(input.shape, input.dtype)) * input.dtype.type(to - from_) + input.dtype.type(from_)
+
+
+def check_exponential(op: Op, dtype: dtypes.DType, rate: float, generator: Any) -> None:
+    """What exponential_ refuses."""
+    refuse(
+        not dtype.is_floating_point,
+        "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
+        f"specified {dtype.type_name}",
+    )
+    refuse(rate <= 0, f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
+
+
+@op(in_place(check_exponential), inplace_only=True, function=False)
+def exponential_(input: Array, lambd: float = 1.0, *, generator: Random | None = None) -> Any:
+    """Fill with exponential numbers of rate `lambd`."""
+    return xp.asarray(stream(generator).exponential(input.shape) / lambd)
+
+
+def check_geometric(op: Op, dtype: dtypes.DType, p: float, generator: Any) -> None:
+    """What geometric_ refuses."""
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise errors.not_implemented_for("geometric_cpu", dtype.type_name)
+    refuse(not 0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+
+
+@op(in_place(check_geometric), inplace_only=True, function=False, checks_cast=False)
+def geometric_(input: Array, p: float, *, generator: Random | None = None) -> Any:
+    """Fill with how many trials of probability `p` it takes to succeed."""
+    return xp.asarray(np.ceil(np.log(stream(generator).open_uniform(input.shape)) / math.log1p(-p)))
+
+
+def check_cauchy(op: Op, dtype: dtypes.DType, median: float, sigma: float, generator: Any) -> None:
+    """What cauchy_ refuses."""
+    refuse(sigma <= 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    refuse(
+        not dtype.is_floating_point,
+        "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you "
+        f"specified {dtype.cpp_name}",
+    )
+
+
+@op(in_place(check_cauchy), inplace_only=True, function=False)
+def cauchy_(input: Array, median: float = 0.0, sigma: float = 1.0, *, generator: Random | None = None) -> Any:
+    """Fill with Cauchy numbers."""
+    return xp.asarray(median + sigma * np.tan(math.pi * (stream(generator).open_uniform(input.shape) - 0.5)))
+
+
+def check_log_normal(op: Op, dtype: dtypes.DType, mean: float, std: float, generator: Any) -> None:
+    """What log_normal_ refuses."""
+    refuse(std <= 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
+    only_floats(dtype, "log_normal_cpu")
+
+
+@op(in_place(check_log_normal), inplace_only=True, function=False)
+def log_normal_(input: Array, mean: float = 1.0, std: float = 2.0, *, generator: Random | None = None) -> Any:
+    """Fill with exponentials of normal numbers."""
+    return xp.asarray(np.exp(stream(generator).normal(input.shape, np.dtype(np.float64)) * std + mean))
+
+
+def check_bernoulli(op: Op, dtype: dtypes.DType, p: Any, generator: Any) -> None:
+    """What bernoulli_ refuses."""
+    if dtype.is_complex:
+        raise errors.not_implemented_for("bernoulli_scalar_cpu_", dtype.type_name)
+    refuse(not 0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+
+
+@op(in_place(check_bernoulli), inplace_only=True, function=False, node="BernoulliBackward2")
+def bernoulli_(input: Array, p: float = 0.5, *, generator: Random | None = None) -> Any:
+    """Fill with 1 with probability `p`, else 0."""
+    return xp.asarray(stream(generator).bernoulli(float(p), input.shape))
+
+
+def check_chances(p: Any) -> None:
+    """Raise RuntimeError for a tensor of probabilities with one outside [0, 1]."""
+    if isinstance(p, np.ndarray):
+        wrong = bool(p.size) and not ((p >= 0) & (p <= 1)).all()
+        refuse(wrong, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+
+
+def bernoulli_tensor_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of bernoulli_ by a tensor of probabilities."""
+    array, p = values[0], values[1]
+    only_floats(dtypes.BY_NUMPY[p.dtype], "bernoulli_tensor_cpu_p_")
+    check_chances(p)
+    if broadcast(array.shape, p.shape) != array.shape:
+        raise errors.shape_mismatch(
+            f"expand(torch.DoubleTensor{{{list(p.shape)}}}, size={list(array.shape)}): the sizes do not fit"
+        )
+    return drawn(values, array.shape, array.dtype)
+
+
+@op(bernoulli_tensor_rule, name="bernoulli_", inplace_only=True, function=False, node="BernoulliBackward1")
+def bernoulli_tensor_(input: Array, p: Array, *, generator: Random | None = None) -> Any:
+    """Fill with 1 with each element's own probability, else 0."""
+    source = stream(generator)
+    return xp.asarray(source.uniform(input.shape, np.dtype(np.float64))) < p
+
+
+def bernoulli_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of bernoulli: probabilities as the input."""
+    array = values[0]
+    kernel = "bernoulli_tensor_cpu_self_" if array.dtype.kind == "c" else "bernoulli_tensor_cpu_p_"
+    only_floats(dtypes.BY_NUMPY[array.dtype], kernel)
+    check_chances(array)
+    return drawn(values, array.shape, array.dtype)
+
+
+@op(bernoulli_rule)
+def bernoulli(input: Array, *, generator: Random | None = None) -> Any:
+    """1 with the probability each element says, else 0."""
+    source = stream(generator)
+    return (xp.asarray(source.uniform(input.shape, np.dtype(np.float64))) < input).astype(input.dtype)
+
+
+def bernoulli_number_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of bernoulli with one probability."""
+    array, p = values[0], values[1]
+    check_bernoulli(op, dtypes.BY_NUMPY[array.dtype], p, None)
+    return drawn(values, array.shape, array.dtype)
+
+
+@op(bernoulli_number_rule, name="bernoulli", node=NOT_THERE)
+def bernoulli_number(input: Array, p: float, *, generator: Random | None = None) -> Any:
+    """1 with probability `p`, else 0, in the input's form."""
+    return xp.asarray(stream(generator).bernoulli(float(p), input.shape)).astype(input.dtype)
+
+
+def whole_range(dtype: dtypes.DType) -> int:
+    """How many integers random_ draws from by itself: those the dtype holds exactly."""
+    if dtype.is_floating_point:
+        return (1 << MANTISSA[dtype.name]) + 1
+    if dtype.category == dtypes.BOOL:
+        return 2
+    return min(int(np.iinfo(dtype.numpy).max) + 1, 2**63 - 1)
+
+
+def check_range(dtype: dtypes.DType, low: int, high: int) -> None:
+    """Raise RuntimeError for integers in [low, high) that the dtype does not hold."""
+    if dtype.is_complex:
+        raise errors.not_implemented_for("random_kernel_cpu", dtype.type_name)
+    refuse(low >= high, f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if dtype.is_floating_point:
+        top = float(np.finfo(np.float32).max) if dtype is not dtypes.float16 else 65504.0
+        least, most = (-top, top) if dtype is not dtypes.float64 else (-math.inf, math.inf)
+    elif dtype.category == dtypes.BOOL:
+        least, most = 0, 1
+    else:
+        least, most = int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max)
+    refuse(not least <= low <= most, f"from is out of bounds for {dtype.cpp_name}")
+    refuse(not least <= high - 1 <= most, f"to - 1 is out of bounds for {dtype.cpp_name}")
+
+
+def random_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of random_ between bounds."""
+    array, low, high, generator = values
+    dtype = dtypes.BY_NUMPY[array.dtype]
+    check_range(dtype, low, low + 1 if high is None else high)
+    if high is None:
+        high = whole_range(dtype)
+        refuse(low >= high, f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    return drawn([array, low, high, generator], array.shape, array.dtype)
+
+
+@op(random_rule, inplace_only=True, function=False, checks_cast=False, node="RandomBackward0")
+def random_(input: Array, from_: int, to: int | None, *, generator: Random | None = None) -> Any:
+    """Fill with integers in [from, to)."""
+    return xp.asarray(stream(generator).integers(from_, to, input.shape).astype(input.dtype))
+
+
+def random_below_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of random_ below a bound."""
+    check_range(dtypes.BY_NUMPY[values[0].dtype], 0, values[1])
+    return drawn(values, values[0].shape, values[0].dtype)
+
+
+@op(
+    random_below_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward1"
+)
+def random_below_(input: Array, to: int, *, generator: Random | None = None) -> Any:
+    """Fill with integers in [0, to)."""
+    return xp.asarray(stream(generator).integers(0, to, input.shape).astype(input.dtype))
+
+
+def random_all_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of random_ over all integers of the dtype."""
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if dtype.is_complex:
+        raise errors.not_implemented_for("random_kernel_cpu", dtype.type_name)
+    return drawn(values, values[0].shape, values[0].dtype)
+
+
+@op(random_all_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward2")
+def random_all_(input: Array, *, generator: Random | None = None) -> Any:
+    """Fill with integers from 0 to the largest that the dtype holds exactly."""
+    top = whole_range(dtypes.BY_NUMPY[input.dtype])
+    return xp.asarray(stream(generator).integers(0, top, input.shape).astype(input.dtype))
+
+
+no_gradient(
+    normal_, uniform_, exponential_, geometric_, cauchy_, log_normal_, bernoulli_, bernoulli_tensor_, bernoulli,
+    bernoulli_number, random_, random_below_, random_all_,
+)  # fmt: skip
+bernoulli_tensor_.vjp(p=lambda g, p: zeros_like(p))
+for _op in (uniform_, random_):
+    _op.params[1].name = "from"
+    _op.index["from"] = _op.index.pop("from_")
+
+
+# -- by tensors -----------------------------------------------------------------------------------------------------
+
+
+def normal_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of normal: means and deviations broadcast."""
+    mean, std = values[0], values[1]
+    tensors = [each for each in (mean, std) if hasattr(each, "shape")]
+    if hasattr(std, "shape"):
+        refuse(std.dtype.kind == "c", "normal expects standard deviation to be non-complex")
+        if isinstance(std, np.ndarray):
+            refuse(bool(std.size) and not (std >= 0).all(), "normal expects all elements of std >= 0.0")
+    else:
+        refuse(std < 0, f"normal expects std >= 0.0, but found std {std:g}")
+    dtype = dtypes.BY_NUMPY[tensors[0].dtype]
+    only_floats(dtype, "normal_kernel_cpu", True)
+    return drawn(values, broadcast(*[each.shape for each in tensors]), dtype.numpy)
+
+
+def spread(mean: Any, std: Any, shape: Any, dtype: Any, generator: Any) -> Any:
+    """Normal numbers of these means and deviations."""
+    return (xp.asarray(stream(generator).normal(shape, dtype)) * std + mean).astype(dtype, copy=False)
+
+
+@op(normal_rule, node="NormalBackward3", method=False)
+def normal(mean: Array, std: Array, *, generator: Random | None = None) -> Any:
+    """Normal numbers, each of its own mean and deviation."""
+    return spread(mean, std, xp.broadcast_shapes(mean.shape, std.shape), mean.dtype, generator)
+
+
+@op(normal_rule, name="normal", node="NormalBackward1", method=False)
+def normal_around(mean: Array, std: float = 1.0, *, generator: Random | None = None) -> Any:
+    """Normal numbers, each of its own mean."""
+    return spread(mean, mean.dtype.type(std), mean.shape, mean.dtype, generator)
+
+
+@op(normal_rule, name="normal", node="NormalBackward2", method=False)
+def normal_within(mean: float, std: Array, *, generator: Random | None = None) -> Any:
+    """Normal numbers, each of its own deviation."""
+    return spread(std.dtype.type(mean), std, std.shape, std.dtype, generator)
+
+
+normal.vjp(mean=lambda g: zeros_like(g), std=lambda g: zeros_like(g))
+normal_around.vjp(mean=lambda g: zeros_like(g))
+normal_within.vjp(std=lambda g: zeros_like(g))
+
+
+def normal_size_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of normal with a size."""
+    size = checked_size(values[2])
+    refuse(values[1] < 0, f"normal expects std >= 0.0, but found std {values[1]:g}")
+    estimate = factory(op, [*values[:2], size, *values[3:]], size, default_dtype())
+    only_floats(estimate.values[op.index["dtype"]], "normal_kernel_cpu", True)
+    return estimate
+
+
+@op(normal_size_rule, name="normal", method=False, leaf=True)
+def normal_of_size(
+    mean: float,
+    std: float,
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Normal numbers of one mean and deviation."""
+    return spread(mean, dtype.numpy.type(std), size, dtype.numpy, generator)
+
+
+def poisson_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of poisson: rates that are not negative."""
+    array = values[0]
+    only_floats(dtypes.BY_NUMPY[array.dtype], "poisson_cpu")
+    if isinstance(array, np.ndarray):
+        refuse(bool(array.size) and not (array >= 0).all(), "invalid Poisson rate, expected rate to be non-negative")
+        refuse(bool(array.size) and float(array.max()) > 2.0**62, "invalid Poisson rate, too large")
+    return drawn(values, array.shape, array.dtype)
+
+
+@op(poisson_rule, method=False)
+def poisson(input: Array, generator: Random | None = None) -> Any:
+    """Poisson numbers of the rates each element says."""
+    rates = np.asarray(input if isinstance(input, np.ndarray) else input.get()).astype(np.float64)
+    return xp.asarray(stream(generator).poisson(rates).astype(input.dtype))
+
+
+no_gradient(poisson)
+
+
+# -- indices and orders ---------------------------------------------------------------------------------------------
+
+
+def multinomial_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of multinomial: rows of weights, not all zero."""
+    array, count, replacement, _ = values
+    refuse(array.ndim not in (1, 2), "prob_dist must be 1 or 2 dim")
+    dtype = dtypes.BY_NUMPY[array.dtype]
+    refuse(
+        not dtype.is_floating_point,
+        f"multinomial only supports floating-point dtypes for input, got: {dtype.type_name}",
+    )
+    refuse(count <= 0, "cannot sample n_sample <= 0 samples")
+    refuse(
+        not replacement and count > array.shape[-1],
+        "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
+    )
+    refuse(array.shape[-1] == 0, "invalid multinomial distribution (sum of probabilities <= 0)")
+    if isinstance(array, np.ndarray) and array.size:
+        wrong = not ((array >= 0) & (array < math.inf)).all()
+        refuse(wrong, "probability tensor contains either `inf`, `nan` or element < 0")
+        empty = bool((array.sum(axis=-1) <= 0).any())
+        refuse(empty, "invalid multinomial distribution (sum of probabilities <= 0)")
+    shape = (*array.shape[:-1], count)
+    return Estimate(values, [(shape, INT64)], None, 40 * array.size + 24 * math.prod(shape), 40 * array.size)
+
+
+@op(multinomial_rule)
+def multinomial(input: Array, num_samples: int, replacement: bool = False, *, generator: Random | None = None) -> Any:
+    """Indices drawn from each row with probabilities in proportion to its weights."""
+    source, weights = stream(generator), input.astype(xp.float64).reshape(-1, input.shape[-1])
+    if replacement:
+        bounds = xp.cumsum(weights, axis=1)
+        points = xp.asarray(source.uniform((len(weights), num_samples), np.dtype(np.float64))) * bounds[:, -1:]
+        rows = [xp.searchsorted(line, at, side="right") for line, at in zip(bounds, points, strict=True)]
+        made = xp.stack(rows) if rows else xp.zeros((0, num_samples), xp.int64)
+        last = weights.shape[1] - 1 - xp.argmax(weights[:, ::-1] > 0, axis=1)[:, None]
+        made = xp.minimum(made, last)  # rounding may lead past the last index with a weight
+    else:
+        races = weights / xp.asarray(source.exponential(weights.shape))
+        made = xp.argsort(-races, axis=1)[:, :num_samples]
+    return made.astype(xp.int64).reshape(*input.shape[:-1], num_samples)
+
+
+def permutation_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randperm."""
+    n = values[0]
+    estimate = factory(op, values, checked_size((n,)), dtypes.int64)
+    dtype = estimate.values[op.index["dtype"]]
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise errors.not_implemented_for("randperm", dtype.type_name)
+    top = 1 << MANTISSA[dtype.name] if dtype.is_floating_point else int(np.iinfo(dtype.numpy).max)
+    refuse(n - 1 > top, f"value cannot be converted to type {dtype.name}_t without overflow")
+    estimate.temporaries = 16 * n
+    return estimate
+
+
+@op(permutation_rule, method=False, leaf=True)
+def randperm(
+    n: int,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The integers from 0 to n - 1 in random order."""
+    return xp.asarray(stream(generator).permutation(n).astype(dtype.numpy))
+
+
+def like_between(low: int, high: int, op: Op, values: list[Any]) -> Estimate:
+    """The estimate of randint_like."""
+    estimate = like(op, values)
+    dtype = estimate.values[op.index["dtype"]]
+    refuse(dtype.is_complex, "check_random_bounds handles only integral, floating-point and boolean types")
+    check_range(dtype, low, high)
+    estimate.temporaries = 8 * values[0].size
+    return estimate
+
+
+def randint_like_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint_like with two bounds."""
+    return like_between(values[1], values[2], op, values)
+
+
+def randint_like_below_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint_like with one bound."""
+    return like_between(0, values[1], op, values)
+
+
+@op(randint_like_below_rule, method=False, leaf=True)
+def randint_like(
+    input: Array,
+    high: int,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
+    """Random integers in [0, high) in the input's shape and dtype."""
+    return xp.asarray(stream(generator).integers(0, high, input.shape).astype(dtype.numpy))
+
+
+@op(randint_like_rule, name="randint_like", method=False, leaf=True)
+def randint_like_between(
+    input: Array,
+    low: int,
+    high: int,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Any:
+    """Random integers in [low, high) in the input's shape and dtype."""
+    return xp.asarray(stream(generator).integers(low, high, input.shape).astype(dtype.numpy))

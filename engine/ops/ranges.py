@@ -1,0 +1,234 @@
+"""Further factories: logarithmic ranges, single numbers, chosen strides, indices of triangles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, DeviceLike, Dtype, Number, Size
+from engine.op import Op, op
+from engine.ops.creation import checked_size, factory
+from engine.rules import default_dtype
+
+
+def logspace_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of logspace."""
+    start, end, steps = values[:3]
+    if steps < 0:
+        raise errors.bad_argument("number of steps must be non-negative")
+    wide = isinstance(start, complex) or isinstance(end, complex)
+    fallback = default_dtype().to_complex() if wide else default_dtype()
+    estimate = factory(op, values, (steps,), fallback)
+    if estimate.values[op.index["dtype"]].category == dtypes.BOOL:
+        raise errors.not_implemented_for("logspace_cpu", "Bool")
+    estimate.temporaries = 64 * steps
+    return estimate
+
+
+@op(logspace_rule, method=False, leaf=True)
+def logspace(
+    start: Number,
+    end: Number,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """`steps` powers of `base`, with exponents evenly spaced from `start` to `end`."""
+    kind = dtype.numpy.kind
+    if kind in "iu":
+        start, end = int(start), int(end)
+        gap = (end - start) / (steps - 1) if steps > 1 else 0.0
+        # torch's steps are single numbers in single precision, from both ends
+        half = xp.arange(steps) < steps / 2
+        places = xp.arange(steps)
+        exponents = xp.where(half, start + gap * places, end - gap * (steps - 1 - places))
+    else:
+        exponents = xp.linspace(start, end, steps)
+    if base < 0 and exponents.dtype.kind != "c":
+        exponents = exponents.astype(complex)
+        made = xp.where(exponents.imag == 0, base**exponents, 0)
+        return (made if kind == "c" else xp.where(exponents.real % 1 == 0, made.real, xp.nan)).astype(dtype.numpy)
+    made = xp.power(xp.asarray(float(base)), exponents)
+    return (made.real if made.dtype.kind == "c" and kind != "c" else made).astype(dtype.numpy)
+
+
+def scalar_tensor_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of scalar_tensor."""
+    estimate = factory(op, values, (), default_dtype())
+    dtype = estimate.values[op.index["dtype"]]
+    if isinstance(values[0], complex) and not dtype.is_complex and values[0].imag:
+        raise errors.bad_argument(f"value cannot be converted to type {dtype.cpp_name} without overflow")
+    return estimate
+
+
+@op(scalar_tensor_rule, method=False, leaf=True)
+def scalar_tensor(
+    s: Number, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
+) -> Any:
+    """A 0-d tensor of one number."""
+    number = s.real if isinstance(s, complex) and dtype.kind != "c" else s
+    return xp.array(arrays.scalar(number, dtype.numpy))
+
+
+def strided_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of empty_strided: room for the last element."""
+    size, stride = checked_size(values[0]), tuple(values[1])
+    if len(size) != len(stride):
+        raise errors.bad_argument(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})"
+        )
+    if [1 for each in stride if each < 0]:
+        raise errors.bad_argument(
+            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}"
+        )
+    estimate = factory(op, [size, stride, *values[2:]], size, default_dtype())
+    extent = extent_of(size, stride)
+    estimate.temporaries = extent * estimate.outputs[0][1].itemsize
+    return estimate
+
+
+def extent_of(size: Any, stride: Any) -> int:
+    """The elements of memory that a tensor of this size and strides spans."""
+    if 0 in size:
+        return 0
+    return 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+
+
+@op(strided_rule, method=False, leaf=True)
+def empty_strided(
+    size: Size,
+    stride: Size,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor of chosen strides to be filled: zeros here."""
+    memory = xp.zeros(extent_of(size, stride), dtype.numpy)
+    return arrays.as_strided(memory, size, stride, 0)
+
+
+def permuted_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of empty_permuted: each dim once in the layout."""
+    size, layout = checked_size(values[0]), tuple(values[1])
+    if len(size) != len(layout):
+        raise errors.bad_argument(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(size)} is not equal to len(physical_layout) = {len(layout)}"
+        )
+    for at, each in enumerate(layout):
+        if not 0 <= each < len(size):
+            raise errors.bad_argument(
+                f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {each} at index {at}). "
+                "NB: negative dims not currently supported; file an issue if you want it."
+            )
+        if each in layout[:at]:
+            raise errors.bad_argument("Duplicate dim not allowed")
+    return factory(op, [size, layout, *values[2:]], size, default_dtype())
+
+
+@op(permuted_rule, method=False, leaf=True)
+def empty_permuted(
+    size: Size,
+    physical_layout: Size,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor whose dims lie in memory in a chosen order, to be filled: zeros here."""
+    memory = xp.zeros([size[each] for each in physical_layout], dtype.numpy)
+    back = [physical_layout.index(each) for each in range(len(size))]
+    return memory.transpose(back)
+
+
+def new_strided_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of new_empty_strided."""
+    like = values[0]
+    values = list(values)
+    values[3] = values[3] or dtypes.BY_NUMPY[like.dtype]
+    estimate = strided_rule(empty_strided, values[1:])
+    return Estimate([like, *estimate.values], estimate.outputs, None, estimate.temporaries)
+
+
+@op(new_strided_rule, function=False, leaf=True)
+def new_empty_strided(
+    input: Array,
+    size: Size,
+    stride: Size,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor of chosen strides and this one's dtype, to be filled: zeros here."""
+    memory = xp.zeros(extent_of(size, stride), dtype.numpy)
+    return arrays.as_strided(memory, size, stride, 0)
+
+
+def triangle_count(row: int, col: int, offset: int) -> int:
+    """The entries of a matrix on and below a diagonal."""
+    first = min(max(offset + 1, 0), col)  # entries of row 0
+    full_from = max(min(col - offset - 1, row), 0) if row else 0  # rows from here on are full
+    if not row or not col:
+        return 0
+    begin = max(-offset, 0)  # rows before have none
+    if begin >= row:
+        return 0
+    rising = max(full_from - begin, 0)
+    start = first if begin == 0 else 1
+    return rising * (2 * start + rising - 1) // 2 + (row - begin - rising) * col
+
+
+def triangle_rule(lower: bool) -> Any:
+    """The rule of tril_indices and triu_indices."""
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        row, col, offset = values[:3]
+        for name, each in (("row", row), ("col", col)):
+            if each < 0:
+                raise errors.bad_argument(f"{name} must be non-negative, got{each}")
+        count = triangle_count(row, col, offset if lower else offset - 1)
+        count = count if lower else row * col - count
+        estimate = factory(op, values, (2, count), dtypes.int64)
+        dtype = estimate.values[op.index["dtype"]]
+        if dtype not in (dtypes.int64, dtypes.int32):
+            raise errors.not_implemented_for(op.name, dtype.type_name)
+        estimate.temporaries = 16 * count + 2 * row * col
+        return estimate
+
+    return rule
+
+
+@op(triangle_rule(True), method=False, leaf=True)
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The rows and columns of the entries on and below a diagonal."""
+    inside = xp.arange(col) <= xp.arange(row)[:, None] + offset
+    return xp.stack(xp.nonzero(inside)).astype(dtype.numpy)
+
+
+@op(triangle_rule(False), method=False, leaf=True)
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The rows and columns of the entries on and above a diagonal."""
+    inside = xp.arange(col) >= xp.arange(row)[:, None] + offset
+    return xp.stack(xp.nonzero(inside)).astype(dtype.numpy)
