@@ -157,7 +157,7 @@ def header(scope: Scope, name: bytes) -> list[str]:
 
 
 def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("latin-1", "replace")).digest()
+    return hashlib.sha256(key.encode("latin-1")).digest()
 
 
 def _unauthorized(detail: str, challenge: str) -> Problem:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app import codec
+from app.examples import example_of
 from app.problems import Problem
 from app.session.arguments import Parameter, parameters_of
 from app.session.names import SHOWN
@@ -40,15 +41,25 @@ def describe(name: str) -> dict[str, Any]:
         "name": name,
         "family": first.kernel.__module__.rpartition(".")[2],
         "doc": first.doc,
-        "aliases": sorted(other for other in _ops() if registry[other] is function and other != name),
+        "aliases": [other for other in _names()[id(function)] if other != name],
         "inplace": next((f"{name}_" for op in function.ops if op.twin is not None and f"{name}_" in registry), None),
         "signatures": [_signature(op) for op in function.ops],
-        "example": next((op.example for op in function.ops if op.example is not None), None),
+        "example": {"op": name, **example_of(name).body},
     }
 
 
+@functools.cache
 def _ops() -> dict[str, Function]:
     return {name: function for name, function in registry.items() if not name.startswith("__")}
+
+
+@functools.cache
+def _names() -> dict[int, list[str]]:
+    """The names of each function, by its id: the registry keeps them all alive."""
+    found: dict[int, list[str]] = {}
+    for name, function in sorted(_ops().items()):
+        found.setdefault(id(function), []).append(name)
+    return found
 
 
 def _signature(op: Op) -> dict[str, Any]:
@@ -78,7 +89,7 @@ def _special(special: Special) -> dict[str, Any]:
         "aliases": [],
         "inplace": None,
         "signatures": [signature],
-        "example": None,
+        "example": {"op": special.name, **example_of(special.name).body},
     }
 
 

@@ -16,7 +16,7 @@ from app.devices import list_devices
 from app.hosts.inline import InlineHost
 from app.metrics import Metrics
 from app.middleware import Front, problem_response
-from app.openapi import DESCRIPTION, make_pages, operation_id
+from app.openapi import operation_id
 from app.problems import Problem
 from app.routes import autograd, ops, run, service, sessions, tensors
 from app.settings import Settings
@@ -30,9 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Autograd Server",
         version=__version__,
-        description=DESCRIPTION,
-        docs_url=None,  # FastAPI's pages load their scripts from the internet
-        redoc_url=None,
+        openapi_url=None,  # `app.openapi` makes a document that has the ops, and pages that load nothing from elsewhere
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         lifespan=lifespan,
@@ -45,7 +43,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, answer_problem)
     for router in ROUTERS:
         app.router.routes.extend(router.routes)  # `include_router` would match every request twice
-    app.state.pages = make_pages(app)
     return app
 
 

@@ -1,7 +1,8 @@
 """The front door: what every request passes before routing and every answer on its way out.
 
 One ASGI layer, since each layer costs every request: a request id, the `Host` check, keys and origins (`app.auth`),
-HEAD as GET without a body, headers for browsers, a log line, metrics, and a problem for anything that was raised and not answered.
+HEAD as GET without a body, headers for browsers, a log line, metrics, and a problem for anything that was raised and
+not answered.
 """
 
 from __future__ import annotations

@@ -1,38 +1,52 @@
-"""The OpenAPI document and the pages made from it and from the table of problems. They load nothing from elsewhere."""
+"""The OpenAPI document: the routes as they are, and every op under a path of its own.
+
+One route serves all ops, so their paths are not the router's: they are made here from the declarations.
+"""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
-from dataclasses import dataclass
+import functools
+import re
+import threading
+from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.problems import KINDS
+from app import catalogue
+from app.examples import example_of
+from app.operations import JSON, OPERATIONS, PARAMETERS, Operation, responses_of
+from app.pages import File, file_of
+from app.problems import MEDIA_TYPE
+from app.schemas import COMPONENTS, any_of, body_schema, ref
+from app.session.arguments import parameters_of
+from app.session.special import SPECIALS
+from engine.op import registry
 
-DESCRIPTION = "PyTorch-style automatic differentiation over HTTP. Names, arguments and errors are PyTorch's."
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }}
-td, th {{ text-align: left; vertical-align: top; padding: .2em 1em .2em 0 }}</style>
-<h1>{title}</h1>
-{body}
-</html>
-"""
-HOME = """<p>PyTorch-style automatic differentiation over HTTP.</p>
-<ul><li><a href="/docs">The calls</a></li><li><a href="/openapi.json">The OpenAPI document</a></li>
-<li><a href="/docs/errors">The problem codes</a></li><li><a href="/v1/ops">The ops</a></li></ul>"""
+DESCRIPTION = """PyTorch-style automatic differentiation over HTTP. Names, arguments and errors are PyTorch's.
 
+To try it out: make the session `demo` with **POST /v1/sessions**, then run any op of the families below in it; their
+examples work as they are, or say which tensor they need. The arguments of an op may also be given by position, as
+`{"args": ["x", 2]}`. Every refusal is a problem with a stable [code](docs/errors) and changes nothing."""
+NOUNS = {
+    "service": "Whether the server is well, and what it can do",
+    "sessions": "A session holds tensors by name, the graph that connects them, and modes",
+    "tensors": "Tensors of a session, their values and gradients",
+    "run": "Many steps in one request",
+    "ops": "One step at a time, and the catalogue; the families below have a path for each op",
+    "autograd": "Backward, gradients, Jacobians, and the graph",
+}
+OP_PATH = "/v1/sessions/{session}/ops/"
+PROBLEM = {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": ref("Problem")}}}
+ANSWERS = {
+    "OpAnswer": any_of(ref("Result"), ref("Results")),
+    "Text": {"type": "string"},
+}
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages for people, as HTML."""
+Document = dict[str, Any]
 
-    home: str
-    calls: str
-    errors: str
+_MAKING = threading.Lock()
 
 
 def operation_id(route: APIRoute) -> str:
@@ -40,28 +54,142 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def make_pages(app: FastAPI) -> Pages:
-    """The pages of an application whose routes are all there."""
-    calls = [
-        (method.upper(), path, call.get("description", ""))
-        for path, methods in app.openapi()["paths"].items()
-        for method, call in methods.items()
-    ]
-    errors = [(code, kind.status, kind.title, kind.advice) for code, kind in KINDS.items()]
-    return Pages(
-        home=PAGE.format(title="Autograd Server", body=HOME),
-        calls=PAGE.format(title="Calls", body=table(("method", "path", "what it does"), calls)),
-        errors=PAGE.format(
-            title="Problem codes", body=table(("code", "status", "title", "advice"), errors, anchors=True)
-        ),
-    )
+def document_of(app: FastAPI) -> File:
+    """The document of an application as a file, made when it is first asked for: it takes a while."""
+    with _MAKING:
+        made: File | None = getattr(app.state, "document", None)
+        if made is None:
+            made = app.state.document = file_of(orjson.dumps(make_document(app)), "application/json")
+        return made
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[object]], anchors: bool = False) -> str:
-    """An HTML table; with `anchors`, each row can be linked to by its first cell."""
-    lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
-    for row in rows:
-        cells = [html.escape(str(cell)) for cell in row]
-        start = f'<tr id="{cells[0]}">' if anchors else "<tr>"
-        lines.append(start + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return "\n".join([*lines, "</table>"])
+def make_document(app: FastAPI) -> Document:
+    """The document of an application whose routes are all there."""
+    ops, families = op_paths()
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": app.title, "version": app.version, "description": DESCRIPTION},
+        "servers": [{"url": ".", "description": "where this document is"}],
+        "tags": [*({"name": name, "description": text} for name, text in NOUNS.items()), *families],
+        "paths": {**route_paths(app), **ops},
+        "components": {
+            "schemas": {**COMPONENTS, **ANSWERS},
+            "parameters": PARAMETERS,
+            "responses": {
+                "Problem": PROBLEM,
+                **{name: _answer(name, text) for name, text in _OP_ANSWERS.items()},
+            },
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"key": []}],  # whether keys are needed is a setting
+    }
+
+
+def route_paths(app: FastAPI) -> Document:
+    """The paths that the router has."""
+    paths: Document = {}
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in sorted(route.methods or ()):
+                paths.setdefault(route.path, {})[method.lower()] = _route(route)
+    return paths
+
+
+def _route(route: APIRoute) -> Document:
+    operation = OPERATIONS.get(route.name, Operation())
+    named = [*re.findall(r"{(\w+)}", route.path), *operation.parameters]
+    shown: Document = {
+        "tags": route.tags,
+        "summary": route.description.partition("\n")[0],
+        "operationId": operation_id(route),
+        "parameters": [_parameter(name) for name in named],
+        "responses": responses_of(operation),
+    }
+    body = (route.openapi_extra or {}).get("requestBody")
+    if body is not None:
+        schema = ref(operation.body) if operation.body else {"type": "object"}
+        content = {kind: {**each, "schema": schema} for kind, each in body["content"].items()}
+        shown["requestBody"] = {**body, "content": content}
+    return shown
+
+
+def _parameter(name: str) -> Document:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+# -- the ops --------------------------------------------------------------------------------------------------------
+
+_OP_ANSWERS = {"Result": "The result", "Results": "The results", "OpAnswer": "The result or results"}
+_OP_PARAMETERS = [_parameter(name) for name in ("session", "data", "if-match", "idempotency-key")]
+
+
+def _answer(name: str, text: str) -> Document:
+    return {"description": text, "content": {JSON: {"schema": ref(name)}}}
+
+
+@functools.cache
+def op_paths() -> tuple[Document, list[Document]]:
+    """The path of every op, family by family, and the families as tags."""
+    listed = sorted(catalogue.list_ops(), key=lambda each: (each["family"], each["name"]))
+    paths = {f"{OP_PATH}{each['name']}": {"post": _op(each["name"], each["family"])} for each in listed}
+    counts: dict[str, int] = {}
+    for each in listed:
+        counts[each["family"]] = counts.get(each["family"], 0) + 1
+    tags = [{"name": tag_of(name), "description": f"{count} ops"} for name, count in counts.items()]
+    return paths, tags
+
+
+def tag_of(family: str) -> str:
+    """The tag of a family of ops."""
+    return f"ops: {family.replace('_', ' ')}"
+
+
+def _op(name: str, family: str) -> Document:
+    described = catalogue.describe(name)
+    example = example_of(name)
+    special = SPECIALS.get(name)
+    parameters = [special.parameters] if special else [parameters_of(op) for op in registry[name].ops]
+    bodies = [body_schema(each) for each in parameters]
+    content = {"schema": bodies[0] if len(bodies) == 1 else any_of(*bodies), "example": example.body}
+    return {
+        "tags": [tag_of(family)],
+        "summary": described["doc"].partition("\n")[0],
+        "description": _description(described, example.x),
+        "operationId": "op_" + name.replace(".", "_"),
+        "parameters": _OP_PARAMETERS,
+        "requestBody": {"required": True, "content": {JSON: content}},
+        "responses": {
+            "200": {"$ref": f"#/components/responses/{_kind_of_answer(described['signatures'])}"},
+            "default": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+
+
+def _kind_of_answer(signatures: list[dict[str, Any]]) -> str:
+    several = {each["returns_list"] or len(each["outputs"]) > 1 for each in signatures}
+    if len(several) > 1:
+        return "OpAnswer"
+    return "Results" if several == {True} else "Result"
+
+
+def _description(described: dict[str, Any], x: Any) -> str:
+    """The rest of the documentation, what an op differentiates, its other names, and what its example needs."""
+    rest = described["doc"].partition("\n")[2].strip()
+    first = described["signatures"][0]
+    notes = [rest] if rest else []
+    if first["differentiable"]:
+        notes.append(f"Differentiable in {_names(first['differentiable'])}.")
+    if len(first["outputs"]) > 1:
+        notes.append(f"Results: {_names(first['outputs'])}.")
+    if described["inplace"]:
+        notes.append(f"In place: `{described['inplace']}`.")
+    if described["aliases"]:
+        notes.append(f"Also {_names(described['aliases'])}.")
+    if x is not None:
+        body = orjson.dumps(x).decode()
+        notes.append(f"The example needs `x`: `PUT /v1/sessions/demo/tensors/x` with `{body}`.")
+    return "\n\n".join(notes)
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

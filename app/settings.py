@@ -51,7 +51,7 @@ class Settings:
 
     host: str = setting("127.0.0.1", "address to listen on; one that others can reach needs keys, or `insecure`")
     port: int = setting(8000, "port to listen on; 0 picks a free one", minimum=0, maximum=65535)
-    keys: Keys = setting(
+    keys: Keys = setting(  # noqa: RUF009  # it makes a field
         Keys(), "keys that clients send, comma separated: `KEY` or `TENANT:KEY`; see security.md", is_secret=True
     )
     keys_file: str = setting("", "a file with keys, one a line, `#` before a comment; added to those in `keys`")
@@ -226,7 +226,7 @@ def _chosen(flags: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
         elif about.variable in environment:
             chosen[about.is_limit][about.name] = parse(about, environment[about.variable], about.variable)
     given = chosen[False] | {"limits": Limits(**chosen[True])}
-    if path := given.get("keys_file"):
+    if (path := given.get("keys_file")) is not None:  # an empty one too: it may be a variable that was forgotten
         given["keys"] = given.get("keys", Keys()) + read_keys(path)
     return given
 
@@ -234,5 +234,7 @@ def _chosen(flags: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 def markdown_table() -> str:
     """The table of docs/settings.md."""
     rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
-    rows += [f"| {f'`{s.flag}`' if s.flag else 'none'} | `{s.variable}` | `{shown(s)}` | {s.help} |" for s in declared()]
+    for each in declared():
+        flag = f"`{each.flag}`" if each.flag else "none"
+        rows.append(f"| {flag} | `{each.variable}` | `{shown(each)}` | {each.help} |")
     return "\n".join(rows)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from engine import arrays
+from engine.devices import CPU
 
 Array = Any
 INT32 = np.dtype(np.int32)
@@ -32,8 +33,8 @@ def _on_host(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function for arrays of any backend."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        device = next((arrays.device_of(each) for each in args if arrays.is_array(each)), arrays.CPU)
-        if device is arrays.CPU:
+        device = next((arrays.device_of(each) for each in args if arrays.is_array(each)), CPU)
+        if device is CPU:
             return function(*args, **kwargs)
         made = function(*(arrays.to_host(each) if arrays.is_array(each) else each for each in args), **kwargs)
         if isinstance(made, tuple):

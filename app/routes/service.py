@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
-from app import __version__, body
+from app import __version__, body, pages
 from app.metrics import CONTENT_TYPE, Metrics
+from app.openapi import document_of
 from app.problems import Problem
 from app.routes.forwarding import new_router, tenant_of
 from app.settings import Settings
@@ -36,7 +39,7 @@ async def metrics(request: Request) -> Response:
     """Requests, latencies, sessions, bytes, graph nodes and op calls, for Prometheus."""
     settings: Settings = request.app.state.settings
     if not settings.oversees(tenant_of(request)):
-        raise Problem("forbidden", "the metrics tell of all tenants: only those in the setting `operators` may read them")
+        raise Problem("forbidden", "these tell of all tenants: only those in the setting `operators` may read them")
     found: Metrics = request.app.state.metrics
     return Response(found.render(), media_type=CONTENT_TYPE)
 
@@ -64,16 +67,30 @@ async def devices(request: Request) -> Response:
 @router.get("/", include_in_schema=False)
 async def home(request: Request) -> Response:
     """Where to go from here."""
-    return HTMLResponse(request.app.state.pages.home)
+    return HTMLResponse(pages.HOME)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def document(request: Request) -> Response:
+    """The OpenAPI document."""
+    found = await asyncio.to_thread(document_of, request.app)
+    return found.respond(request)
 
 
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> Response:
-    """The calls, for reading."""
-    return HTMLResponse(request.app.state.pages.calls)
+    """The calls, to read and to try out: Swagger UI."""
+    return HTMLResponse(pages.DOCS)
+
+
+@router.get("/docs/assets/{name}", include_in_schema=False)
+async def assets(request: Request, name: str) -> Response:
+    """A file that the page of the calls loads."""
+    found = await asyncio.to_thread(pages.asset, name)
+    return found.respond(request)
 
 
 @router.get("/docs/errors", include_in_schema=False)
 async def errors(request: Request) -> Response:
     """The problem codes, for reading: where the `type` of a problem leads."""
-    return HTMLResponse(request.app.state.pages.errors)
+    return HTMLResponse(pages.errors_page())

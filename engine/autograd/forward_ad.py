@@ -12,10 +12,9 @@ from typing import Any, NamedTuple, Self
 
 from engine import errors
 from engine.backward import grad
-from engine.kinds import Array
 from engine.modes import enable_grad, state
-from engine.op import Op, op, registry
-from engine.ops.views import alias_, viewed
+from engine.op import Op, registry
+from engine.ops.views import alias_, primal_of
 from engine.tangents import Tangents
 from engine.tensor import Tensor
 
@@ -27,15 +26,6 @@ class UnpackedDualTensor(NamedTuple):
     tangent: Tensor | None
 
 
-@op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, node="torch::autograd::Identity")
-def primal_of(input: Array) -> Any:
-    """The values of a dual tensor, without their tangent."""
-    return input[...]
-
-
-primal_of.vjp(input=lambda g: g)
-
-
 def enter_dual_level() -> int:
     """Open a level; its number is 0.
 
@@ -43,7 +33,7 @@ def enter_dual_level() -> int:
     """
     if state.ctx.dual_level:
         raise errors.bad_argument("Nested forward mode AD is not supported at the moment")
-    state.ctx.dual_level = Tangents(push)
+    state.ctx.dual_level = Tangents(_push)
     return 0
 
 
@@ -105,7 +95,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         state.ctx.dual_level = tangents
 
 
-def push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents) -> list[Tensor | None]:
+def _push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents) -> list[Tensor | None]:
     """The tangents of an op's outputs from those of its inputs."""
     ctx = state.ctx
     ctx.dual_level = None

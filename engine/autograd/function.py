@@ -372,4 +372,4 @@ def _refusing(value: Any) -> Any:
     return made
 
 
-__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+__all__ = ["DelayedError", "Function", "FunctionCtx", "once_differentiable"]

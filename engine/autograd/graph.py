@@ -155,4 +155,5 @@ __all__ = [
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
+    "unsafe_preserve_version_counter",
 ]

@@ -12,7 +12,7 @@ from engine.kinds import Array, Dtype
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
-from engine.ops.compare import le
+from engine.ops.compare import le, lt
 from engine.ops.joining import cat
 from engine.ops.nn import FUNCTIONAL, softmax
 from engine.ops.reduction import norm
@@ -71,7 +71,7 @@ def elu_backward(grad_output: Array, input: Array, low: float, high: float, rate
 elu_backward.vjp(
     grad_output=lambda g, input, low, high, rate: elu_backward(g, input, low, high, rate),
     input=lambda g, grad_output, input, low, rate: kept(
-        mul(mul(g, grad_output), falling(input, low * rate, rate)), le(input, 0)
+        mul(mul(g, grad_output), falling(input, low * rate, rate)), lt(input, 0)
     ),
 )
 

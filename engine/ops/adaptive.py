@@ -14,9 +14,10 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import mul, pow_number
+from engine.ops.creation import zeros_like
 from engine.ops.pooling import FUNCTIONAL, PAIR, avg_pool1d, avg_pool2d, avg_pool3d, one_int, plane_gather, plane_scatter
 from engine.ops.reduction import mean_dim
-from engine.ops.taps import check_float, map_back, mapped, mapped_bytes, taps_of
+from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
 from engine.ops.unary import abs, relu, sign
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import INT64, Shape
@@ -82,8 +83,25 @@ def average3d(input: Array, output_size: Dims) -> Any:
     return mapped(input, (*input.shape[:-3], *output_size), (ADAPTIVE,) * 3, False)
 
 
-average2d.vjp(input=lambda g, input_shape: map_back(g, input_shape, (ADAPTIVE,) * 2))
-average3d.vjp(input=lambda g, input_shape: map_back(g, input_shape, (ADAPTIVE,) * 3))
+def average_back_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the gradient of adaptive averages."""
+    grad, input = values[0], values[1]
+    extra = mapped_bytes(grad.shape, input.shape, grad.dtype)
+    return Estimate(values, [(input.shape, grad.dtype)], None, extra, 2 * input.size)
+
+
+@op(average_back_rule, hidden=True, node="AdaptiveAvgPool2DBackwardBackward0")
+def average_to_back(grad: Array, input: Array, count: int) -> Any:
+    """The gradient of adaptive averages: each result's share added to its window."""
+    return mapped(grad, input.shape, (ADAPTIVE,) * count, True)
+
+
+average2d.vjp(input=lambda g, input: average_to_back(g, input, 2))
+average3d.vjp(input=lambda g, input: average_to_back(g, input, 3))
+average_to_back.vjp(
+    grad=lambda g, grad_shape, count: map_forth(g, grad_shape, (ADAPTIVE,) * count),
+    input=lambda g, input: zeros_like(input),  # as in torch: not None
+)
 
 
 def averaged_to(made: Any, count: int, input: Any, output_size: Any) -> Any:
@@ -207,8 +225,8 @@ def maximum3d(input: Array, output_size: Dims) -> Any:
     return largest_of(input, output_size)
 
 
-maximum2d.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 2))
-maximum3d.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 3))
+maximum2d.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 2))
+maximum3d.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 3))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -344,6 +362,9 @@ def unpool(count: int, input: Any, *rest: Any) -> Any:
                     f"invalid output_size \"{list(wanted)}\" (dim {dim} must be between {low} and {high})"
                 )
         size = wanted
+    if count == 1:
+        last = len(input.shape)
+        return squeeze_dim(unpooled(unsqueeze(input, last), unsqueeze(indices, last), (*size, 1)), last)
     return (unpooled3d if count == 3 else unpooled)(input, indices, size)
 
 

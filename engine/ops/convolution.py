@@ -154,7 +154,7 @@ def overlap_arrays(
     kernel, out = sizes[2:], grad.shape[2:]
     spots, depth = math.prod(out), math.prod(sizes[1:])
     x = bordered(computed(input), padding)
-    g = computed(grad).reshape(grad.shape[0], groups, -1, spots)
+    g = computed(grad).reshape(grad.shape[0], groups, sizes[0] // groups, spots)
     total = xp.zeros((groups, sizes[0] // groups, depth), x.dtype)
     for part in parts(len(g), groups * depth * spots * x.dtype.itemsize):
         view = windows(x[part], kernel, out, stride, dilation)

@@ -62,6 +62,8 @@ def histc_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[array.dtype]
     if bins <= 0:
         raise errors.bad_argument(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    if isinstance(low, complex) or isinstance(high, complex):
+        raise errors.bad_argument("value cannot be converted to type double without overflow")
     if low > high:
         raise errors.bad_argument("torch.histc: max must be larger than min")
     if not dtype.is_floating_point:

@@ -235,7 +235,9 @@ def summable(a: Any, b: Any, counts: list[int], out: int) -> tuple[tuple[int, ..
 def summed_product(a: Any, b: Any, dims: tuple[int, ...]) -> Any:
     """The sum over `dims`, which both operands have, of their product: one batched matrix product."""
     left, right = tuple(a.shape), tuple(b.shape)
-    batch, rows, columns = [], [], []
+    batch: list[int] = []
+    rows: list[int] = []
+    columns: list[int] = []
     for dim in range(len(left)):
         if dim not in dims:
             (columns if left[dim] == 1 else rows if right[dim] == 1 else batch).append(dim)

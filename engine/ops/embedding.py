@@ -128,6 +128,7 @@ def embedding(
         raise errors.shape_mismatch("'weight' must be 2-D")
     padding_idx = padding_of(padding_idx, weight.shape[0])
     if max_norm is not None:
+        check_numbers(input._array if hasattr(input, "_array") else input, weight.shape[0], "embedding")
         shrink(weight, input, max_norm, norm_type)
     return rows_of(weight, input, padding_idx, scale_grad_by_freq)
 
@@ -156,7 +157,7 @@ def bag_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of embeddings in bags: a row for each bag."""
     weight, indices, _, count = values[:4]
     check_numbers(indices, weight.shape[0], "embedding_bag")
-    shape = (count, weight.shape[1])
+    shape: tuple[int, ...] = (count, weight.shape[1])
     outputs = [(shape, weight.dtype), (shape, INT64)][: len(op.outputs)]
     held = (4 * indices.size + 2 * count) * weight.shape[1] * 8
     return Estimate(values, outputs, None, held, 2 * indices.size * weight.shape[1])

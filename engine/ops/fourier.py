@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms: of complex tensors, from real to half-complex ones and back; shifts and frequencies.
+"""Discrete Fourier transforms: of complex tensors, from real to half-complex ones and back.
 
 Three hidden ops carry all of them, as in torch: complex to complex, real to complex, complex to real. `norm` is how
 they scale: 0 not at all, 1 by the root of the number of points, 2 by that number.
@@ -13,15 +13,13 @@ import engine.fft  # noqa: F401  # so that `torch.fft` is there
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, DeviceLike, Dims, Dtype
+from engine.kinds import Array, Dims
 from engine.op import Op, op
-from engine.ops.arithmetic import conj, conj_of, mul
+from engine.ops.arithmetic import conj, mul
 from engine.ops.convolution import zero_pad
 from engine.ops.copies import to_copy
-from engine.ops.creation import factory
-from engine.ops.flipping import roll
 from engine.ops.views import slice_
-from engine.rules import default_dtype
+from engine.rules import default_dtype, same_as_input
 from engine.tensor import check_dim
 
 FORWARD = ("backward", "ortho", "forward")  # NumPy's names of the scalings of a transform
@@ -36,7 +34,7 @@ def transform_cost(shape: Shape, dims: Any) -> int:
     """The operations of a transform over dims, about."""
     size = math.prod(shape)
     points = math.prod(shape[dim] for dim in dims)
-    return 10 * size * max(points, 2).bit_length()
+    return int(10 * size * max(points, 2).bit_length())
 
 
 def fft_estimate(values: list[Any], shape: Shape, dtype: Any) -> Estimate:
@@ -356,6 +354,15 @@ def hfftn(input: Array, s: Dims | None = None, dim: Dims | None = None, norm: st
     return fft_c2r(conj(x), dims[-1:], scale, last)
 
 
+@op(same_as_input, hidden=True, node="ConjPhysicalBackward0")
+def turned(input: Array) -> Any:
+    """The conjugate under another name (torch's node for it differs here)."""
+    return xp.conjugate(input)
+
+
+turned.vjp(input=lambda g: turned(g))
+
+
 @op(composed, namespace="fft", composite=True)
 def ihfftn(input: Array, s: Dims | None = None, dim: Dims | None = None, norm: str | None = None) -> Any:
     """The inverse of `hfftn`."""
@@ -366,8 +373,8 @@ def ihfftn(input: Array, s: Dims | None = None, dim: Dims | None = None, norm: s
         raise errors.bad_argument("ihfftn must transform at least one axis")
     x = resized_all(promoted(input, False), dims, sizes)
     scale = scaling(norm, False)
-    made = conj_of(fft_r2c(x, dims[-1:], scale, True))
-    return fft_c2c(made, dims[:-1], scale, False) if len(dims) > 1 else made
+    made = fft_r2c(x, dims[-1:], scale, True)
+    return fft_c2c(turned(made), dims[:-1], scale, False) if len(dims) > 1 else conj(made)
 
 
 @op(composed, namespace="fft", composite=True)
@@ -404,56 +411,3 @@ def hfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm
 def ihfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
     """The inverse of `hfft2`."""
     return ihfftn(input, s, dim, norm)
-
-
-# -- shifts and frequencies -------------------------------------------------------------------------------------------
-
-
-@op(composed, namespace="fft", composite=True)
-def fftshift(input: Array, dim: Dims | None = None) -> Any:
-    """The frequency zero brought to the middle of each dim."""
-    return shifted(input, dim, 0)
-
-
-@op(composed, namespace="fft", composite=True)
-def ifftshift(input: Array, dim: Dims | None = None) -> Any:
-    """The inverse of `fftshift`."""
-    return shifted(input, dim, 1)
-
-
-def shifted(x: Any, dim: Any, more: int) -> Any:
-    """The entries moved on by half the size of each dim, rounded up for `more`."""
-    shape = tuple(x.shape)
-    dims = tuple(range(len(shape))) if dim is None else tuple(check_dim(each, len(shape)) for each in dim)
-    if not dims:
-        raise errors.bad_argument("`shifts` required")
-    return roll(x, tuple((shape[each] + more) // 2 for each in dims), dims)
-
-
-def frequencies_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of fftfreq and rfftfreq."""
-    n, dtype = values[0], values[op.index["dtype"]]
-    if dtype is not None and not dtype.differentiable:
-        raise errors.dtype_mismatch(f"{op.name} requires a floating point or complex dtype")
-    count = n // 2 + 1 if op.name == "rfftfreq" else n
-    if count < 0:
-        raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {count}: [{count}]")
-    return factory(op, values, (count,), default_dtype())
-
-
-@op(frequencies_rule, namespace="fft", leaf=True)
-def fftfreq(
-    n: int, d: float = 1.0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
-) -> Any:
-    """The frequencies of the entries of a transform of `n` points that lie `d` apart."""
-    places = xp.arange(n)
-    places[(n + 1) // 2 :] -= n
-    return (places * (1.0 / (n * d))).astype(dtype.numpy) if n else xp.zeros(0, dtype.numpy)
-
-
-@op(frequencies_rule, namespace="fft", leaf=True)
-def rfftfreq(
-    n: int, d: float = 1.0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
-) -> Any:
-    """The frequencies of the entries of a real transform of `n` points that lie `d` apart."""
-    return (xp.arange(n // 2 + 1) * (1.0 / (n * d) if n else math.inf)).astype(dtype.numpy)

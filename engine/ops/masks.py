@@ -36,14 +36,13 @@ def check_mask(op: Op, mask: Any) -> None:
     if mask.dtype != bool:
         if name == "masked_select":
             raise errors.dtype_mismatch("masked_select: expected BoolTensor for mask")
-        raise errors.dtype_mismatch(
-            f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtypes.BY_NUMPY[mask.dtype].type_name}"
-        )
+        given = dtypes.BY_NUMPY[mask.dtype].type_name
+        raise errors.dtype_mismatch(f"masked_scatter_ only supports boolean masks, but got mask with dtype {given}")
 
 
 def times(shape: Any, part: Any) -> int:
     """How often a part is repeated when broadcast to a shape."""
-    return math.prod(shape) // max(math.prod(part), 1)
+    return int(math.prod(shape) // max(math.prod(part), 1))
 
 
 def masked_select_rule(op: Op, values: list[Any]) -> Estimate:

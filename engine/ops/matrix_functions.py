@@ -18,7 +18,7 @@ from engine.ops.joining import cat, piece
 from engine.ops.matrices import HALF, adjoint, check_square
 from engine.ops.norms import dtype_of
 from engine.ops.scans import cumprod
-from engine.ops.views import expand, reshape, unsqueeze, view
+from engine.ops.views import expand, reshape, slice_, unsqueeze, view
 
 # The [13/13] Pade approximant of exp, and the norm up to which it holds in double precision. (Higham 2005.)
 PADE = (
@@ -126,7 +126,7 @@ def vander(x: Array, N: int | None = None, increasing: bool = False) -> Any:
     if count < 0:
         raise errors.bad_argument("N must be non-negative.")
     if count == 0:
-        return expand(piece(ones_of(x), 1, 0, 0), (shape[0], 0))
+        return slice_(ones_of(x), 1, 0, 0, 1)
     made = ones_of(x)
     if count > 1:
         made = cat([made, cumprod(expand(unsqueeze(x, 1), (shape[0], count - 1)), 1)], 1)

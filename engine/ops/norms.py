@@ -10,6 +10,7 @@ from engine.infer import composed
 from engine.kinds import Array, Dims, Dtype, Number
 from engine.op import op
 from engine.ops.arithmetic import div, masked_fill, mul
+from engine.ops.bounds import nan_to_num
 from engine.ops.compare import ne
 from engine.ops.copies import to_copy
 from engine.ops.matrices import HALF, check_square
@@ -202,4 +203,5 @@ def norm_product(a: Any, p: Any, norm: Any) -> Any:
     check_square(f"linalg.cond(ord={p if isinstance(p, str) else format(p, 'g')})", a)
     inverse, info = inv_ex(a)
     inverse = masked_fill(inverse, unsqueeze(unsqueeze(ne(info, 0), len(info.shape)), len(info.shape) + 1), math.inf)
-    return mul(norm(a, p, (-2, -1), False), norm(inverse, p, (-2, -1), False))
+    made = mul(norm(a, p, (-2, -1), False), norm(inverse, p, (-2, -1), False))
+    return made if p == "nuc" else nan_to_num(made, math.inf, math.inf, -math.inf)

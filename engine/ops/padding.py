@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import arrays, errors
 from engine.arrays import xp
-from engine.infer import Estimate, Meta, composed
+from engine.infer import Estimate, Meta, composed, infer
 from engine.kinds import Array, Dims, Number, Size
 from engine.op import Op, op
 from engine.ops.copies import copied, copy_
@@ -240,4 +240,7 @@ def pad(input: Array, pad: Dims, mode: str = "constant", value: Number | None = 
             "bad_argument",
             f"Padding size {len(pad)} is not supported for {ndim}D input tensor.\n{COMBINATIONS}",
         )
-    return circular(input, pad) if mode == "circular" else MIRRORED[mode, count](input, pad)
+    if mode == "circular":
+        return circular(input, pad)
+    made = MIRRORED[mode, count]
+    return infer(made, [input, pad])[0] if isinstance(input, Meta) else made(input, pad)

@@ -119,10 +119,10 @@ def check_entries(name: str, array: Any, dim: int, index: Any, source: Any) -> N
     if index.size != length_of(source, min(dim, max(source.ndim - 1, 0))):
         raise errors.bad_argument(
             f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): "
-            f"({length_of(source, dim)}), for dim: {dim}"
+            f"({length_of(source, min(dim, max(source.ndim - 1, 0)))}), for dim: {dim}"
         )
     rest = [tuple(size for at, size in enumerate(each.shape) if at != dim) for each in (array, source)]
-    if array.ndim and source.ndim and rest[0] != rest[1]:
+    if rest[0] != rest[1] or (name == "index_add" and array.ndim != source.ndim):
         raise errors.shape_mismatch(
             f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(array.shape)} source.shape = {list(source.shape)}"
@@ -140,7 +140,7 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Num
     added = source if alpha == 1 else source * source.dtype.type(alpha)
     if not input.ndim:
         return input + added.reshape(())
-    out = xp.array(input)
+    out = xp.array(input, order="C")
     add_entries(out, dim, index, entries(added, input, dim))
     return out
 
@@ -162,7 +162,7 @@ def index_copy(input: Array, dim: int, index: Array, source: Array) -> Any:
     """The tensor with entries of `source` at places of a dim."""
     if not input.ndim:
         return xp.array(source).reshape(())
-    out = xp.array(input)
+    out = xp.array(input, order="C")
     out[(slice(None),) * dim + (index.reshape(-1),)] = entries(source, input, dim)
     return out
 
@@ -279,20 +279,21 @@ def put_rule(op: Op, values: list[Any]) -> Estimate:
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source.size}, index.numel() = {index.size}"
         )
-    held = (array.size + source.size) * array.dtype.itemsize
+    held = source.size * (array.dtype.itemsize + 8 * (array.ndim + 2))
     return Estimate(values, [(array.shape, array.dtype)], None, held, source.size)
 
 
 @op(put_rule, inplace=True)
 def put(input: Array, index: Array, source: Array, accumulate: bool = False) -> Any:
     """The tensor with values written, or added, at places of the flattened tensor."""
-    out = xp.array(input, order="C").reshape(-1)
+    out = xp.array(input)
     places, values = index.reshape(-1), source.reshape(-1)
+    where = xp.unravel_index(xp.where(places < 0, places + out.size, places), out.shape) if out.ndim else ()
     if accumulate:
-        arrays.backend_of(out).add_at(out, places, values)
-    else:
-        out[places] = values
-    return out.reshape(input.shape)
+        arrays.backend_of(out).add_at(out, where, values if out.ndim else values.sum())
+    elif values.size:
+        out[where] = values if out.ndim else values[-1]
+    return out
 
 
 put.vjp(

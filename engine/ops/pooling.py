@@ -8,16 +8,19 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Size
+from engine.kinds import Array, Dims
+from engine.modes import state
 from engine.op import Op, op
 from engine.ops.convolution import inner, places
+from engine.ops.creation import zeros_like
+from engine.ops.taps import check_float
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import INT64, Shape, with_values
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
 WORDS = {1: "one", 2: "two", 3: "three"}
-AXES = {2: ("H", "W"), 3: ("T", "H", "W")}
+AXES = {1: ("W",), 2: ("H", "W"), 3: ("T", "H", "W")}
 
 
 # -- geometry -------------------------------------------------------------------------------------------------------
@@ -255,8 +258,8 @@ def avg_pool3d(
 
 def average_back_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the gradient of averages."""
-    grad, sizes, kernel, stride = values[:4]
-    shape = tuple(sizes)
+    grad, input, kernel, stride = values[:4]
+    shape = tuple(input.shape)
     extra = frame_bytes(grad, shape, kernel, stride) * 2 + math.prod(shape) * 12
     return Estimate(values, [(shape, grad.dtype)], None, extra, 2 * grad.size * math.prod(kernel))
 
@@ -264,7 +267,7 @@ def average_back_rule(op: Op, values: list[Any]) -> Estimate:
 @op(average_back_rule, hidden=True, node="AvgPool2DBackwardBackward0")
 def average_back(
     grad: Array,
-    sizes: Size,
+    input: Array,
     kernel_size: Dims,
     stride: Dims,
     padding: Dims,
@@ -273,15 +276,13 @@ def average_back(
     divisor_override: int | None,
 ) -> Any:
     """The gradient of avg_pool2d and avg_pool3d."""
-    return spread_average(grad, sizes, kernel_size, stride, padding, count_include_pad, divisor_override)
+    return spread_average(grad, input.shape, kernel_size, stride, padding, count_include_pad, divisor_override)
 
 
 for _op in (avg_pool2d, avg_pool3d):
     _op.vjp(
-        input=lambda g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
-            average_back(
-                g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-            )
+        input=lambda g, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override: (
+            average_back(g, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
         )
     )
 average_back.vjp(
@@ -289,7 +290,8 @@ average_back.vjp(
         avg_pool2d(g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
         if len(kernel_size) == 2
         else avg_pool3d(g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    )
+    ),
+    input=lambda g, input: zeros_like(input),  # as in torch: not None
 )
 
 
@@ -414,20 +416,22 @@ def max_pool3d_with_indices(
     return largest(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-max_pool2d_with_indices.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 2))
-max_pool3d_with_indices.vjp(input=lambda g, indices, input_shape: plane_scatter(g[0], indices, input_shape, 3))
+max_pool2d_with_indices.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 2))
+max_pool3d_with_indices.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 3))
 
 
 def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of adding into planes."""
-    grad, indices, sizes, _ = values
+    grad, input, indices, _ = values
+    sizes = tuple(input.shape)
     size = math.prod(sizes)
-    return Estimate(values, [(tuple(sizes), grad.dtype)], None, 20 * indices.size + 4 * size, indices.size)
+    return Estimate(values, [(sizes, grad.dtype)], None, 20 * indices.size + 4 * size, indices.size)
 
 
 @op(scatter_rule, hidden=True, node="MaxPool2DWithIndicesBackwardBackward0")
-def plane_scatter(grad: Array, indices: Array, sizes: Size, count: int) -> Any:
-    """Zeros with each gradient added at its index in the plane of the last `count` dims."""
+def plane_scatter(grad: Array, input: Array, indices: Array, count: int) -> Any:
+    """Zeros in the input's form with each gradient added at its index in the plane of the last `count` dims."""
+    sizes = input.shape
     plane = math.prod(sizes[-count:])
     total = xp.zeros(math.prod(sizes), xp.float32 if grad.dtype in HALF else grad.dtype)
     rows = math.prod(sizes[:-count])
@@ -450,8 +454,11 @@ def plane_gather(input: Array, indices: Array, count: int) -> Any:
     return xp.take_along_axis(flat, indices.reshape(rows, width), 1).reshape(indices.shape)
 
 
-plane_scatter.vjp(grad=lambda g, indices, count: plane_gather(g, indices, count))
-plane_gather.vjp(input=lambda g, indices, input_shape, count: plane_scatter(g, indices, input_shape, count))
+plane_scatter.vjp(
+    grad=lambda g, indices, count: plane_gather(g, indices, count),
+    input=lambda g, input: zeros_like(input),  # as in torch: not None
+)
+plane_gather.vjp(input=lambda g, input, indices, count: plane_scatter(g, input, indices, count))
 
 
 def pair(made: Any, wanted: bool) -> Any:
@@ -489,6 +496,21 @@ def max_pool3d(
     return pair(made, return_indices)
 
 
+def line_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of maxima over one dim that nobody differentiates."""
+    array, kernel, step, pad, gap, ceil = values
+    check_float(array, "max_pool1d_impl")
+    shape = (*array.shape[:-1], pooled_size(array.shape[-1], kernel, step, pad, gap, ceil))
+    extra = frame_bytes(array, shape, (kernel,), (step,)) + 28 * math.prod(shape)
+    return Estimate(values, [(shape, array.dtype)], None, extra, 3 * array.size)
+
+
+@op(line_rule, hidden=True)
+def line_maximum(input: Array, kernel: int, step: int, pad: int, gap: int, ceil: bool) -> Any:
+    """The maxima of windows over the last dim."""
+    return largest(input, (kernel,), (step,), (pad,), (gap,), ceil)[0]
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def max_pool1d(
     input: Array,
@@ -502,6 +524,8 @@ def max_pool1d(
     """The maxima of windows over the last dim; also their places if asked for."""
     kernel, step, pad, gap = line_settings(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
     at = len(input.shape) - 1
+    if not return_indices and not (getattr(input, "requires_grad", False) and state.ctx.grad_enabled):
+        return line_maximum(input, kernel, step, pad, gap, ceil_mode)
     made = max_pool2d_with_indices(unsqueeze(input, at), (1, kernel), (1, step), (0, pad), (1, gap), ceil_mode)
     return tuple(squeeze_dim(each, at) for each in made) if return_indices else squeeze_dim(made[0], at)
 

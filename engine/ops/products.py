@@ -1,4 +1,4 @@
-"""Products of vectors and matrices beyond `matmul`: outer, inner, Kronecker and cross products, sums with products."""
+"""Products of vectors and matrices beyond `matmul`: outer, inner, Kronecker and cross products, chains of many."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Arrays, Number
+from engine.kinds import Array, Arrays
 from engine.op import Function, Op, alias, op, registry
 from engine.ops.arithmetic import conj_of, mul
 from engine.ops.copies import clone, copy_
 from engine.ops.diagonals import diagonal_backward
 from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
-from engine.ops.linalg import DOT_DTYPES, bmm, dot_rule, matmul, mm, mv, product, scaled
+from engine.ops.linalg import DOT_DTYPES, dot_rule, matmul, mm, product
 from engine.ops.matrices import HALF, check_square, same_type
 from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
-from engine.ops.views import expand, reshape, t, transpose, unsafe_view, unsqueeze, view
+from engine.ops.views import expand, reshape, unsafe_view, view
 from engine.rules import broadcast, default_dtype
-from engine.shapes import expanded
 from engine.tensor import check_dim
-
-NUMBER_KINDS = ((float, "a floating point"), (complex, "a complex"))
-
 
 # -- vectors ----------------------------------------------------------------------------------------------------------
 
@@ -170,193 +166,6 @@ def trace(input: Array) -> Any:
 
 
 trace.vjp(input=lambda g, input_shape: diagonal_backward(expand(g, (min(input_shape),)), input_shape, 0, 0, 1))
-
-
-# -- sums with products -----------------------------------------------------------------------------------------------
-
-
-def check_numbers(op: Op, values: list[Any], dtype: Any) -> None:
-    """Raise RuntimeError for a floating alpha or beta of integers."""
-    for name in ("beta", "alpha"):
-        value = values[op.index[name]]
-        if isinstance(value, float) and not dtypes.BY_NUMPY[dtype].differentiable:
-            raise errors.bad_argument(
-                f"For integral input tensors, argument {name} must not be a floating point number."
-            )
-
-
-def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
-    """`beta * input + alpha * made`; `input` is not looked at for beta 0."""
-    dtype = made.dtype
-    wide = xp.float32 if dtype in HALF else dtype
-    number = xp.dtype(wide).type
-    out = made.astype(wide, copy=False)
-    if alpha != 1:
-        out = out * number(alpha)
-    if beta != 0:
-        out = out + (input if beta == 1 else input.astype(wide, copy=False) * number(beta))
-    return out.astype(dtype, copy=False)
-
-
-def expand_to(input: Any, shape: tuple[int, ...]) -> None:
-    """Raise RuntimeError with torch's text unless the tensor expands to this shape."""
-    expanded(tuple(input.shape), shape, dtypes.BY_NUMPY[input.dtype].tensor_type)
-
-
-def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: int) -> Estimate:
-    """The estimate of a sum with a product: two buffers of the result's form, in float32 for half types."""
-    width = max(dtype.itemsize, 4)
-    extra = 0
-    if dtype in HALF:
-        extra = 4 * (values[1].size + values[2].size)
-    return Estimate(values, [(shape, dtype)], None, 3 * math.prod(shape) * width + extra, flops)
-
-
-def batch_sizes(a: Any, b: Any) -> None:
-    """Raise IndexError as torch does for operands that are not batches of matrices."""
-    for each in (a, b):
-        if len(each.shape) < 3:
-            check_dim(2, len(each.shape))
-
-
-def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of baddbmm."""
-    added, a, b = values[:3]
-    batch_sizes(a, b)
-    shape = (a.shape[0], a.shape[1], b.shape[2])
-    expand_to(added, shape)
-    if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
-        raise errors.shape_mismatch(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[2]}] but got: "
-            f"[{b.shape[0]}, {b.shape[1]}]."
-        )
-    if a.dtype != b.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
-        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
-    if added.dtype != a.dtype:
-        found = [dtypes.BY_NUMPY[each.dtype].cpp_name for each in (added, a, b)]
-        raise errors.dtype_mismatch(
-            "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*found)
-        )
-    return sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
-
-
-@op(baddbmm_rule, inplace=True)
-def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
-    """`beta * input + alpha * (batch1 @ batch2)`."""
-    return joined(input, product(batch1, batch2), beta, alpha)
-
-
-baddbmm.vjp(
-    input=lambda g, beta: scaled(g, beta),
-    batch1=lambda g, batch2, alpha: scaled(bmm(g, conj_of(transpose(batch2, 1, 2))), alpha),
-    batch2=lambda g, batch1, alpha: scaled(bmm(conj_of(transpose(batch1, 1, 2)), g), alpha),
-)
-
-
-def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of addbmm."""
-    added, a, b = values[:3]
-    batch_sizes(a, b)
-    shape = (a.shape[1], b.shape[2])
-    expand_to(added, shape)
-    if a.shape[0] != b.shape[0]:
-        raise errors.shape_mismatch(
-            f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"
-        )
-    if a.shape[2] != b.shape[1]:
-        raise errors.shape_mismatch(
-            f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})"
-        )
-    for each in (a, b):
-        if each.dtype != added.dtype:
-            names = [dtypes.BY_NUMPY[one.dtype].type_name for one in (added, b)]
-            raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got {} and {}".format(*names))
-    estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
-    estimate.temporaries += a.shape[0] * math.prod(shape) * max(a.dtype.itemsize, 4)
-    return estimate
-
-
-@op(addbmm_rule, inplace=True)
-def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
-    """`beta * input + alpha * sum of batch1 @ batch2 over the batch`."""
-    made = product(batch1, batch2)
-    total = xp.add.reduce(made, axis=0, dtype=xp.float32 if made.dtype in HALF else None).astype(made.dtype)
-    return joined(input, total, beta, alpha)
-
-
-addbmm.vjp(
-    input=lambda g, beta: scaled(g, beta),
-    batch1=lambda g, batch2, alpha: scaled(bmm(repeated(g, batch2), conj_of(transpose(batch2, 1, 2))), alpha),
-    batch2=lambda g, batch1, alpha: scaled(bmm(conj_of(transpose(batch1, 1, 2)), repeated(g, batch1)), alpha),
-)
-
-
-def repeated(g: Any, like: Any) -> Any:
-    """A matrix as a batch of as many as another tensor has."""
-    return expand(unsqueeze(g, 0), (len(like), *tuple(g.shape)))
-
-
-def addmv_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of addmv."""
-    added, a, v = values[:3]
-    if len(a.shape) != 2 or len(v.shape) != 1 or len(added.shape) > 1:
-        ndims = [len(each.shape) for each in (added, a, v)]
-        raise errors.shape_mismatch("vector + matrix @ vector expected, got {}, {}, {}".format(*ndims))
-    length = added.shape[0] if added.shape else 1
-    if a.shape[1] != v.shape[0] or length not in (1, a.shape[0]):
-        raise errors.shape_mismatch(
-            f"size mismatch, got input ({length}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]})"
-        )
-    if added.dtype != a.dtype or a.dtype != v.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (added, a, v)]
-        raise errors.dtype_mismatch(
-            "addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names)
-        )
-    if a.dtype == bool:
-        raise errors.not_implemented_for("addmv_impl_cpu", "Bool")
-    return sum_estimate(values, (a.shape[0],), a.dtype, 2 * a.size)
-
-
-@op(addmv_rule, inplace=True)
-def addmv(input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
-    """`beta * input + alpha * (mat @ vec)`."""
-    return joined(input, product(mat, vec), beta, alpha)
-
-
-addmv.vjp(
-    input=lambda g, beta: scaled(g, beta),
-    mat=lambda g, vec, alpha: scaled(mul(unsqueeze(g, 1), conj_of(vec)), alpha),
-    vec=lambda g, mat, alpha: scaled(mv(conj_of(t(mat)), g), alpha),
-)
-
-
-def addr_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of addr: operands promote."""
-    added, a, b = values[:3]
-    check_vector("addr", "vec1", a)
-    check_vector("addr", "vec2", b)
-    shape = (a.shape[0], b.shape[0])
-    expand_to(added, shape)
-    dtype = dtypes.result_type([added, a, b], default_dtype()).numpy
-    check_numbers(op, values, dtype)
-    estimate = sum_estimate(values, shape, dtype, 3 * math.prod(shape))
-    estimate.compute = dtype
-    estimate.temporaries += (added.size + a.size + b.size) * dtype.itemsize
-    return estimate
-
-
-@op(addr_rule, inplace=True)
-def addr(input: Array, vec1: Array, vec2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
-    """`beta * input + alpha * outer(vec1, vec2)`."""
-    return joined(input, vec1[:, None] * vec2, beta, alpha)
-
-
-addr.vjp(
-    input=lambda g, beta: scaled(g, beta),
-    vec1=lambda g, vec2, alpha: scaled(mv(g, conj_of(vec2)), alpha),
-    vec2=lambda g, vec1, alpha: scaled(mv(t(g), conj_of(vec1)), alpha),
-)
 
 
 # -- products of many -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from engine.op import Op, is_number, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.creation import zeros_like
 from engine.ops.linalg import matmul
-from engine.ops.matrices import HALF, adjoint, as_column, as_row, check_square, columns_first, real_dtype
+from engine.ops.matrices import HALF, adjoint, as_column, as_row, check_square, real_dtype
 from engine.ops.solving import is_vector
 from engine.ops.spectral import no_svd
 from engine.ops.views import squeeze_dim
@@ -276,7 +276,7 @@ def lstsq(A: Array, B: Array, rcond: float | None = None, *, driver: str | None 
         rest = xp.matmul(A, x) - b
         residuals = (rest.real**2 + rest.imag**2 if rest.dtype.kind == "c" else rest**2).sum(-2)
     return (
-        x[..., 0] if vector else columns_first(x),
+        x[..., 0] if vector else in_rows(x, max(m, n)),
         residuals,
         rank if driver != "gels" else xp.zeros((0,), xp.int64),
         s if driver in ("gelsd", "gelss") else none,
@@ -295,6 +295,14 @@ def least_squares(a: Any, b: Any, rcond: float) -> tuple[Any, Any, Any]:
     inverse = xp.where(keep, 1 / xp.where(keep, s, 1), 0).astype(a.dtype)
     made = inverse[..., None] * xp.matmul(xp.conjugate(xp.swapaxes(u, -1, -2)), b)
     return xp.matmul(xp.conjugate(xp.swapaxes(vh, -1, -2)), made), keep.sum(axis=-1), s
+
+
+def in_rows(x: Any, rows: int) -> Any:
+    """The solution in column-major order in as many rows as LAPACK needs for either side."""
+    out = xp.zeros((*x.shape[:-2], x.shape[-1], rows), x.dtype)
+    made = xp.swapaxes(out, -1, -2)[..., : x.shape[-2], :]
+    made[...] = x
+    return made
 
 
 lstsq.vjp(

@@ -30,10 +30,12 @@ put_at.vjp(
 
 def positions(input: Any, indices: list[Any]) -> Any:
     """Index tensors as advanced indexing takes them: in range, not negative, masks as places."""
-    from engine.indexing import as_index, checked
+    from engine.indexing import as_index, checked, consumed
 
     keys = [each._array if each._array.ndim == 0 else as_index(each) for each in indices]
-    if len(keys) > len(input.shape):
+    if not keys:
+        raise errors.bad_argument("at least one index must be provided")
+    if sum(consumed(each) for each in keys) > len(input.shape):
         raise errors.bad_index(f"too many indices for tensor of dimension {len(input.shape)} (got {len(keys)})")
     return checked(input._array, keys)
 

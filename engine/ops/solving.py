@@ -89,7 +89,7 @@ def solved(A: Any, B: Any, left: bool) -> Any:
     if left:
         return columns_first(xp.linalg.solve(A, B))
     made = xp.linalg.solve(xp.swapaxes(A, -1, -2), xp.swapaxes(B, -1, -2))
-    return xp.swapaxes(made, -1, -2)
+    return xp.ascontiguousarray(xp.swapaxes(made, -1, -2))
 
 
 @op(solve_rule, namespace="linalg", node="LinalgSolveExBackward0")

@@ -23,16 +23,18 @@ from engine.special_functions import special, widened
 SPECIAL = "special"
 
 
-def real_function(kernel: str, half: bool = True, floats_only: bool = False, buffers: int = 0) -> Rule:
+def real_function(
+    kernel: str, half: bool = True, floats_only: bool = False, buffers: int = 0, number_first: bool = False
+) -> Rule:
     """The rule of a special function: real operands, integers as the default floating dtype.
 
     `half`: half types have a kernel too; `floats_only`: integers have none; `buffers`: arrays of the result's size
-    that the kernel holds beside it.
+    that the kernel holds beside it; `number_first`: a Python number promotes in the place of the first operand.
     """
     refused = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX) if floats_only else (dtypes.COMPLEX,)
 
     def rule(op: Op, values: list[Any]) -> Estimate:
-        args = operands(op, values)
+        args = values[:2] if number_first else operands(op, values)
         dtype = dtypes.result_type(args, default_dtype())
         refuse_dtype(op, dtype, refused, kernel)
         dtype = as_float(dtype)
@@ -165,7 +167,7 @@ def xlogy_input(g: Any, x: Any, y: Any) -> Any:
     return where(none, full_like(gradient, 0), gradient)
 
 
-@op(real_function("xlogy_cpu"), name="xlogy", node="XlogyBackward1", cast=("other",), method=False)
+@op(real_function("xlogy_cpu", number_first=True), name="xlogy", node="XlogyBackward1", cast=("other",), method=False)
 def number_xlogy(self: Number, other: Array) -> Any:
     """x log(y) of a number x."""
     return special("xlogy", beside(self, other), other)
@@ -203,7 +205,13 @@ def xlog1py_input(g: Any, x: Any, y: Any) -> Any:
     return where(none, full_like(gradient, 0), gradient)
 
 
-@op(real_function("xlog1py_cpu"), namespace=SPECIAL, name="xlog1py", node="SpecialXlog1PyBackward1", cast=("other",))
+@op(
+    real_function("xlog1py_cpu", number_first=True),
+    namespace=SPECIAL,
+    name="xlog1py",
+    node="SpecialXlog1PyBackward1",
+    cast=("other",),
+)
 def number_xlog1py(self: Number, other: Array) -> Any:
     """x log(1 + y) of a number x."""
     return special("xlog1py", beside(self, other), other)
@@ -218,7 +226,12 @@ number_xlog1py.vjp(other=lambda g, self, other: scale(div(g, shift(other, 1)), s
 @op(real_function("lgamma_vml_cpu", buffers=2), inplace=True)
 def lgamma(input: Array) -> Any:
     """The logarithm of the magnitude of the gamma function."""
-    out = special("gammaln", input)
+    return log_gamma(input)
+
+
+def log_gamma(x: Any) -> Any:
+    """SciPy's gammaln, plus infinity at minus infinity too."""
+    out = special("gammaln", x)
     return xp.where(out == -math.inf, math.inf, out)
 
 
@@ -280,16 +293,16 @@ def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of mvlgamma: a dimension of 1 at least."""
     if values[1] < 1:
         raise errors.bad_argument("p has to be greater than or equal to 1")
-    return real_function("arange_cpu", buffers=3)(op, values)
+    return real_function("arange_cpu", buffers=5)(op, values)
 
 
 @op(mvlgamma_rule, inplace=True)
 def mvlgamma(input: Array, p: int) -> Any:
     """The logarithm of the multivariate gamma function of dimension p."""
     x = widened(input)
-    total = x * 0 + p * (p - 1) / 4 * math.log(math.pi)
-    for step in range(p):
-        total = total + special("gammaln", x - step / 2)
+    total = log_gamma(x) + p * (p - 1) / 4 * math.log(math.pi)
+    for step in range(1, p):
+        total = total + log_gamma(x - step / 2)
     return total
 
 
@@ -359,7 +372,13 @@ zeta.vjp(
 )
 
 
-@op(real_function("zeta_cpu", half=False), namespace=SPECIAL, name="zeta", node="SpecialZetaBackward1", cast=("other",))
+@op(
+    real_function("zeta_cpu", half=False, number_first=True),
+    namespace=SPECIAL,
+    name="zeta",
+    node="SpecialZetaBackward1",
+    cast=("other",),
+)
 def number_zeta(self: Number, other: Array) -> Any:
     """The Hurwitz zeta function of a number as exponent."""
     return special("zeta", beside(self, other), other)

@@ -86,6 +86,8 @@ def variance_rule(op: Op, values: list[Any]) -> Estimate:
     estimate = reduction()(op, values)
     shape = estimate.outputs[0][0]
     correction = argument(op, values, "correction")
+    if isinstance(correction, complex):
+        raise errors.bad_argument("value cannot be converted to type double without overflow")
     values = with_values(op, estimate.values, correction=1 if correction is None else correction)
     outputs = [(shape, dtype.to_real().numpy), (shape, array.dtype)][: len(op.outputs)]
     temporary = array.size * (2 * max(4, array.dtype.itemsize) + 4) + 4 * math.prod(shape) * 16

@@ -144,8 +144,8 @@ hardtanh_of.vjp(input=lambda g, input, min_val, max_val: hardtanh_backward(g, in
 
 @op(ELEMENTWISE, hidden=True, node="HardtanhBackwardBackward0")
 def hardtanh_backward(grad_output: Array, input: Array, low: Number, high: Number) -> Any:
-    """The gradient strictly between two numbers, zero elsewhere."""
-    return arrays.keep((input > low) & (input < high), grad_output)
+    """The gradient strictly between two numbers (and for NaN), zero elsewhere."""
+    return arrays.keep(~((input <= low) | (input >= high)), grad_output)
 
 
 hardtanh_backward.vjp(
@@ -178,7 +178,16 @@ def hardsigmoid_of(input: Array) -> Any:
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 
 
-hardsigmoid_of.vjp(input=lambda g, input: hardtanh_backward(scale(g, 1 / 6), input, -3, 3))
+hardsigmoid_of.vjp(input=lambda g, input: hardsigmoid_backward(g, input))
+
+
+@op(roomy(elementwise(), 2), hidden=True, node="HardsigmoidBackwardBackward0")
+def hardsigmoid_backward(grad_output: Array, input: Array) -> Any:
+    """A sixth of the gradient between -3 and 3, zero elsewhere."""
+    return arrays.keep((input > -3) & (input < 3), grad_output * grad_output.dtype.type(1 / 6))
+
+
+hardsigmoid_backward.vjp(grad_output=lambda g, input: hardsigmoid_backward(g, input), input=lambda g: zeros_like(g))
 hardsigmoid_: Any = hardsigmoid_of.twin
 
 
@@ -235,8 +244,8 @@ hardshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 @op(ELEMENTWISE, hidden=True, node="HardshrinkBackwardBackward0")
 def shrink_backward(grad_output: Array, input: Array, lambd: float) -> Any:
-    """The gradient where x is not between -lambd and lambd (NaN is not), zero elsewhere."""
-    return arrays.keep(~((input >= -lambd) & (input <= lambd)), grad_output)
+    """The gradient below -lambd and above lambd, zero elsewhere."""
+    return arrays.keep((input < -lambd) | (input > lambd), grad_output)
 
 
 shrink_backward.vjp(grad_output=lambda g, input, lambd: shrink_backward(g, input, lambd), input=lambda g: zeros_like(g))

@@ -70,6 +70,8 @@ unfold_backward.vjp(grad_in=lambda g, dim, size, step: unfold(g, dim, size, step
 
 def pair_of(values: Any, name: str, op: str) -> Pair:
     """One number for both image dims, or one for each."""
+    if isinstance(values, int):
+        return values, values
     if len(values) not in (1, 2):
         raise errors.bad_argument(f"It is expected {name} equals to 2, but got size {len(values)}")
     return (values[0], values[-1])

@@ -42,9 +42,7 @@ class Calls:
             return outcome
         raise outcome
 
-    def send(
-        self, key: str, body: bytes = b"", seconds: float = 60.0
-    ) -> Coroutine[Any, Any, Answer | Problem]:
+    def send(self, key: str, body: bytes = b"", seconds: float = 60.0) -> Coroutine[Any, Any, Answer | Problem]:
         return self.replies.once(key, Call("run", body=body), time.monotonic() + seconds, self.run)
 
 

@@ -32,6 +32,7 @@ DIFFERENTIABLE = [each for each in ON_CPU if each.differentiable and any(one.dif
 SMOOTH = [each for each in DIFFERENTIABLE if each.smooth]
 EXACT = {"float64", "complex128"}
 STEP = 1e-5
+DIRECTIONS = 3
 
 
 def inexact_dtypes(sample: Sample) -> set[str]:
@@ -161,24 +162,35 @@ def check_second_order(sample: Sample) -> None:
         got = torch.autograd.grad(roots, wanted, sends, materialize_grads=True)
     else:
         got = tuple(torch.from_numpy(np.zeros(each.shape, each._array.dtype)) for each in wanted)
-    for gradient, want in zip(got, numeric_of_gradients(sample, inputs, sent), strict=True):
-        assert_close(gradient._array, want, tolerance=2e-6)
+    check_along_directions(sample, inputs, sent, [each._array for each in got])
 
 
-def numeric_of_gradients(sample: Sample, inputs: list[Any], sent: list[Any]) -> list[Array]:
-    """The gradients of the first ones, weighted like results: of the inputs, then of the upstream gradients."""
-    places = [at for at, each in enumerate(sample.inputs) if each.differentiable]
-    start = [inputs[at].detach().numpy().copy() for at in places] + [each.detach().numpy() for each in sent]
+def check_along_directions(sample: Sample, inputs: list[Any], sent: list[Any], second: list[Array]) -> None:
+    """The second gradients against differences of first ones, along random directions of inputs and upstream gradients.
 
-    def scalar(arrays: list[Array]) -> float:
-        fill = iter(arrays)
-        again = [torch.from_numpy(next(fill) if each.differentiable else fresh(each.array)) for each in sample.inputs]
-        for at in places:
-            again[at].requires_grad_()
-        firsts = gradients(sample, again, [torch.from_numpy(each) for each in fill])
-        return shared(sample, [each._array for each in firsts])
+    Along a random direction every element counts, at two evaluations instead of two for each element.
+    """
+    start = [each.detach().numpy() for each in inputs if each.requires_grad] + [each.detach().numpy() for each in sent]
+    for nr in range(DIRECTIONS):
+        ways = [weights(sample, 100 * nr + 200 + at, each) for at, each in enumerate(start)]
+        above, below = (
+            first_at(sample, [np.asarray(each + sign * STEP * way) for each, way in zip(start, ways, strict=True)])
+            for sign in (1, -1)
+        )
+        terms = [np.sum(np.real(np.conjugate(a) * b)) for a, b in zip(second, ways, strict=True)]
+        scale = max(1.0, *[float(np.max(np.abs(each), initial=0)) for each in second])
+        np.testing.assert_allclose(float(sum(terms)), (above - below) / (2 * STEP), rtol=2e-6, atol=2e-6 * scale)
 
-    return [differences(scalar, start, at) for at in range(len(start))]
+
+def first_at(sample: Sample, arrays: list[Array]) -> float:
+    """The weighted first gradients at other values of the differentiable inputs and of the upstream gradients."""
+    fill = iter(arrays)
+    inputs = [torch.from_numpy(next(fill) if each.differentiable else fresh(each.array)) for each in sample.inputs]
+    for tensor, each in zip(inputs, sample.inputs, strict=True):
+        tensor.requires_grad_(each.differentiable)
+    return shared(
+        sample, [each._array for each in gradients(sample, inputs, [torch.from_numpy(each) for each in fill])]
+    )
 
 
 @by_op(DIFFERENTIABLE)

@@ -28,10 +28,11 @@ def test_a_call_for_this_version_is_done(counter, tag):
     assert (response.status_code, response.headers["etag"]) == (200, f'"{version + 1}"')
 
 
-OTHERS = ['"0"', '"{v}0"', 'W/"{v}"', "{v}", "'{v}'", '"{v}', '"0" "{v}"', '"x,"{v}""', "", "**", '*, "{v}"', '"0", {v}']
+OTHER_VERSIONS = ['"0"', '"{v}0"', 'W/"{v}"']
+NO_TAGS = ["{v}", "'{v}'", '"{v}', '"0" "{v}"', '"x,"{v}""', "", "**", '*, "{v}"', '"0", {v}']
 
 
-@pytest.mark.parametrize("tag", OTHERS)
+@pytest.mark.parametrize("tag", OTHER_VERSIONS + NO_TAGS)
 def test_a_call_for_another_version_or_none_at_all_is_412_and_changes_nothing(counter, tag):
     with unchanged(counter):
         response = add_one(counter, tag.format(v=counter.version()))
@@ -106,7 +107,8 @@ def test_answers_about_a_session_tell_where_the_time_went(counter, method, path,
 
 
 def test_the_phases_are_those_that_took_the_time(counter):
-    phases = timing(counter.send("POST", "run", {"steps": [step("ones", size=[700, 700]), *[step("matmul", "t0", "t0")] * 3]}))
+    slow = [step("ones", size=[700, 700], out="a"), *[step("matmul", "a", "a", out="b")] * 3]
+    phases = timing(counter.send("POST", "run", {"steps": slow, "return": []}))
     assert phases["run"] > max(phases["decode"], phases["queue"])
     phases = timing(counter.send("POST", "tensors", {"name": "big", "data": [0.1] * 200_000}))
     assert phases["decode"] > 1.0

@@ -133,7 +133,8 @@ def test_several_outputs_each_have_their_batch(square):
 
 
 def test_a_batch_can_itself_be_differentiated(square):
-    (made,) = grads(square, "y", "x", grad_outputs=[[[1, 0], [0, 1]]], is_grads_batched=True, create_graph=True, out="J")
+    batched = {"grad_outputs": [[[1, 0], [0, 1]]], "is_grads_batched": True, "create_graph": True}
+    (made,) = grads(square, "y", "x", **batched, out="J")
     assert made["requires_grad"] is True
     square.op("sum", "J", out="total")
     assert values(grads(square, "total", "x")) == [[2.0, 2.0]]
@@ -233,9 +234,7 @@ def test_the_dtype_of_a_jacobian_is_its_inputs(session):
 
 
 def test_a_complex_input_gives_its_conjugate_gradient_and_a_complex_output_is_refused(session):
-    session.run(
-        leaf("z", [[3, 4]], dtype="complex64"), step("abs", "z", out="r"), step("mul", "z", "z", out="c")
-    )
+    session.run(leaf("z", [[3, 4]], dtype="complex64"), step("abs", "z", out="r"), step("mul", "z", "z", out="c"))
     (made,) = jacobians(session, "r", "z")
     assert (made["dtype"], made["shape"]) == ("complex64", [1, 1])
     assert made["data"][0][0] == pytest.approx([0.6, 0.8])

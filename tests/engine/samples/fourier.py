@@ -35,10 +35,13 @@ def one_dim(name: str, real: bool, half: bool) -> list[Sample]:
         return np.asarray(getattr(np.fft, name)(x, n, dim, norm or "backward"))
 
     inputs = [("real", R)] if real else [("complex", Z)] if half else [("real", R), ("complex", Z)]
+    # torch's conjugate, the last step of its inverses of real tensors, is a view
     made = [
-        Sample(f"fft.{name}", f"{kind}-{case}", (x,), reference, kwargs) for kind, x in inputs for case, kwargs in ONE
+        Sample(f"fft.{name}", f"{kind}-{case}", (x,), reference, kwargs, torch=kind != "real" or name[0] != "i")
+        for kind, x in inputs
+        for case, kwargs in ONE
     ]
-    return [*made, Sample(f"fft.{name}", "float32", (F,), reference)]
+    return [*made, Sample(f"fft.{name}", "float32", (F,), reference, torch=name[0] != "i")]
 
 
 def hermitian(name: str) -> Any:
@@ -61,7 +64,9 @@ def many_dims(name: str, real: bool, half: bool) -> list[Sample]:
 
     inputs = [("real", R3)] if real else [("complex", Z3)] if half else [("real", R3), ("complex", Z3)]
     return [
-        Sample(f"fft.{name}", f"{kind}-{case}", (x,), reference, kwargs) for kind, x in inputs for case, kwargs in MANY
+        Sample(f"fft.{name}", f"{kind}-{case}", (x,), reference, kwargs, torch="h" not in name)
+        for kind, x in inputs
+        for case, kwargs in MANY
     ]
 
 
@@ -124,7 +129,7 @@ SIGNAL, WINDOW = tensor(9, seed=6), tensor(4, low=0.5, high=1.5, seed=7)
 PARTS = tensor(3, 5, dtype="complex128", seed=8)
 SHORT = [
     *[
-        Sample("stft", name, (x, 4), stft, {"hop_length": 2, "return_complex": True, **kwargs})
+        Sample("stft", name, (x, 4), stft, {"hop_length": 2, "return_complex": True, **kwargs}, torch=False)
         for name, x, kwargs in (
             ("plain", SIGNAL, {}),
             ("window", SIGNAL, {"window": WINDOW}),
@@ -139,7 +144,7 @@ SHORT = [
         )
     ],
     *[
-        Sample("istft", name, (z, 4), istft, {"hop_length": 1, **kwargs})
+        Sample("istft", name, (z, 4), istft, {"hop_length": 1, **kwargs}, torch=False)
         for name, z, kwargs in (
             ("plain", PARTS, {}),
             ("window", PARTS, {"window": WINDOW}),

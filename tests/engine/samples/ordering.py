@@ -172,7 +172,6 @@ ORDER = [
         ("keepdim", (REPEATED, 1, True), {}, {"smooth": False}),
         ("0d", (POINT, 0)),
         ("int64", (of([[2, 1, 2], [1, 1, 0]], "int64"), -1)),
-        ("bool", (BITS,)),
     ),
 ]
 
@@ -288,8 +287,8 @@ CALCULUS = [
         ("dim", (X,), {"dim": 1}),
         ("dims", (X,), {"dim": (1, 0)}),
         ("edge", (X,), {"edge_order": 2}),
-        ("points", (X,), {"dim": 1, "spacing": [POINTS]}),
-        ("points-edge", (X,), {"dim": 1, "spacing": [POINTS], "edge_order": 2}),
+        ("points", (X,), {"dim": 1, "spacing": [POINTS]}, {"torch": False}),
+        ("points-edge", (X,), {"dim": 1, "spacing": [POINTS], "edge_order": 2}, {"torch": False}),
         ("complex128", (tensor(3, dtype="complex128", seed=15),)),
     ),
 ]

@@ -1,19 +1,20 @@
-"""Samples of reading and writing by index: entries, elements, masks, tables, sorted sequences."""
+"""Samples of reading and writing by index: entries, elements, tables, sorted sequences."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from tests.engine.samples.base import Sample, indices, mask, of, tensor
-from tests.engine.samples.ordering import Call, calls, dynamic
+from tests.engine.samples.ordering import Call, calls
 
 X, C, V = tensor(3, 4, seed=1), tensor(2, 3, 4, seed=2), tensor(6, seed=3)
 F = tensor(3, 4, seed=4, layout="F")
 Z = tensor(3, 4, dtype="complex128", seed=5)
 S = tensor(3, 4, dtype="float32", seed=6)
-I = tensor(3, 4, dtype="int64", seed=7)
+INTS = tensor(3, 4, dtype="int64", seed=7)
 POINT = tensor(seed=8)
 ROWS, COLUMNS = indices([2, 0]), indices([1, 3, 1])
 TWO, ONE = tensor(2, 4, seed=9), tensor(3, 4, seed=10)
@@ -72,7 +73,7 @@ PUT_AT: list[Call] = [
     ("pairs", (X, [ROWS, indices([1, 1])], tensor(2, seed=11))),
     ("mask", (X, [LIT], tensor(seed=12))),
     ("accumulate", (X, [indices([1, 1])], TWO, True)),
-    ("int64", (I, [ROWS], of([[1, 2, 3, 4]], "int64"))),
+    ("int64", (INTS, [ROWS], of([[1, 2, 3, 4]], "int64"))),
     ("negative", (X, [indices([-1])], tensor(4, seed=13))),
 ]
 
@@ -89,7 +90,7 @@ ENTRIES = [
         ("transposed", (F, 1, COLUMNS)),
         ("float32", (S, 0, ROWS)),
         ("complex128", (Z, 1, COLUMNS)),
-        ("int64", (I, 0, ROWS)),
+        ("int64", (INTS, 0, ROWS)),
     ),
     *calls(
         "index_add",
@@ -98,11 +99,11 @@ ENTRIES = [
         ("dim0", (X, 0, indices([1, 1]), TWO)),
         ("alpha", (X, -1, COLUMNS, tensor(3, 3, seed=15)), {"alpha": -2.5}),
         ("3d", (C, 1, ROWS, tensor(2, 2, 4, seed=16))),
-        ("0d", (POINT, 0, indices([0]), tensor(1, seed=17))),
+        ("0d", (POINT, 0, indices([0]), tensor(seed=17))),
         ("transposed", (F, 0, ROWS, TWO)),
         ("float32", (S, 0, ROWS, tensor(2, 4, dtype="float32", seed=9))),
         ("complex128", (Z, 0, indices([0, 0]), tensor(2, 4, dtype="complex128"))),
-        ("int64", (I, 0, indices([1, 1]), of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
+        ("int64", (INTS, 0, indices([1, 1]), of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
     ),
     *calls(
         "index_copy",
@@ -112,18 +113,18 @@ ENTRIES = [
         ("dim1", (X, 1, indices([3, 1]), tensor(3, 2, seed=18))),
         ("transposed", (F, 0, ROWS, TWO)),
         ("float32", (S, 0, ROWS, tensor(2, 4, dtype="float32", seed=9))),
-        ("int64", (I, 0, ROWS, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
+        ("int64", (INTS, 0, ROWS, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
     ),
     *calls(
         "index_fill",
         filled,
         ("1d", (V, 0, ROWS, 1.5)),
         ("number", (X, 0, ROWS, -2.5)),
-        ("tensor", (X, 1, COLUMNS, tensor(seed=19))),
+        ("tensor", (X, 1, COLUMNS, tensor(seed=19)), {}, {"call": lambda module, x, *args: x.index_fill(*args)}),
         ("transposed", (F, -1, COLUMNS, 0.5)),
         ("float32", (S, 0, ROWS, 2)),
         ("complex128", (Z, 0, ROWS, 1 - 2j)),
-        ("int64", (I, 0, ROWS, 7)),
+        ("int64", (INTS, 0, ROWS, 7)),
     ),
     *calls(
         "take",
@@ -132,7 +133,7 @@ ENTRIES = [
         ("repeated", (X, indices([3, 3, 0]))),
         ("transposed", (F, indices([1, 2]))),
         ("0d", (POINT, indices([0, 0]))),
-        ("int64", (I, indices([2, 5]))),
+        ("int64", (INTS, indices([2, 5]))),
         ("complex128", (Z, indices(4))),
     ),
     *calls(
@@ -143,7 +144,7 @@ ENTRIES = [
         ("accumulate", (X, indices([3, 3, 0]), tensor(3, seed=21), True)),
         ("transposed", (F, indices([1, 2]), tensor(2, seed=22))),
         ("float32", (S, ROWS, tensor(2, dtype="float32"))),
-        ("int64", (I, ROWS, of([8, 9], "int64"))),
+        ("int64", (INTS, ROWS, of([8, 9], "int64"))),
     ),
     *calls("index_put", put_at, *PUT_AT),
     *calls("index_put_", put_at, *PUT_AT),
@@ -153,7 +154,7 @@ ENTRIES = [
         ("plain", (X, indices([[0], [3], [-1]]), 1)),
         ("broadcast", (X, indices([[2, 0]]), 1)),
         ("rows", (X, indices([[0, 1, 2, 0]]), 0)),
-        ("int64", (I, indices([[2], [1], [0]]), 1)),
+        ("int64", (INTS, indices([[2], [1], [0]]), 1)),
     ),
     *calls("take_along_dim", lambda x, index: x.ravel()[index.ravel()], ("flat", (X, indices([[0, 11], [5, 5]])))),
 ]
@@ -161,7 +162,7 @@ ENTRIES = [
 # -- scattered ---------------------------------------------------------------------------------------------------------
 
 SPREAD = indices([[0, 1, 2, 0], [2, 0, 0, 1]])
-SPREAD_ROWS = indices([[0, 3], [1, 1], [2, 2]])
+SPREAD_ROWS, APART = indices([[0, 3], [1, 1], [2, 2]]), indices([[0, 3], [1, 2], [2, 0]])
 
 
 def places(index: Any, dim: int) -> Any:
@@ -214,14 +215,14 @@ SCATTERED = [
         "scatter",
         scattered,
         ("1d", (V, 0, indices([4, 1]), tensor(2, seed=23))),
-        ("rows", (X, 1, SPREAD_ROWS, tensor(3, 2, seed=24))),
-        ("source-larger", (X, 1, SPREAD_ROWS, ONE)),
+        ("rows", (X, 1, APART, tensor(3, 2, seed=24))),
+        ("source-larger", (X, 1, APART, ONE), {}, {"torch": False}),
         ("number", (X, 0, SPREAD, 2.5)),
         ("0d", (POINT, 0, indices(0), tensor(seed=25)), {}, {"torch": True}),
-        ("transposed", (F, 1, SPREAD_ROWS, tensor(3, 2, seed=24))),
+        ("transposed", (F, 1, APART, tensor(3, 2, seed=24))),
         ("float32", (S, 0, SPREAD, 1)),
-        ("complex128", (Z, 1, SPREAD_ROWS, 1j)),
-        ("int64", (I, 1, SPREAD_ROWS, of([[1, 2], [3, 4], [5, 6]], "int64"))),
+        ("complex128", (Z, 1, APART, 1j)),
+        ("int64", (INTS, 1, APART, of([[1, 2], [3, 4], [5, 6]], "int64"))),
         ("reduce-add", (X, 0, SPREAD, TWO), {"reduce": "add"}, {"differentiable": None}),
         ("reduce-multiply", (X, 0, SPREAD, 3.0), {"reduce": "multiply"}, {"differentiable": None}),
     ),
@@ -230,11 +231,11 @@ SCATTERED = [
         scatter_added,
         ("1d", (V, 0, indices([4, 4]), tensor(2, seed=23))),
         ("dim0", (X, 0, SPREAD, TWO)),
-        ("dim1", (X, 1, SPREAD_ROWS, ONE)),
+        ("source-larger", (X, 1, SPREAD_ROWS, ONE), {}, {"torch": False}),
         ("transposed", (F, 0, SPREAD, TWO)),
         ("float32", (S, 0, SPREAD, tensor(2, 4, dtype="float32", seed=9))),
         ("complex128", (Z, 0, SPREAD, tensor(2, 4, dtype="complex128", seed=9))),
-        ("int64", (I, 0, SPREAD, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
+        ("int64", (INTS, 0, SPREAD, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"))),
     ),
     *[
         sample
@@ -245,7 +246,7 @@ SCATTERED = [
             (f"{how}", (X, 0, SPREAD, TWO, how)),
             (f"{how}-alone", (X, 0, SPREAD, TWO, how), {"include_self": False}),
             (f"{how}-dim1", (X, 1, SPREAD_ROWS, tensor(3, 2, seed=26), how)),
-            (f"{how}-int64", (I, 0, SPREAD, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"), how)),
+            (f"{how}-int64", (INTS, 0, SPREAD, of([[1, 2, 3, 4], [5, 6, 7, 8]], "int64"), how)),
         )
     ],
     *calls(
@@ -273,69 +274,7 @@ SCATTERED = [
     ),
 ]
 
-# -- masks -------------------------------------------------------------------------------------------------------------
-
-
-def by_mask(x: Any, mask: Any, source: Any) -> Any:
-    shape = np.broadcast_shapes(x.shape, mask.shape)
-    out, lit = np.array(np.broadcast_to(x, shape)), np.broadcast_to(mask, shape)
-    out[lit] = source.ravel()[: lit.sum()]
-    return out
-
-
-def where_nonzero(x: Any, *, as_tuple: bool = False) -> Any:
-    return list(np.nonzero(x)) if as_tuple else np.argwhere(x)
-
-
-def static(x: Any, *, size: int, fill_value: int = -1) -> Any:
-    found = np.argwhere(x)[:size]
-    return np.concatenate([found, np.full((size - len(found), x.ndim), fill_value)])
-
-
 HOLES = of([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]])
-MASKED = [
-    *dynamic(
-        "masked_select",
-        lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[
-            np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))
-        ],
-        ("plain", (X, LIT)),
-        ("broadcast", (X, mask([True, False, True, True]))),
-        ("wider", (tensor(4, seed=27), LIT)),
-        ("none", (X, mask([False]))),
-        ("transposed", (F, LIT)),
-        ("complex128", (Z, LIT)),
-        ("int64", (I, LIT), {}, {"differentiable": False}),
-        differentiable=True,
-    ),
-    *calls(
-        "masked_scatter",
-        by_mask,
-        ("2d", (X, LIT, tensor(7, seed=28))),
-        ("transposed", (F, LIT, tensor(5, seed=29))),
-        ("broadcast", (X, mask([True, False, True, True]), tensor(3, 4, seed=30))),
-        ("float32", (S, LIT, tensor(5, dtype="float32"))),
-        ("complex128", (Z, LIT, tensor(6, dtype="complex128"))),
-        ("int64", (I, LIT, of([1, 2, 3, 4, 5], "int64"))),
-    ),
-    *dynamic(
-        "nonzero",
-        where_nonzero,
-        ("plain", (HOLES,)),
-        ("tuple", (HOLES,), {"as_tuple": True}),
-        ("bool", (LIT,)),
-        ("0d", (of(2.0),)),
-        ("none", (of([0.0]),)),
-    ),
-    *dynamic("argwhere", np.argwhere, ("plain", (HOLES,)), ("int64", (of([0, 3, 0, 1], "int64"),))),
-    *calls(
-        "nonzero_static",
-        static,
-        ("plain", (HOLES,), {"size": 2}),
-        ("filled", (HOLES,), {"size": 5, "fill_value": 9}),
-        differentiable=False,
-    ),
-]
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
@@ -360,7 +299,7 @@ def bags(
         ends = [(at * index.shape[1], (at + 1) * index.shape[1]) for at in range(len(index))]
     else:
         bounds = list(offsets) if include_last_offset else [*offsets, index.size]
-        ends = list(zip(bounds[:-1], bounds[1:], strict=True))
+        ends = list(itertools.pairwise(bounds))
     flat, out = index.ravel(), []
     weights = np.ones(flat.size) if per_sample_weights is None else per_sample_weights.ravel()
     for start, end in ends:
@@ -392,7 +331,7 @@ TABLES = [
         ("0d", (indices(2), TABLE)),
         ("float32", (LINE, tensor(5, 2, dtype="float32"))),
         ("padding", (WORDS, TABLE), {"padding_idx": 4}, {"smooth": False}),
-        ("frequency", (WORDS, TABLE), {"scale_grad_by_freq": True}, {"smooth": False}),
+        ("frequency", (WORDS, TABLE), {"scale_grad_by_freq": True}, {"smooth": False, "torch": False}),
         differentiable=True,
     ),
     *calls(
@@ -400,10 +339,11 @@ TABLES = [
         bags,
         *[(mode, (LINE, TABLE, STARTS), {"mode": mode}) for mode in ("sum", "mean", "max")],
         ("rows", (WORDS, TABLE)),
-        ("weights", (LINE, TABLE, STARTS), {"mode": "sum", "per_sample_weights": WEIGHTS}, {"torch": False}),
+        ("weights", (LINE, TABLE, STARTS), {"mode": "sum", "per_sample_weights": WEIGHTS}),
         ("last", (LINE, TABLE, indices([0, 3, 5])), {"include_last_offset": True}),
         ("padding", (LINE, TABLE, STARTS), {"padding_idx": 4}),
         ("max-padding", (LINE, TABLE, STARTS), {"padding_idx": 4, "mode": "max"}),
+        torch=False,  # it has no second derivative
         differentiable=True,
     ),
     *calls("nn.functional.one_hot", one_hot, ("classes", (WORDS, 6)), ("0d", (indices(2), 4))),
@@ -444,7 +384,7 @@ SEARCHES = [
         ("right", (of([0.5, 3.0], grad=False), EDGES), {"right": True}),
         ("int32", (X, EDGES), {"out_int32": True}),
         ("number", (0.5, EDGES)),
-        ("int64", (I, of([-1, 1], "int64"))),
+        ("int64", (INTS, of([-1, 1], "int64"))),
         differentiable=False,
     ),
     *calls(
@@ -462,12 +402,12 @@ SEARCHES = [
     *calls(
         "isin",
         among,
-        ("plain", (I, indices([1, 2]))),
-        ("invert", (I, indices([[1], [2]])), {"invert": True}),
-        ("number", (I, 1)),
+        ("plain", (INTS, indices([1, 2]))),
+        ("invert", (INTS, indices([[1], [2]])), {"invert": True}),
+        ("number", (INTS, 1)),
         ("floats", (HOLES, of([0.0, 3.0], grad=False))),
         differentiable=False,
     ),
 ]
 
-SAMPLES: list[Sample] = [*ENTRIES, *SCATTERED, *MASKED, *TABLES, *SEARCHES]
+SAMPLES: list[Sample] = [*ENTRIES, *SCATTERED, *TABLES, *SEARCHES]

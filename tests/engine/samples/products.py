@@ -37,7 +37,7 @@ def einsum(equation: str, operands: list[Array]) -> Array:
 
 
 EINSUM = [
-    Sample("einsum", name, (equation, list(operands)), einsum)
+    Sample("einsum", name, (equation, list(operands)), einsum, torch=len(operands) < 3)
     for name, equation, operands in (
         ("product", "ij,jk->ik", (A, B)),
         ("implicit", "ij,jk", (A, B)),
@@ -117,6 +117,7 @@ CROSS = [
         ("broadcast", (A, tensor(1, 3, seed=28))),
         ("dim", (B, tensor(3, 4, seed=29), {"dim": 0})),
         ("complex", (ZV, ZU)),
+        call=lambda module, *args, **kwargs: module.linalg.cross(*args, **kwargs),  # the length 3 does not grow
     ),
     *table("cross", lambda a, b, dim=0: cross(a, b, dim), ("first", (B, tensor(3, 4, seed=30))), ("vectors", (V, U))),
 ]
@@ -154,7 +155,10 @@ SUMS = [
 
 
 def many(op: str, reference: Any, *rows: tuple[str, tuple[In, ...]]) -> list[Sample]:
-    return [Sample(op, name, (list(args),), lambda ts: np.asarray(reference(*ts))) for name, args in rows]
+    return [
+        Sample(op, name, (list(args),), lambda ts: np.asarray(reference(*ts)), torch=name != "vectors")
+        for name, args in rows
+    ]
 
 
 def one_by_one(op: str, samples: list[Sample]) -> list[Sample]:
@@ -241,6 +245,7 @@ DISTANCES = [
         ("three", (ROWS, tensor(2, 2, seed=49), {"p": 3.0})),
         ("inf", (ROWS, tensor(2, 2, seed=50), {"p": float("inf")})),
         ("batch", (tensor(2, 3, 2, seed=51), tensor(2, 2, seed=52))),
+        torch=False,  # which has no second derivative of it
     ),
     Sample(
         "cdist",
@@ -248,8 +253,16 @@ DISTANCES = [
         (ROWS, tensor(2, 2, seed=53)),
         cdist,
         {"compute_mode": "use_mm_for_euclid_dist"},
+        torch=False,
     ),
-    *table("nn.functional.pdist", pdist, ("plain", (ROWS,)), ("one", (ROWS, {"p": 1.0})), ("single", (tensor(1, 2),))),
+    *table(
+        "nn.functional.pdist",
+        pdist,
+        ("plain", (ROWS,)),
+        ("one", (ROWS, {"p": 1.0})),
+        ("single", (tensor(1, 2),)),
+        torch=False,
+    ),
     *table(
         "dist",
         lambda a, b, p=2: p_norm(a - b, p, None),
@@ -276,12 +289,14 @@ DISTANCES = [
         ("counts", (B, {"fweights": COUNTS})),
         ("weights", (B, {"aweights": SHARES})),
         ("both", (B, {"fweights": COUNTS, "aweights": SHARES})),
+        torch=False,  # other steps with weights
     ),
     *table(
         "corrcoef",
         lambda x: np.asarray(np.corrcoef(x)),
         ("plain", (tensor(2, 4, seed=57),)),
         ("three", (tensor(3, 4, seed=58),)),
+        torch=False,
         smooth=False,  # the diagonal is 1 to within rounding, and clipped there
     ),
     *table(

@@ -1,0 +1,113 @@
+"""Examples of the ops that run as they are: literals for tensors, small and of the shape that the op is about.
+
+An op may declare its own (`example=`); else it is in the table of bodies, or made from its parameters. A step that
+changes its input needs a tensor of the session: its example names `x`, and `Example.x` makes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.example_bodies import BODIES, IMAGE, MATRIX, SIGNAL, STACK, SYMMETRIC, UNIT, VOLUME, Body, Json
+from app.session.arguments import Parameter, parameters_of
+from app.session.special import SPECIALS
+from engine.kinds import REQUIRED, Kind
+from engine.op import registry
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A body for `POST …/ops/{op}`; where it names `x`, `x` is the body that makes that tensor."""
+
+    body: Mapping[str, Json]
+    x: Mapping[str, Json] | None = None
+
+
+# What a required parameter is given where nothing better is known: by its name, else by its kind.
+BY_NAME: dict[str, Json] = {
+    "A": SYMMETRIC,
+    "B": MATRIX,
+    "L": [[1.0, 0.0], [0.5, 1.0]],
+    "condition": [[True, False], [False, True]],
+    "dim": 0,
+    "dim0": 0,
+    "dims": [1, 0],
+    "dtype": "float64",
+    "end": 5,
+    "fill_value": 7,
+    "index": [[0, 1], [1, 0]],
+    "mask": [[True, False], [False, True]],
+    "n": 3,
+    "num_groups": 2,
+    "pad": [1, 1],
+    "reduce": "sum",
+    "start": 0,
+    "steps": 5,
+    "stride": [2, 1],
+    "vec": [1.0, -1.0],
+    "vec1": [1.0, 2.0],
+    "vec2": [3.0, 4.0],
+    "x": [0.25, 0.5, 0.75],
+}
+BY_TYPE: dict[tuple[str, Kind], Json] = {
+    ("end", Kind.TENSOR): STACK[1],
+    ("kernel_size", Kind.DIMS): 2,
+    ("normalized_shape", Kind.SIZE): [2],
+    ("output_size", Kind.DIMS): 2,
+}
+BY_KIND: dict[Any, Json] = {
+    Kind.TENSOR: MATRIX,
+    Kind.OPERAND: 2,
+    Kind.TENSORS: STACK,
+    Kind.NUMBER: 2,
+    Kind.INT: 1,
+    Kind.FLOAT: 0.5,
+    Kind.BOOL: True,
+    Kind.DIMS: 1,
+    Kind.SIZE: [2, 2],
+}
+INPUTS: dict[str, Json] = dict.fromkeys(
+    ("asin", "acos", "atanh", "arcsin", "arccos", "arctanh", "logit", "erfinv", "ndtri", "bernoulli"), UNIT
+)
+BY_DIMENSIONS = {"1d": SIGNAL, "2d": IMAGE, "3d": VOLUME}
+X: Body = {"data": 2.0, "requires_grad": True}
+
+
+@functools.cache
+def example_of(name: str) -> Example:
+    """The example of a step of the catalogue."""
+    special = SPECIALS.get(name)
+    parameters = special.parameters if special else parameters_of(registry[name].ops[0])
+    body = _found(name) or (_found(name[:-1]) if name.endswith("_") else None) or _made(name, parameters)
+    if any(value in ("x", ["x"]) for value in body.values()):
+        return Example(body, X)
+    first = parameters[0].name
+    if not name.endswith("_") or first not in body:
+        return Example(body)
+    literal = body[first]
+    return Example({**body, first: "x"}, literal if type(literal) is dict else {"data": literal})
+
+
+def _found(name: str) -> Body | None:
+    function = registry.get(name)
+    declared = next((op.example for op in function.ops if op.example is not None), None) if function else None
+    return declared or BODIES.get(name) or BODIES.get(name.rpartition(".")[2])
+
+
+def _made(name: str, parameters: tuple[Parameter, ...]) -> Body:
+    return {each.name: _value(name, each) for each in parameters if each.default is REQUIRED}
+
+
+def _value(name: str, parameter: Parameter) -> Json:
+    kind = parameter.kind
+    if parameter.name == "input" and kind is Kind.TENSOR:
+        last = name.rpartition(".")[2].removesuffix("_")
+        dimensions = re.search(r"pool(\dd)|dropout(\dd)", last)
+        return BY_DIMENSIONS[dimensions[0][-2:]] if dimensions else INPUTS.get(last, MATRIX)
+    if isinstance(kind, Kind) and (parameter.name, kind) in BY_TYPE:
+        return BY_TYPE[parameter.name, kind]
+    return BY_NAME.get(parameter.name, BY_KIND.get(kind))

@@ -1,0 +1,317 @@
+"""The component schemas of the OpenAPI document, written by hand, and of a step's body from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from app import codec
+from app.problems import KINDS
+from app.session.arguments import Extra, Parameter
+from engine import dtypes
+from engine.kinds import REQUIRED, Kind
+
+Schema = dict[str, Any]
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+ID = r"^[A-Za-z0-9_-]{1,64}$"
+NON_FINITE: Schema = {"enum": ["NaN", "Infinity", "-Infinity"]}
+NULL: Schema = {"type": "null"}
+
+
+def ref(name: str) -> Schema:
+    """A reference to a component schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def any_of(*members: Schema, **more: Any) -> Schema:
+    """A schema of alternatives."""
+    return {"anyOf": list(members), **more}
+
+
+def listed(items: Schema, **more: Any) -> Schema:
+    """A list of these."""
+    return {"type": "array", "items": items, **more}
+
+
+def closed(required: Iterable[str], properties: Schema, **more: Any) -> Schema:
+    """An object of a request, which has no other fields."""
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": found} if (found := list(required)) else {}),
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def answered(properties: Schema, optional: Iterable[str] = (), **more: Any) -> Schema:
+    """An object of an answer, with all of its fields but the optional ones."""
+    left_out = set(optional)
+    required = [name for name in properties if name not in left_out]
+    return {"type": "object", "properties": properties, "required": required, **more}
+
+
+BOOL: Schema = {"type": "boolean"}
+INT: Schema = {"type": "integer"}
+TEXT: Schema = {"type": "string"}
+NAME_OF: Schema = {"type": "string", "pattern": NAME}
+INTS: Schema = listed(INT)
+OUT: Schema = any_of(NAME_OF, NULL, listed(any_of(NAME_OF, NULL)), description="What to call the result or results.")
+TENSOR_BODY: Schema = {
+    "data": ref("Data"),
+    "dtype": any_of(ref("Dtype"), NULL),
+    "device": any_of(ref("Device"), NULL),
+    "requires_grad": {"type": "boolean", "default": False},
+    "shape": any_of(INTS, NULL),
+}
+_GRADIENT: Schema = {
+    "name": {"type": ["string", "null"], "description": "The name it was addressed by, else its earliest."},
+    "shape": INTS,
+    "dtype": ref("Dtype"),
+    "device": ref("Device"),
+    "requires_grad": BOOL,
+    "is_leaf": BOOL,
+    "grad_fn": {"type": ["string", "null"], "examples": ["AddBackward0"]},
+    "retains_grad": BOOL,
+    "version": {"type": "integer", "description": "How often the values were changed in place."},
+    "data": any_of(ref("Values"), NULL, description="Nested lists; null where there are too many for this answer."),
+}
+_DIFFERENTIATE: Schema = {"create_graph": {"type": "boolean", "default": False}}
+_ROOTS: Schema = any_of(ref("TensorArgument"), description="A tensor, or a list with one entry per tensor.")
+_OPTIONAL_ROOTS: Schema = any_of(ref("TensorArgument"), listed(any_of(ref("TensorArgument"), NULL)), NULL)
+
+VALUES: dict[str, Schema] = {
+    "Dtype": {"type": "string", "enum": [each.name for each in dtypes.ALL]},
+    "Device": {"type": "string", "pattern": r"^[a-z]+(:\d+)?$", "examples": ["cpu", "cuda", "cuda:1"]},
+    "Number": any_of(
+        {"type": "number"}, BOOL, NON_FINITE, ref("Complex"), description="A Python scalar: real, boolean or complex."
+    ),
+    "Real": any_of({"type": "number"}, NON_FINITE, description="A number, or NaN and the infinities as texts."),
+    "Complex": closed(["complex"], {"complex": listed(ref("Real"), minItems=2, maxItems=2)}),
+    "Values": any_of(
+        {"type": "number"},
+        BOOL,
+        NON_FINITE,
+        listed(ref("Values")),
+        description="A number or nested lists of numbers; a complex value is a pair `[re, im]`.",
+    ),
+    "Literal": any_of(
+        closed(
+            ["data"],
+            {"data": ref("Values"), "dtype": ref("Dtype"), "device": ref("Device"), "shape": INTS},
+            title="numbers",
+        ),
+        closed(
+            ["b64", "shape", "dtype"],
+            {"b64": {"type": "string", "contentEncoding": "base64"}, "shape": INTS, "dtype": ref("Dtype")},
+            title="bytes",
+        ),
+        description="A tensor as JSON: numbers, or the little-endian bytes of its values in row-major order.",
+    ),
+    "Data": any_of(ref("Values"), ref("Complex"), ref("Literal")),
+    "TensorArgument": any_of(
+        {"type": "string", "title": "name", "description": "A tensor of the session, or its gradient as `NAME.grad`."},
+        {"type": "number", "title": "number"},
+        {"type": "boolean", "title": "boolean"},
+        ref("Complex"),
+        listed(ref("Values"), title="constant"),
+        ref("Literal"),
+        description="A tensor: by name, as a Python scalar, as nested lists, or as a literal.",
+    ),
+    "Index": listed(
+        any_of(INT, TEXT, NULL, BOOL, listed({}), ref("Literal")),
+        description="As in `x[0, 1:3, ..., None]`: integers, slices such as `1:3`, `...`, null for a new axis, nested "
+        "integer or boolean lists, tensors by name or as literals.",
+    ),
+    "Ints": any_of(INT, INTS),
+    "Out": OUT,
+    "NoGrad": {"type": "boolean", "default": False, "description": "Run the step under `no_grad`."},
+}
+OBJECTS: dict[str, Schema] = {
+    "Session": answered(
+        {
+            "id": {"type": "string", "pattern": ID},
+            "device": ref("Device"),
+            "dtype": ref("Dtype"),
+            "grad_enabled": BOOL,
+            "version": {"type": "integer", "description": "Rises by one with every call that changes something."},
+            "tensors": INT,
+            "nodes": {"type": "integer", "description": "Live nodes of the graph."},
+            "bytes": INT,
+            "created_at": {"type": "string", "format": "date-time"},
+            "expires_at": {"type": "string", "format": "date-time"},
+        }
+    ),
+    "Sessions": answered({"sessions": listed(ref("Session")), "next": {"type": ["string", "null"]}}),
+    "Gradient": answered(_GRADIENT, description="A tensor that is a gradient."),
+    "Tensor": answered({**_GRADIENT, "grad": any_of(ref("Gradient"), NULL)}, optional=["grad"]),
+    "Tensors": answered({"tensors": listed(ref("Tensor")), "next": {"type": ["string", "null"]}}),
+    "Result": answered(
+        {"result": any_of(ref("Tensor"), NULL), "value": {"description": "A result that is no tensor."}},
+        optional=["value"],
+    ),
+    "Results": answered({"results": listed(any_of(ref("Tensor"), NULL))}),
+    "RunAnswer": answered(
+        {
+            "version": INT,
+            "tensors": {"type": "object", "additionalProperties": any_of(ref("Tensor"), NULL)},
+            "values": {"type": "object", "description": "Results that are no tensors, by the index of their step."},
+        },
+        optional=["values"],
+    ),
+    "BackwardAnswer": answered({"grads": {"type": "object", "additionalProperties": ref("Gradient")}}),
+    "GradAnswer": answered({"grads": listed(any_of(ref("Tensor"), NULL))}),
+    "JacobianAnswer": answered({"jacobians": listed(ref("Tensor"))}),
+    "HessianAnswer": answered({"hessians": listed(listed(ref("Tensor")))}),
+    "Graph": answered(
+        {
+            "nodes": listed(answered({"id": INT, "name": TEXT, "saved": {}})),
+            "edges": listed(answered({"from": INT, "to": INT, "input_nr": INT})),
+            "roots": {"type": "object", "additionalProperties": INT},
+        }
+    ),
+    "Problem": answered(
+        {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": TEXT,
+            "status": INT,
+            "detail": {"type": "string", "description": "PyTorch's own text where PyTorch has one."},
+            "instance": TEXT,
+            "code": {"type": "string", "enum": sorted(KINDS)},
+            "op": TEXT,
+            "step": {"type": "integer", "description": "Which step of a run."},
+            "errors": listed(answered({"field": TEXT, "message": TEXT})),
+        },
+        optional=["op", "step", "errors"],
+        description="A refusal (RFC 9457). It has changed nothing.",
+    ),
+}
+REQUESTS: dict[str, Schema] = {
+    "CreateSessionRequest": closed(
+        [],
+        {
+            "id": {"type": "string", "pattern": ID, "description": "Unguessable if the server chooses it."},
+            "device": ref("Device"),
+            "dtype": ref("Dtype"),
+            "seed": INT,
+            "ttl_s": {"type": "number", "exclusiveMinimum": 0},
+        },
+    ),
+    "ChangeSessionRequest": closed(
+        [],
+        {
+            "grad_enabled": BOOL,
+            "ttl_s": {"type": "number", "exclusiveMinimum": 0},
+            "dtype": ref("Dtype"),
+            "seed": INT,
+        },
+    ),
+    "CreateTensorRequest": closed(["data"], {"name": NAME_OF, **TENSOR_BODY}),
+    "PutTensorRequest": closed(["data"], TENSOR_BODY),
+    "ChangeTensorRequest": closed([], {"requires_grad": BOOL, "retains_grad": {"const": True}, "name": NAME_OF}),
+    "Step": {
+        "type": "object",
+        "required": ["op"],
+        "properties": {
+            "op": {"type": "string", "examples": ["add", "linalg.solve"]},
+            "args": {"type": "array", "items": {}, "description": "Arguments by position."},
+            "out": ref("Out"),
+            "no_grad": ref("NoGrad"),
+        },
+        "additionalProperties": {"description": "An argument by its name in PyTorch."},
+        "description": "One call of an op. `GET /v1/ops/{op}` has its signature.",
+    },
+    "OpRequest": {
+        "type": "object",
+        "properties": {"args": {"type": "array", "items": {}}, "out": ref("Out"), "no_grad": ref("NoGrad")},
+        "additionalProperties": {"description": "An argument by its name in PyTorch."},
+    },
+    "RunRequest": closed(
+        ["steps"],
+        {
+            "steps": listed(ref("Step")),
+            "return": listed(TEXT, description="Names to answer when the run has ended; else the last step's results."),
+            "no_grad": {"type": "boolean", "default": False},
+        },
+    ),
+    "BackwardRequest": closed(
+        ["tensors"],
+        {
+            "tensors": _ROOTS,
+            "grad_tensors": _OPTIONAL_ROOTS,
+            "retain_graph": {"type": ["boolean", "null"], "description": "As `create_graph` unless given."},
+            **_DIFFERENTIATE,
+            "inputs": any_of(_ROOTS, NULL),
+        },
+    ),
+    "GradRequest": closed(
+        ["outputs", "inputs"],
+        {
+            "outputs": _ROOTS,
+            "inputs": _ROOTS,
+            "grad_outputs": _OPTIONAL_ROOTS,
+            "retain_graph": {"type": ["boolean", "null"]},
+            **_DIFFERENTIATE,
+            "allow_unused": {"type": ["boolean", "null"]},
+            "is_grads_batched": {"type": "boolean", "default": False},
+            "materialize_grads": {"type": "boolean", "default": False},
+            "out": ref("Out"),
+        },
+    ),
+    "JacobianRequest": closed(
+        ["output", "inputs"], {"output": ref("TensorArgument"), "inputs": _ROOTS, **_DIFFERENTIATE, "out": ref("Out")}
+    ),
+    "HessianRequest": closed(
+        ["output", "inputs"],
+        {
+            "output": ref("TensorArgument"),
+            "inputs": _ROOTS,
+            **_DIFFERENTIATE,
+            "out": any_of(NULL, TEXT, listed(listed(NAME_OF))),
+        },
+    ),
+}
+COMPONENTS: dict[str, Schema] = {**OBJECTS, **REQUESTS, **VALUES}
+
+KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
+    Kind.TENSOR: ref("TensorArgument"),
+    Kind.OPERAND: ref("TensorArgument"),
+    Kind.TENSORS: listed(ref("TensorArgument")),
+    Kind.NUMBER: ref("Number"),
+    Kind.INT: INT,
+    Kind.FLOAT: ref("Real"),
+    Kind.BOOL: BOOL,
+    Kind.STR: TEXT,
+    Kind.DIMS: ref("Ints"),
+    Kind.SIZE: ref("Ints"),
+    Kind.DTYPE: ref("Dtype"),
+    Kind.DEVICE: ref("Device"),
+    Kind.INDEX: ref("Index"),
+    Kind.DATA: ref("Data"),
+    Extra.ROOTS: _ROOTS,
+    Extra.RAW: ref("TensorArgument"),
+    Extra.SHAPE: INTS,
+    Extra.NAME: NAME_OF,
+    Extra.NAMES: listed(TEXT),
+}
+
+
+def body_schema(parameters: Iterable[Parameter]) -> Schema:
+    """The body of a step with these parameters, each by its name."""
+    given = list(parameters)
+    properties = {each.name: _parameter(each) for each in given}
+    required = [each.name for each in given if each.default is REQUIRED]
+    return closed(required, {**properties, "out": ref("Out"), "no_grad": ref("NoGrad")})
+
+
+def _parameter(parameter: Parameter) -> Schema:
+    schema = KIND_SCHEMAS.get(parameter.kind, {})
+    if parameter.kind is Kind.INDEX and parameter.name != "index":
+        schema = {}  # sizes and factors that an op reads itself
+    if parameter.optional and schema:
+        plain = isinstance(schema.get("type"), str) and len(schema) == 1
+        schema = {"type": [schema["type"], "null"]} if plain else any_of(schema, NULL)
+    if parameter.default is REQUIRED or parameter.default is None:
+        return schema
+    return {**schema, "default": codec.plain(parameter.default)}

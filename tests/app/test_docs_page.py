@@ -1,0 +1,105 @@
+"""The page of the calls: complete without the internet, at any address, and under a strict content policy."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from app import pages
+from app.main import create_app
+from app.settings import Settings
+
+BASE = "http://127.0.0.1"
+
+
+class Client:
+    """What a browser does: it asks for one thing after the other."""
+
+    def __init__(self) -> None:
+        self.app = create_app(Settings())
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE) as client:
+                return await client.get(path, headers=headers)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client()
+
+
+class Loaded(HTMLParser):
+    """The addresses that a page loads or links to, and what a content policy would forbid in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.forbidden: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [str(given[name]) for name in ("src", "href") if name in given]
+        self.forbidden += [name for name in given if name.startswith("on")]
+        if tag == "script" and "src" not in given:
+            self.forbidden.append("an inline script")
+
+
+def test_the_page_loads_relative_addresses_that_are_there(client: Client) -> None:
+    answer = client.get("/docs")
+    found = Loaded(answer.text)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert found.forbidden == []
+    assert len(found.addresses) > len(pages.SWAGGER_FILES)
+    for address in found.addresses:
+        assert not re.match(r"/|\w+:", address), address
+        assert client.get(urljoin("/docs", address)).status_code == 200, address
+
+
+@pytest.mark.parametrize("page", ["/", "/docs", "/docs/errors"])
+def test_links_work_behind_a_prefix(client: Client, page: str) -> None:
+    for address in Loaded(client.get(page).text).addresses:
+        assert urljoin(f"/prefix{page}", address).startswith("/prefix/")
+
+
+@pytest.mark.parametrize("name", [*pages.SWAGGER_FILES, *pages.OWN_FILES])
+def test_files_have_their_type_and_are_kept_by_browsers(client: Client, name: str) -> None:
+    answer = client.get(f"/docs/assets/{name}")
+    assert answer.headers["content-type"].partition(";")[0] in pages.TYPES.values()
+    assert answer.headers["cache-control"] == pages.KEEP
+    again = client.get(f"/docs/assets/{name}", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    plain = client.get(f"/docs/assets/{name}", headers={"accept-encoding": "identity"})
+    assert plain.content == answer.content
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2fpages.py", "pages.py", "%00"])
+def test_no_other_file_is_served(client: Client, name: str) -> None:
+    answer = client.get(f"/docs/assets/{name}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_own_files_name_no_other_server(client: Client) -> None:
+    for name in pages.OWN_FILES:
+        assert "//" not in re.sub(r"^\s*//.*|\s//.*|/\*.*\*/", "", client.get(f"/docs/assets/{name}").text, flags=re.M)
+
+
+def test_the_document_is_served_from_a_cache(client: Client) -> None:
+    answer = client.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["openapi"].startswith("3.1")
+    assert client.get("/openapi.json", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+
+
+def test_the_page_has_what_people_need(client: Client) -> None:
+    script = client.get("/docs/assets/docs.js").text
+    for setting in ('docExpansion: "none"', "filter: true", "deepLinking: true", "tryItOutEnabled: true"):
+        assert setting in script
