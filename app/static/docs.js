@@ -29,9 +29,34 @@ const filtering = () => ({
   statePlugins: { layout: { wrapSelectors: { isShown } } },
 });
 
-window.addEventListener("load", () => {
+// Swagger UI takes minutes to resolve a document of this size as 3.1 and no time as 3.0, whose `nullable` is all
+// that this one has otherwise.
+function asVersion30(value) {
+  if (Array.isArray(value)) return value.map(asVersion30);
+  if (value === null || typeof value !== "object") return value;
+  const made = Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, key === "example" ? each : asVersion30(each)])
+  );
+  if (Array.isArray(made.type)) {
+    made.type = made.type.find((each) => each !== "null");
+    made.nullable = true;
+  }
+  if (Array.isArray(made.anyOf)) {
+    made.anyOf = made.anyOf.filter((each) => each.type !== "null");
+    if (made.anyOf.length === 1) {
+      Object.assign(made, made.anyOf[0]);
+      delete made.anyOf;
+    }
+  }
+  return made;
+}
+
+async function show() {
+  const address = new URL("openapi.json", window.location.href);
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+  const document30 = { ...asVersion30(await answer.json()), openapi: "3.0.4" };
   window.ui = SwaggerUIBundle({
-    url: "openapi.json",
     dom_id: "#swagger-ui",
     presets: [SwaggerUIBundle.presets.apis],
     plugins: [filtering],
@@ -45,5 +70,13 @@ window.addEventListener("load", () => {
     defaultModelExpandDepth: 2,
     validatorUrl: null,
   });
-  document.getElementById("waiting").remove();
-});
+  window.ui.specActions.updateUrl(address.href);
+  window.ui.specActions.updateJsonSpec(document30);
+  window.ui.specActions.updateLoadingStatus("success");
+}
+
+const waiting = document.getElementById("waiting");
+show().then(
+  () => waiting.remove(),
+  (error) => { waiting.textContent = `The calls could not be loaded: ${error.message}`; }
+);

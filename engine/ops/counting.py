@@ -132,6 +132,8 @@ def check_histogram(array: Any, weight: Any) -> None:
 
 def filled_bins(input: Any, edges: Any, weight: Any, density: bool) -> tuple[Any, Any]:
     """The counts or sums of weights between edges, as densities if asked, and the edges."""
+    if edges.size == 1:
+        return xp.zeros(0, input.dtype), edges
     flat = input.reshape(-1)
     inside = (flat >= edges[0]) & (flat <= edges[-1])
     places = xp.minimum(xp.searchsorted(edges, flat[inside], "right") - 1, edges.size - 2)
@@ -158,6 +160,8 @@ def edges_rule(op: Op, values: list[Any]) -> Estimate:
     check_histogram(array, weight)
     if bins.dtype != array.dtype:
         raise errors.dtype_mismatch("torch.histogramdd: input tensor and bins tensors should have the same dtype")
+    if bins.ndim == 1 and bins.size == 1:
+        return Estimate(values, [((0,), array.dtype), (bins.shape, array.dtype)])
     if bins.ndim != 1 or not bins.size:
         raise errors.shape_mismatch(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim}")
     outputs = [((bins.size - 1,), array.dtype), (bins.shape, array.dtype)]

@@ -10,16 +10,17 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Number, Operand
 from engine.op import alias, is_number, op
-from engine.ops.arithmetic import add, div, log, masked_fill, minimum, mul, neg, pow_number, rsub, shift, sub, where
+from engine.ops.arithmetic import add, div, log, masked_fill, minimum, mul, neg, pow_number, scale, shift, sub, where
 from engine.ops.bounds import clamp_min_number
 from engine.ops.compare import eq, le, ne
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.losses import FUNCTIONAL, legacy, reduced
 from engine.ops.nn import checked_reduction
-from engine.ops.reduction import norm_backward, norm_kernel, reduction, sum_dim, vector_norm
+from engine.ops.ranges import scalar_tensor
+from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
-from engine.rules import broadcast, same_as_input
+from engine.rules import broadcast, default_dtype, elementwise, reduction, same_as_input
 from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES
@@ -53,6 +54,26 @@ def plus(x: Any, number: float) -> Any:
     return add(x, number) if x.dtype.kind in "biu" else shift(x, number)
 
 
+def times(x: Any, number: float) -> Any:
+    """The product with a number: under torch's node of its own for that, where the tensor is not one of integers."""
+    return mul(x, number) if x.dtype.kind in "biu" else scale(x, number)
+
+
+@op(elementwise(), hidden=True, node="SubBackward1")
+def less(input: Array, number: Number) -> Any:
+    """The difference from a number."""
+    return input - input.dtype.type(number)
+
+
+less.vjp(input=lambda g: g)
+
+
+def number_like(x: Any, number: float) -> Any:
+    """A number as a 0-d tensor that does not widen `x`."""
+    dtype = dtypes.BY_NUMPY[getattr(x.dtype, "numpy", x.dtype)]
+    return scalar_tensor(number, dtype=dtype if dtype.differentiable else default_dtype())
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of the differences of vectors along the last dim; `eps` keeps it off 0."""
@@ -80,8 +101,8 @@ def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> 
             raise errors.dtype_mismatch("expected common dtype to be floating point, yet common dtype is Long")
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
     at = check_dim(dim, len(shape))
-    a = x1 if tuple(x1.shape) == shape else expand(x1, shape)
-    b = x2 if tuple(x2.shape) == shape else expand(x2, shape)
+    same = tuple(x1.shape) == tuple(x2.shape)
+    a, b = (x1, x2) if same else (expand(x1, shape), expand(x2, shape))
     lengths = [raised(vector_norm(each, 2, (at,), True), eps) for each in (a, b)]
     return sum_dim(mul(div(a, lengths[0]), div(b, lengths[1])), (at,))
 
@@ -120,7 +141,7 @@ def cosine_embedding_loss(
     cosine = div(product, sqrt(mul(sizes[0], sizes[1])))
     zeros = zeros_like(cosine)
     near = where(eq(target, 1), sub(full_like(cosine, 1), cosine), zeros)
-    far = where(eq(target, -1), clamp_min_number(sub(cosine, margin), 0), zeros)
+    far = where(eq(target, -1), clamp_min_number(less(cosine, margin), 0), zeros)
     return reduced(add(near, far), reduction)
 
 
@@ -136,7 +157,7 @@ def hinge_embedding_loss(
     """The input for targets 1, the margin less the input (not below 0) for targets -1."""
     reduction = legacy(size_average, reduce, reduction)
     zeros = zeros_like(input)
-    far = where(ne(target, 1), clamp_min_number(rsub(input, margin), 0), zeros)
+    far = where(ne(target, 1), clamp_min_number(sub(number_like(input, margin), input), 0), zeros)
     near = where(ne(target, -1), input, zeros)
     return reduced(add(far, near), reduction)
 
@@ -155,7 +176,7 @@ def margin_ranking_loss(
     reduction = legacy(size_average, reduce, reduction)
     shapes = [tuple(each.shape) for each in (input1, input2, target)]
     if len({len(each) for each in shapes}) > 1:
-        sizes = " ".join(f"{name}: {list(each)}" for name, each in zip(("input1", "input2", "target"), shapes))
+        sizes = " ".join(f"{name}: {list(each)}" for name, each in zip(("input1", "input2", "target"), shapes, strict=True))
         raise errors.shape_mismatch(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: {sizes} "
         )
@@ -239,9 +260,8 @@ def gaussian_nll_loss(
     if have != want:
         if have == want[:-1]:
             var = unsqueeze(var, len(have))
-        elif have[:-1] != want[:-1] or have[-1] != 1:
-            if not broadcasts(have, want):
-                raise errors.bad_value("var is of incorrect size")
+        elif not broadcasts(have, want):
+            raise errors.bad_value("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise errors.bad_value(f"{reduction} is not valid")
     if hasattr(var, "_array") and (var._array < 0).any():
@@ -276,7 +296,7 @@ def poisson_nll_loss(
     else:
         losses = sub(input, mul(target, log(plus(input, eps))))
     if full:
-        stirling = add(sub(mul(target, log(target)), target), mul(log(mul(target, 2 * math.pi)), 0.5))
+        stirling = add(sub(mul(target, log(target)), target), times(log(times(target, 2 * math.pi)), 0.5))
         losses = add(losses, masked_fill(stirling, le(target, 1), 0))
     return reduced(losses, reduction)
 

@@ -69,7 +69,7 @@ def together(input: Any, target: Any) -> tuple[Any, Any]:
     if a == b:
         return input, target
     shape = broadcast(a, b)
-    return expand(input, shape), expand(target, shape)
+    return input if a == shape else expand(input, shape), target if b == shape else expand(target, shape)
 
 
 def loss_estimate(values: list[Any], shape: Shape, reduction: str, dtype: Any) -> Estimate:
@@ -380,7 +380,7 @@ def kl_div(
     else:
         losses = sub(xlogy(target, target), mul(target, input))
     made = reduced(losses, reduction)
-    return div(made, tuple(input.shape)[0]) if batch and len(input.shape) else made
+    return div(made, next(iter(input.shape))) if batch and len(input.shape) else made
 
 
 # -- labels ---------------------------------------------------------------------------------------------------------
@@ -443,5 +443,5 @@ def multilabel_soft_margin_loss(
     losses = neg(add(hits, mul(shift(neg(target), 1), log_sigmoid(neg(input)))))
     if weight is not None:
         losses = mul(losses, weight)
-    last = len(input.shape) - 1
-    return reduced(div(sum_dim(losses, (last,)), tuple(input.shape)[last]), reduction)
+    shape = tuple(input.shape)
+    return reduced(div(sum_dim(losses, (len(shape) - 1,)), shape[-1]), reduction)

@@ -32,6 +32,9 @@ def positions(input: Any, indices: list[Any]) -> Any:
     """Index tensors as advanced indexing takes them: in range, not negative, masks as places."""
     from engine.indexing import as_index, checked, consumed
 
+    for each in indices:
+        if each._array.dtype.kind not in "iub":
+            raise errors.bad_index("tensors used as indices must be long, int, byte or bool tensors")
     keys = [each._array if each._array.ndim == 0 else as_index(each) for each in indices]
     if not keys:
         raise errors.bad_argument("at least one index must be provided")

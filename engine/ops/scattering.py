@@ -78,7 +78,7 @@ def opened(input: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
     index = index if index.ndim else index.reshape(1)
     if index.size == 0:
         return out, None, None
-    if xp.ndim(src):
+    if getattr(src, "ndim", 0):
         src = src[tuple(slice(size) for size in index.shape)]
     elif hasattr(src, "shape"):
         src = src.reshape(1)

@@ -181,10 +181,10 @@ def hardsigmoid_of(input: Array) -> Any:
 hardsigmoid_of.vjp(input=lambda g, input: hardsigmoid_backward(g, input))
 
 
-@op(roomy(elementwise(), 2), hidden=True, node="HardsigmoidBackwardBackward0")
+@op(roomy(elementwise(), 3), hidden=True, node="HardsigmoidBackwardBackward0")
 def hardsigmoid_backward(grad_output: Array, input: Array) -> Any:
     """A sixth of the gradient between -3 and 3, zero elsewhere."""
-    return arrays.keep((input > -3) & (input < 3), grad_output * grad_output.dtype.type(1 / 6))
+    return arrays.keep((input > -3) & (input < 3), widened(grad_output) / 6)
 
 
 hardsigmoid_backward.vjp(grad_output=lambda g, input: hardsigmoid_backward(g, input), input=lambda g: zeros_like(g))
