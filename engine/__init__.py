@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, func, linalg, nn, ops, special
+from engine import autograd, fast, fft, func, linalg, nn, ops, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -66,6 +66,7 @@ __all__ = [
     "dtype",
     "e",
     "enable_grad",
+    "fft",
     "float",
     "float16",
     "float32",

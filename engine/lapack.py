@@ -97,34 +97,6 @@ def cholesky(a: Array) -> tuple[Array, Array]:
     return out, info
 
 
-@_on_host
-def geqrf(a: Array) -> tuple[Array, Array]:
-    """Householder vectors below R, and their factors tau."""
-    batch, (m, n) = a.shape[:-2], a.shape[-2:]
-    out = columns((m, n), a.dtype, batch)
-    tau = np.zeros((*batch, min(m, n)), a.dtype)
-    if a.size:
-        (run,) = get_lapack_funcs(("geqrf",), (a,))
-        for at in _matrices(batch):
-            out[at], tau[at], _, _ = run(a[at])
-    return out, tau
-
-
-@_on_host
-def ldl_factor(a: Array, hermitian: bool) -> tuple[Array, Array, Array]:
-    """L D L^T factors from the lower triangle in one matrix, LAPACK's pivots, and info."""
-    batch, n = a.shape[:-2], a.shape[-1]
-    out = columns((n, n), a.dtype, batch)
-    pivots = np.zeros((*batch, n), INT32)
-    info = np.zeros(batch, INT32)
-    if a.size:
-        (run,) = get_lapack_funcs(("hetrf" if hermitian and a.dtype.kind == "c" else "sytrf",), (a,))
-        for at in _matrices(batch):
-            out[at], steps, info[at] = run(a[at], lower=1)
-            pivots[at] = steps
-    return out, pivots, info
-
-
 def first_zero_pivot(a: Array) -> tuple[tuple[int, ...], int]:
     """Of the first singular matrix of a batch its place, and the first zero pivot (from 1)."""
     info = arrays.to_host(lu_factor(a)[2])

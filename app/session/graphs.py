@@ -10,10 +10,8 @@ from typing import Any
 from app.problems import Problem
 from app.session.names import Names
 from engine import dtypes
-from engine.graph import AccumulateGrad, Node, leaf_edge
+from engine.graph import AccumulateGrad, Node, leaf_edge, saved_name
 from engine.tensor import Tensor
-
-SELF = {"input": "self", "x": "self", "A": "self", "out": "result"}  # what torch's nodes call the values they saved
 
 
 class Numbers:
@@ -106,7 +104,7 @@ def saved_by(node: Node) -> list[dict[str, Any]] | None:
         return []
     names = node.plan.tensors
     return [
-        {"name": SELF.get(name, name), "shape": list(array.shape), "dtype": dtypes.of(array).name}
+        {"name": saved_name(name), "shape": list(array.shape), "dtype": dtypes.of(array).name}
         for name, (array, _, _) in zip(names, node.saved, strict=True)
         if hasattr(array, "shape")  # an optional input that was not there saved nothing
     ]

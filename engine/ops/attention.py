@@ -10,7 +10,8 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
-from engine.ops.arithmetic import add, mul
+from engine.ops.arithmetic import add
+from engine.ops.arithmetic import scale as times
 from engine.ops.creation import zeros_like
 from engine.ops.dropout import dropped
 from engine.ops.joining import cat
@@ -130,7 +131,7 @@ def scaled_dot_product_attention(
     sign = -1.0 if scale is not None and scale < 0 else 1.0
     if scale is not None and scale <= 0:
         factor = math.sqrt(-scale)
-    scores = matmul(mul(query, factor), mul(swapped(key), sign * factor))
+    scores = matmul(times(query, factor), times(swapped(key), sign * factor))
     rows, columns = tuple(scores.shape)[-2:]
     if is_causal:
         scores = add(scores, causal_bias(query, rows, columns))
@@ -284,7 +285,7 @@ def multi_head_attention_forward(
         is_causal = is_causal and padding is None
     weights = (q_proj_weight, k_proj_weight, v_proj_weight)
     if not use_separate_proj_weight:
-        weights = tuple(third(in_proj_weight, at) for at in range(3))  # type: ignore[assignment]
+        weights = tuple(third(in_proj_weight, at) for at in range(3))
     check_projections(query, key, value, embed_dim_to_check, num_heads, weights, use_separate_proj_weight)
     q, k, v = (
         linear(each, weight, third(in_proj_bias, at))
@@ -294,7 +295,8 @@ def multi_head_attention_forward(
     source = tuple(key.shape)[0]
     if mask is not None:
         mask = check_mask(mask, {2: (length, source), 3: (batch * num_heads, length, source)})
-    claim((bias_k is None) == (bias_v is None), "bias_k is set but bias_v is None" if bias_v is None else "bias_v is set but bias_k is None")  # fmt: skip  # noqa: E501
+    lone = ("k", "v") if bias_v is None else ("v", "k")
+    claim((bias_k is None) == (bias_v is None), f"bias_{lone[0]} is set but bias_{lone[1]} is None")
     if bias_k is not None:
         claim(static_k is None, "bias cannot be added to static key.")
         claim(static_v is None, "bias cannot be added to static value.")
@@ -363,7 +365,7 @@ def merged(mask: Any, padding: Any, batch: int, heads: int, source: int) -> Any:
 
 def weighed_heads(q: Any, k: Any, v: Any, mask: Any, dropout_p: float) -> Any:
     """The attention of each head, and its weights."""
-    scores = bmm(mul(q, math.sqrt(1 / tuple(q.shape)[2])), swapped(k))
+    scores = bmm(times(q, math.sqrt(1 / tuple(q.shape)[2])), swapped(k))
     if mask is not None:
         scores = add(scores, mask)
     weights = softmax(scores, 2)

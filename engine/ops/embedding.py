@@ -270,13 +270,14 @@ def embedding_bag(
     flat = reshape(input, (-1,))
     if per_sample_weights is not None:
         per_sample_weights = reshape(per_sample_weights, (-1,))
+    library = arrays.backend_of(bags).xp
     factor = (flat._array != padding) & (bags < count)
-    bags = np.minimum(bags, max(count - 1, 0))
+    bags = library.minimum(bags, max(count - 1, 0))
     factor = factor.astype(weight._array.dtype)
     if mode == "max":
         return bag_max(weight, flat, wrap(bags), count, wrap(factor), per_sample_weights)[0]
     if mode == "mean":
-        factor = factor / np.maximum(np.bincount(bags, factor != 0, count), 1)[bags].astype(factor.dtype)
+        factor = factor / library.maximum(library.bincount(bags, factor != 0, count), 1)[bags].astype(factor.dtype)
     return bag_sum(weight, flat, wrap(bags), count, wrap(factor), per_sample_weights, scale_grad_by_freq)
 
 

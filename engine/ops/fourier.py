@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import engine.fft  # noqa: F401  # so that `torch.fft` is there
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed

@@ -20,8 +20,9 @@ from engine.ops.convolution import zero_pad
 from engine.ops.copies import clone
 from engine.ops.pooling import avg_pool2d, avg_pool3d
 from engine.ops.reduction import mean_dim, sum_dim
+from engine.ops.repeating import repeat
 from engine.ops.unary import rsqrt
-from engine.ops.views import expand, reshape, select, squeeze_dim, unsqueeze, view
+from engine.ops.views import reshape, select, squeeze_dim, unsqueeze, view
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
@@ -60,7 +61,8 @@ def scaled(rest: Any, rstd: Any, weight: Any, bias: Any) -> Any:
 def standard_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the standardisation and its gradient: the shape of the first operand."""
     array = values[0]
-    return Estimate(values, [(array.shape, array.dtype)], None, 4 * array.size * max(array.dtype.itemsize, 4), array.size)
+    extra = 4 * array.size * max(array.dtype.itemsize, 4)
+    return Estimate(values, [(array.shape, array.dtype)], None, extra, array.size)
 
 
 @op(standard_rule, hidden=True, node="SubBackward0")
@@ -175,8 +177,9 @@ def native_layer_norm(
     dims = tuple(range(input.ndim - len(normalized_shape), input.ndim))
     rest, mean, _, rstd = moments(computed(input), dims, eps)
     out = scaled(rest, rstd, computed(weight), computed(bias))
-    dtype = input.dtype if weight is None and bias is None else (bias if weight is None else weight).dtype
-    return out.astype(input.dtype, copy=False), mean.astype(dtype, copy=False), rstd.astype(dtype, copy=False)
+    given = [each for each in (weight, bias) if each is not None]
+    dtype = given[0].dtype if given else input.dtype
+    return out.astype(input.dtype, order="C", copy=False), mean.astype(dtype, copy=False), rstd.astype(dtype, copy=False)
 
 
 def last_dims(input: Any, shape: Shape) -> Shape:
@@ -397,10 +400,16 @@ def native_batch_norm(
     eps: float,
 ) -> Any:
     """batch_norm with the mean and 1 over the deviation it divided by (none in evaluation)."""
+    return tuple(batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps))
+
+
+def batch_normalized(
+    input: Any, weight: Any, bias: Any, mean: Any, variance: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    """batch_norm, of which the undo log hears first where it changes the running statistics."""
     if training:
-        announce(running_mean, running_var)
-    made = batch_norm_of(input, weight, bias, running_mean, running_var, training, momentum, eps)
-    return tuple(made)
+        announce(mean, variance)
+    return batch_norm_of(input, weight, bias, mean, variance, training, momentum, eps)
 
 
 @op(composed, name="_native_batch_norm_legit", composite=True, method=False)
@@ -450,7 +459,7 @@ def batch_norm(
         for step, each in ((mul, weight), (add, bias)):
             out = out if each is None else step(out, select(each, 0, 0))
         return out
-    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+    return batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 
 @op(composed, name="batch_norm", composite=True, method=False)
@@ -466,18 +475,15 @@ def torch_batch_norm(
     cudnn_enabled: bool,
 ) -> Any:
     """batch_norm in the argument order of `torch.batch_norm`."""
-    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+    return batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 
 # -- single channels ------------------------------------------------------------------------------------------------
 
 
 def repeated(values: Any, times: int) -> Any:
-    """A vector several times over."""
-    if values is None:
-        return None
-    (count,) = tuple(values.shape)
-    return reshape(expand(unsqueeze(values, 0), (times, count)), (times * count,))
+    """A vector several times over; None of None."""
+    return None if values is None else repeat(values, (times,))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

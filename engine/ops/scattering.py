@@ -80,7 +80,7 @@ def opened(input: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
         return out, None, None
     if getattr(src, "ndim", 0):
         src = src[tuple(slice(size) for size in index.shape)]
-    elif hasattr(src, "shape"):
+    elif arrays.is_array(src):
         src = src.reshape(1)
     return out, (flat, open_index(index, dim)), src
 
@@ -355,7 +355,8 @@ def along(index: Any, source: Any, dim: int) -> Any:
         return wrap(along(index._array, source._array, dim))
     if not source.ndim:
         return index.reshape(())
-    return xp.array(xp.broadcast_to(index.reshape((-1,) + (1,) * (source.ndim - 1 - dim)), source.shape))
+    library = arrays.backend_of(index).xp  # formulas call this on tensors too
+    return library.array(library.broadcast_to(index.reshape((-1,) + (1,) * (source.ndim - 1 - dim)), source.shape))
 
 
 index_reduce.vjp(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from engine import errors
+from engine import arrays, errors
 from engine.arrays import xp
 from engine.infer import Meta, composed
 from engine.kinds import Array, Arrays, Dims, Size
@@ -165,7 +165,7 @@ def combinations(input: Array, r: int = 2, with_replacement: bool = False) -> An
     if not hasattr(input, "_array"):
         count = math.comb(size + r - 1 if with_replacement else size, r)
         return Meta((count, r), input.dtype)
-    mask = wrap(chosen_mask(size, r, with_replacement))
+    mask = wrap(arrays.put(chosen_mask(size, r, with_replacement), input.device))
     return stack([masked_select(each, mask) for each in meshgrid([input] * r)], 1)
 
 

@@ -59,28 +59,26 @@ MISSING = frozenset(
 )
 # These make arrays of numbers, sequences or host arrays; all others want device arrays.
 MAKERS = frozenset(
-    [
-        "array",
-        "asarray",
-        "ascontiguousarray",
-        "asfortranarray",
-        "arange",
-        "linspace",
-        "logspace",
-        "zeros",
-        "ones",
-        "empty",
-        "full",
-        "eye",
-        "identity",
-        "tri",
-        "indices",
-        "meshgrid",
-    ]
+    (
+        *("array", "asarray", "ascontiguousarray", "asfortranarray", "arange", "linspace", "logspace", "meshgrid"),
+        *("zeros", "ones", "empty", "full", "eye", "identity", "tri", "indices", "tril_indices", "triu_indices"),
+        *("fftfreq", "rfftfreq"),
+    )
 )
 # These are NumPy's own in CuPy too, or take what is no array.
 HOSTED = frozenset(
-    ("broadcast_shapes", "result_type", "promote_types", "can_cast", "issubdtype", "isscalar", "ndindex", "iinfo")
+    (
+        "broadcast_shapes",
+        "result_type",
+        "promote_types",
+        "can_cast",
+        "issubdtype",
+        "isscalar",
+        "ndim",
+        "shape",
+        "size",
+        "ndindex",
+    )
 )
 REDUCED = {"add": "sum", "multiply": "prod"}  # the ufuncs whose `reduce` and `accumulate` CuPy has
 ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}
@@ -175,8 +173,8 @@ class ndarray:  # CuPy's name
     device = property(lambda self: Device(self._id))
     data = property(lambda self: MemoryPointer(self._host, self._host.__array_interface__["data"][0]))
     T = property(lambda self: wrapped(self._host.T, [self]))
-    real = property(lambda self: wrapped(self._host.real, [self]))
-    imag = property(lambda self: wrapped(self._host.imag, [self]))
+    real = property(lambda self: wrapped(self._host.real, [self]), lambda self, value: self._set_part("real", value))
+    imag = property(lambda self: wrapped(self._host.imag, [self]), lambda self, value: self._set_part("imag", value))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct one.")
@@ -228,6 +226,9 @@ class ndarray:  # CuPy's name
         if isinstance(value, list | tuple):
             raise TypeError("a sequence is no device array")
         self._host[on_device(key, self._id)] = on_device(value, self._id)
+
+    def _set_part(self, part: str, value: Any) -> None:
+        setattr(self._host, part, on_device(value, self._id))
 
     def fill(self, value: Any) -> None:
         self._host.fill(on_device(value, self._id))
@@ -306,6 +307,8 @@ def wrapped(value: Any, sources: Sequence[ndarray] = ()) -> Any:
         return value
     array = ndarray.__new__(ndarray)
     array._host = np.asarray(value)
+    if sources and isinstance(value, np.ndarray) and not value.flags.writeable:
+        array._host.flags.writeable = True  # NumPy guards what diagonal and broadcast_to give; CuPy does not
     array._id = _current[-1]
     array.base = next((each if each.base is None else each.base for each in sources if shares(array._host, each)), None)
     return array

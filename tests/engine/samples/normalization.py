@@ -99,7 +99,7 @@ LAYERS = [
         ("plain", (X, (4,)), {}),
         ("weight", (X, (4,), W4, B4), {}),
         ("two", (LINE, (4, 3), tensor(4, 3, seed=7)), {}),
-        ("eps", (X, [4]), {"bias": B4, "eps": 0.5}),
+        ("eps", (X, [4], W4), {"bias": B4, "eps": 0.5}),
         ("transposed", (tensor(3, 4, seed=8, layout="F"), (4,), W4), {}),
         ("float32", (F32, (4,)), {}),
         ("empty", (tensor(0, 4), (4,), W4, B4), {}),
@@ -188,7 +188,7 @@ BATCHES += [
            {"training": True, "momentum": 0.3, "op": "batch_norm"}, call=followed, differentiable=False),
     *[Sample("batch_norm", name, args, lambda x, w, b, m, v, t, mo, eps, c: batches(x, m, v, w, b, t, mo, eps))
       for name, args in (("training", (LINE, W4, B4, None, None, True, 0.1, 1e-5, False)),
-                         ("evaluation", (LINE, None, B4, MEAN, VAR, False, 0.1, 1e-5, True)))],
+                         ("evaluation", (LINE, W4, B4, MEAN, VAR, False, 0.1, 1e-5, True)))],
 ]  # fmt: skip
 CHANNELS = [
     *[
