@@ -57,6 +57,7 @@ async function show() {
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   const document30 = { ...asVersion30(await answer.json()), openapi: "3.0.4" };
   window.ui = SwaggerUIBundle({
+    spec: document30,
     dom_id: "#swagger-ui",
     presets: [SwaggerUIBundle.presets.apis],
     plugins: [filtering],
@@ -70,9 +71,7 @@ async function show() {
     defaultModelExpandDepth: 2,
     validatorUrl: null,
   });
-  window.ui.specActions.updateUrl(address.href);
-  window.ui.specActions.updateJsonSpec(document30);
-  window.ui.specActions.updateLoadingStatus("success");
+  window.ui.specActions.updateUrl(address.href); // what the address of the server is relative to
 }
 
 const waiting = document.getElementById("waiting");

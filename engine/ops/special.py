@@ -289,10 +289,15 @@ assert polygamma_of.twin is not None
 polygamma_of.twin.node_name = "PolygammaBackward1"
 
 
+MOST_DIMENSIONS = 10_000  # of mvlgamma, which takes a pass over the tensor for each
+
+
 def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of mvlgamma: a dimension of 1 at least."""
     if values[1] < 1:
         raise errors.bad_argument("p has to be greater than or equal to 1")
+    if values[1] > MOST_DIMENSIONS:
+        raise errors.too_large(f"mvlgamma(): p of {values[1]} is over the limit of {MOST_DIMENSIONS}")
     return real_function("arange_cpu", buffers=5)(op, values)
 
 

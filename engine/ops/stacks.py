@@ -228,10 +228,15 @@ def pieces(input: Any, bounds: Sequence[int], dim: int) -> Any:
     return tuple(slice_(input, dim, start, end, 1) for start, end in zip(starts, ends, strict=True))
 
 
+MOST_PARTS = 1_000_000
+
+
 def even_bounds(length: int, sections: int) -> list[int]:
     """Where parts begin whose lengths differ by at most one, the longer ones first."""
     if sections <= 0:
         raise errors.bad_argument(f"number of sections must be larger than 0, got {sections}")
+    if sections > MOST_PARTS:
+        raise errors.too_large(f"{sections} parts are over the limit of {MOST_PARTS} for one call")
     size, longer = divmod(length, sections)
     return [at * size + min(at, longer) for at in range(1, sections)]
 

@@ -8,6 +8,7 @@ the functions CuPy 14 has, and computes on the current device alone. `install()`
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -307,8 +308,10 @@ def wrapped(value: Any, sources: Sequence[ndarray] = ()) -> Any:
         return value
     array = ndarray.__new__(ndarray)
     array._host = np.asarray(value)
-    if sources and isinstance(value, np.ndarray) and not value.flags.writeable:
-        array._host.flags.writeable = True  # NumPy guards what diagonal and broadcast_to give; CuPy does not
+    if sources and isinstance(value, np.ndarray) and value.base is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            array._host.flags.writeable = True  # NumPy guards what diagonal and broadcast_to give; CuPy does not
     array._id = _current[-1]
     array.base = next((each if each.base is None else each.base for each in sources if shares(array._host, each)), None)
     return array
@@ -341,7 +344,7 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         sources = [*arrays_in(args), *arrays_in(tuple(kwargs.values()))]
         if self.__name__ in HOSTED:
-            return self.numpy_function(*args, **kwargs)
+            return self.numpy_function(*on_device(args), **kwargs)
         if self.__name__ == "where" and isinstance(args[0], np.generic):
             sources = [wrapped(args[0])]  # CuPy's where wants a condition that it can cast
         if not self.is_ufunc and self.__name__ not in MAKERS and not sources:
