@@ -112,11 +112,7 @@ def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
         return backend.scalar(value, dtype)
     if backend is not arrays.NUMPY and arrays.backend_of(value) is arrays.NUMPY:
         value = value[()]  # a 0-d host tensor goes along by value
-    if compute is None or value.dtype == compute:
-        return value
-    if value.dtype.kind == "c" and compute.kind not in "cb":
-        value = value.real
-    return value.astype(compute)
+    return value if compute is None else arrays.cast(value, compute)
 
 
 def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Estimate, ctx: Context) -> Any:

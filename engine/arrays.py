@@ -347,3 +347,10 @@ def writeable(array: Array) -> Array:
     if type(array) is np.ndarray and not array.flags.writeable:
         return as_strided(array, array.shape, element_strides(array), 0)
     return array
+
+
+def cast(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The array in another dtype, itself if it has it; a complex one loses its imaginary part, as in torch."""
+    if array.dtype == dtype:
+        return array
+    return (array.real if array.dtype.kind == "c" and dtype.kind not in "cb" else array).astype(dtype)

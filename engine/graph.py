@@ -333,7 +333,7 @@ class Node:
         cast = self.plan.op.cast_names
         out: list[Any] = []
         for name, (array, _, _) in zip(self.plan.tensors, saved, strict=True):
-            out.append(array.astype(compute) if name in cast and array is not None else array)
+            out.append(arrays.cast(array, compute) if name in cast and array is not None else array)
         out.extend(self.attributes)
         return out
 

@@ -76,7 +76,7 @@ class Generator:
     def bernoulli(self, p: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Bools that are True with probability `p`, a number or an array that broadcasts to `shape`."""
         drawn = self._rng.random(shape, dtype=np.float32 if isinstance(p, float) else np.float64)
-        return drawn < p
+        return np.asarray(drawn < p)
 
     def open_uniform(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """Uniform numbers in (0, 1), float64: neither end, so that logarithms and tangents are finite."""

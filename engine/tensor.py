@@ -324,14 +324,14 @@ class Tensor(Values):
     def snapshot(self) -> tuple[Any, ...]:
         """The fields an undo log keeps."""
         view = self._view
-        stamp = None if view is None else view.stamp
+        stamp = None if view is None else (view.stamp, view.replay)
         return (self._array, self._edge, self._requires_grad, self._grad, self._retains, view, stamp)
 
     def restore(self, fields: tuple[Any, ...]) -> None:
         """Put back what `snapshot` gave."""
         self._array, self._edge, self._requires_grad, self._grad, self._retains, self._view, stamp = fields
         if self._view is not None:
-            self._view.stamp = stamp
+            self._view.stamp, self._view.replay = stamp
 
     def __getitem__(self, index: Any) -> Tensor:
         from engine.indexing import getitem

@@ -13,9 +13,19 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Number
 from engine.op import Op, op
-from engine.ops.arithmetic import mul, pow_number
+from engine.ops.arithmetic import mul
 from engine.ops.creation import zeros_like
-from engine.ops.pooling import FUNCTIONAL, PAIR, avg_pool1d, avg_pool2d, avg_pool3d, one_int, plane_gather, plane_scatter
+from engine.ops.pooling import (
+    FUNCTIONAL,
+    PAIR,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    one_int,
+    plane_gather,
+    plane_scatter,
+)
+from engine.ops.powers import pow_number
 from engine.ops.reduction import mean_dim
 from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
 from engine.ops.unary import abs, relu, sign
@@ -359,7 +369,7 @@ def unpool(count: int, input: Any, *rest: Any) -> Any:
             low, high = size[dim] - stride[dim], size[dim] + stride[dim]
             if not low < wanted[dim] < high:
                 raise errors.bad_value(
-                    f"invalid output_size \"{list(wanted)}\" (dim {dim} must be between {low} and {high})"
+                    f'invalid output_size "{list(wanted)}" (dim {dim} must be between {low} and {high})'
                 )
         size = wanted
     if count == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator as python
 from typing import Any
 
@@ -13,17 +12,12 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, alias, is_number, op
-from engine.ops.compare import eq, ge, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
 from engine.rules import (
-    broadcast,
-    cast_bytes,
-    default_dtype,
     elementwise,
     operands,
     same_as_input,
-    shape_of,
     weak,
 )
 
@@ -312,194 +306,6 @@ remainder.vjp(
     other=lambda g, input, other: mul(neg(g), div_rounded(input, other, rounding_mode="floor")),
 )
 
-
-@op(elementwise(), node="PowBackward1", inplace=True)
-def pow(input: Array, exponent: Array) -> Any:
-    """`input` to the power `exponent`, element by element."""
-    return power(input, exponent)
-
-
-def power(base: Any, exponent: Any) -> Any:
-    """The power; of integers with negative exponents what C makes of it: 0, or a power of 1 or -1."""
-    if exponent.dtype.kind != "i" or not (exponent < 0).any():
-        return xp.power(base, exponent)
-    one = base.dtype.type(1)
-    result = xp.power(base, xp.where(exponent < 0, exponent.dtype.type(0), exponent))
-    sign = xp.where((base == -one) & (exponent % 2 != 0), -one, one)
-    return xp.where(exponent >= 0, result, xp.where(xp.abs(base) == one, sign, base.dtype.type(0)))
-
-
-pow.vjp(
-    input=lambda g, input, exponent: pow_input(g, input, exponent),
-    exponent=lambda g, input, exponent, out: pow_exponent(g, input, exponent, out),
-)
-
-
-def pow_input(g: Any, input: Any, exponent: Any) -> Any:
-    """The gradient to the base; zero where the exponent is zero, whatever the base."""
-    gradient = mul(g, conj_of(mul(exponent, pow(input, sub(exponent, 1)))))
-    return where(eq(exponent, 0), zeros_like(gradient), gradient)
-
-
-def pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
-    """The gradient to the exponent; zero at base 0 where the exponent is not negative (torch's convention)."""
-    gradient = mul(g, conj_of(mul(out, log(input))))
-    flat = eq(input, 0) if is_complex(exponent) else logical_and(eq(input, 0), ge(exponent, 0))
-    return where(flat, zeros_like(gradient), gradient)
-
-
-def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of a tensor to a Python number's power: integers have no negative powers."""
-    array, exponent = values
-    dtype = dtypes.result_type([array, exponent], default_dtype())
-    if dtype.category == dtypes.INTEGRAL and exponent < 0:
-        raise errors.bad_argument("Integers to negative integer powers are not allowed.")
-    held = cast_bytes([array], dtype.numpy)
-    return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, held, 20 * array.size)
-
-
-@op(scalar_power_rule, name="pow", operators=("__pow__", "__ipow__"), inplace=True)
-def pow_number(input: Array, exponent: Number) -> Any:
-    """`input` to the power of a number."""
-    if exponent == 2:
-        return input * input
-    if exponent == 1:
-        return input.copy()
-    return xp.power(input, xp.asarray(exponent).astype(input.dtype))
-
-
-pow_number.vjp(input=lambda g, input, exponent: pow_number_input(g, input, exponent))
-
-
-def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
-    """The gradient: exponent times the power one lower."""
-    if exponent == 0:
-        return zeros_like(g)
-    return mul(g, conj_of(scale(pow_number(input, exponent - 1), exponent)))
-
-
-def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of a number to a tensor's power: the number promotes as an operand."""
-    compute = dtypes.result_type(values, default_dtype()).numpy
-    exponent = values[1]
-    return Estimate(values, [(exponent.shape, compute)], compute, cast_bytes([exponent], compute), 20 * exponent.size)
-
-
-@op(number_pow_rule, name="pow", node="PowBackward2", method=False)
-def number_pow(self: Number, exponent: Array) -> Any:
-    """A number to the power of a tensor."""
-    return power(arrays.operand(self, exponent), exponent)
-
-
-number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, self, exponent, out))
-
-
-def number_pow_exponent(g: Any, base: Any, exponent: Any, out: Any) -> Any:
-    """The gradient to the exponent; zero at base 0 where the exponent is not negative."""
-    if base == 0:
-        gradient = mul(g, mul(out, float("-inf")))
-        return where(ge(exponent, 0), zeros_like(gradient), gradient)
-    return mul(g, conj_of(mul(out, log_number(base))))
-
-
-def log_number(base: Any) -> Any:
-    """The natural logarithm of a Python number: complex for negative bases of complex results, else nan."""
-    if isinstance(base, complex):
-        return complex(xp.log(xp.asarray(base)))
-    return float(xp.log(xp.asarray(float(base))))
-
-
-@weak
-def extremum(op: Op, values: list[Any]) -> Estimate:
-    """The rule of maximum and minimum: no complex numbers."""
-    estimate = elementwise()(op, values)
-    if estimate.compute.kind == "c":
-        raise errors.dtype_mismatch(f"{op.name} not implemented for complex tensors.")
-    return estimate
-
-
-@op(extremum)
-def maximum(input: Array, other: Array) -> Any:
-    """The larger of each pair; NaN if either is."""
-    return xp.maximum(input, other)
-
-
-maximum.vjp(
-    input=lambda g, input, other: shared(g, lt(input, other), eq(input, other)),
-    other=lambda g, input, other: shared(g, lt(other, input), eq(input, other)),
-)
-
-
-def shared(g: Any, loses: Any, tie: Any) -> Any:
-    """The gradient one side of an extremum gets: none where it loses, half at a tie (NaN is neither)."""
-    return where(loses, zeros_like(g), where(tie, div(g, 2), g))
-
-
-@op(extremum)
-def minimum(input: Array, other: Array) -> Any:
-    """The smaller of each pair; NaN if either is."""
-    return xp.minimum(input, other)
-
-
-minimum.vjp(
-    input=lambda g, input, other: shared(g, lt(other, input), eq(input, other)),
-    other=lambda g, input, other: shared(g, lt(input, other), eq(input, other)),
-)
-
-
-@weak
-def where_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of where: a bool condition, and two operands that promote."""
-    condition = values[0]
-    if is_number(condition) or condition.dtype not in (bool, xp.uint8):
-        name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).type_name
-        raise errors.dtype_mismatch(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
-        )
-    pair = values[1:]
-    compute = dtypes.result_type(pair, default_dtype()).numpy
-    shape = broadcast(*[shape_of(each) for each in values])
-    return Estimate(values, [(shape, compute)], compute, cast_bytes(pair, compute), condition.size)
-
-
-@op(where_rule, cast=("input", "other"))
-def where(condition: Array, input: Operand, other: Operand) -> Any:
-    """`input` where the condition holds, else `other`."""
-    return xp.where(condition, input, other)
-
-
-where.vjp(
-    input=lambda g, condition: where(condition, g, zeros_like(g)),
-    other=lambda g, condition: where(condition, zeros_like(g), g),
-)
-
-
-def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of masked_fill: a bool mask that broadcasts, a value that fits the dtype."""
-    input, mask, value = values
-    if mask.dtype != bool:
-        raise errors.dtype_mismatch(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.BY_NUMPY[mask.dtype].cpp_name}"
-        )
-    if not is_number(value) and value.ndim:
-        raise errors.shape_mismatch(
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        )
-    dtype = dtypes.BY_NUMPY[input.dtype]
-    given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
-    if given.category > dtype.category:
-        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
-    shape = broadcast(input.shape, mask.shape)
-    return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
-
-
-@op(masked_fill_rule, inplace=True, cast=("value",), node="MaskedFillBackward1", number_node="MaskedFillBackward0")
-def masked_fill(input: Array, mask: Array, value: Operand) -> Any:
-    """The input with `value` where the mask holds."""
-    return xp.where(mask, value, input) if value else arrays.keep(~mask, input)
-
-
-masked_fill.vjp(input=lambda g, mask: masked_fill(g, mask, 0), value=lambda g, mask: where(mask, g, zeros_like(g)))
 
 for _op, _names in (
     (mul, ("multiply",)),

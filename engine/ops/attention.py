@@ -12,13 +12,13 @@ from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import add
 from engine.ops.arithmetic import scale as times
+from engine.ops.convolution import zero_pad
 from engine.ops.creation import zeros_like
 from engine.ops.dropout import dropped
 from engine.ops.joining import cat
 from engine.ops.linalg import bmm, matmul
 from engine.ops.nn import FUNCTIONAL, linear, softmax, softmax_backward
 from engine.ops.reduction import mean_dim
-from engine.ops.convolution import zero_pad
 from engine.ops.views import expand, permute, reshape, slice_, squeeze_dim, transpose, unsqueeze
 from engine.rules import Shape, softmax_like
 
@@ -178,7 +178,7 @@ def check_ndims(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads
             have in (2, 3),
             f"For {what} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {have}-D tensor instead",
         )
-        wanted = (heads, tuple(query.shape)[0], tuple(key.shape)[0])
+        wanted = (heads, next(iter(query.shape)), next(iter(key.shape)))
         claim(
             ndim == 3 or have == 2 or tuple(mask.shape) == wanted,
             f"Expected `attn_mask` shape to be {wanted} but got torch.Size({list(mask.shape)})",
@@ -213,7 +213,7 @@ def third(x: Any, number: int) -> Any:
     """One of three equal parts of the first dim; None of None."""
     if x is None:
         return None
-    size = tuple(x.shape)[0] // 3
+    size = next(iter(x.shape)) // 3
     return slice_(x, 0, number * size, (number + 1) * size, 1)
 
 
@@ -292,7 +292,7 @@ def multi_head_attention_forward(
         for at, (each, weight) in enumerate(zip((query, key, value), weights, strict=True))
     )
     length, batch, width = tuple(q.shape)
-    source = tuple(key.shape)[0]
+    source = next(iter(key.shape))
     if mask is not None:
         mask = check_mask(mask, {2: (length, source), 3: (batch * num_heads, length, source)})
     lone = ("k", "v") if bias_v is None else ("v", "k")
@@ -323,7 +323,7 @@ def multi_head_attention_forward(
     else:
         split = [reshape(each, (batch, num_heads, *tuple(each.shape)[1:])) for each in (q, k, v)]
         if mask is not None:
-            mask = unsqueeze(mask, 0) if tuple(mask.shape)[0] == 1 else reshape(mask, (batch, num_heads, -1, source))
+            mask = unsqueeze(mask, 0) if next(iter(mask.shape)) == 1 else reshape(mask, (batch, num_heads, -1, source))
         out = scaled_dot_product_attention(*split, mask, dropout_p, is_causal)
         out = reshape(permute(out, (2, 0, 1, 3)), (batch * length, width))
         out, shares = linear(out, out_proj_weight, out_proj_bias), None
@@ -331,9 +331,7 @@ def multi_head_attention_forward(
     return (out if whole else squeeze_dim(out, 1)), shares
 
 
-def check_projections(
-    query: Any, key: Any, value: Any, wanted: int, heads: int, weights: Any, separate: bool
-) -> None:
+def check_projections(query: Any, key: Any, value: Any, wanted: int, heads: int, weights: Any, separate: bool) -> None:
     """Raise AssertionError where sizes, heads and weights do not go together."""
     width = tuple(query.shape)[2]
     claim(width == wanted, f"was expecting embedding dimension of {wanted}, but got {width}")

@@ -7,10 +7,11 @@ from typing import Any
 from engine.arrays import xp
 from engine.kinds import Array
 from engine.op import Op, op
-from engine.ops.arithmetic import add, div, mul, sub, where
+from engine.ops.arithmetic import add, div, mul, sub
 from engine.ops.compare import gt
 from engine.ops.creation import full_like, ones_like
 from engine.ops.functions import also
+from engine.ops.selection import where
 from engine.ops.special import SPECIAL, real_function
 from engine.ops.unary import abs, reciprocal, sgn
 from engine.special_functions import special

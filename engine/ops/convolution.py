@@ -592,7 +592,8 @@ def conv_transpose1d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv1d`: what its gradient does to an output."""
-    return convolved("conv_transpose1d", 1, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose1d", 1, True, input, weight, bias, *rest)
 
 
 @op(composed, composite=True, method=False)
@@ -607,7 +608,8 @@ def conv_transpose2d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv2d`: what its gradient does to an output."""
-    return convolved("conv_transpose2d", 2, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose2d", 2, True, input, weight, bias, *rest)
 
 
 @op(composed, composite=True, method=False)
@@ -622,7 +624,8 @@ def conv_transpose3d(
     dilation: Dims = (1,),
 ) -> Any:
     """The transpose of `conv3d`: what its gradient does to an output."""
-    return convolved("conv_transpose3d", 3, True, input, weight, bias, stride, padding, dilation, output_padding, groups)
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose3d", 3, True, input, weight, bias, *rest)
 
 
 for _op in (conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d):

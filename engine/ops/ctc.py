@@ -12,12 +12,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index
 from engine.op import Op, op
-from engine.ops.arithmetic import div, where
+from engine.ops.arithmetic import div
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.ops.losses import FUNCTIONAL
 from engine.ops.nn import checked_reduction
 from engine.ops.reduction import mean, sum
+from engine.ops.selection import where
 from engine.ops.views import squeeze_dim, unsqueeze
 
 Lengths = tuple[int, ...]

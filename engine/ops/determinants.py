@@ -9,10 +9,11 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import add, conj_of, log, mul, sub, where
+from engine.ops.arithmetic import add, conj_of, log, mul, sub
 from engine.ops.compare import eq
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, as_column, check_float, check_square, real_dtype, same_form, trace_product
+from engine.ops.selection import where
 from engine.ops.solving import inverse_or_nan
 
 KERNEL = "lu_cpu"

@@ -10,14 +10,17 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Number, Operand
 from engine.op import alias, is_number, op
-from engine.ops.arithmetic import add, div, log, masked_fill, minimum, mul, neg, pow_number, scale, shift, sub, where
+from engine.ops.arithmetic import add, div, log, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_min_number
 from engine.ops.compare import eq, le, ne
 from engine.ops.creation import full_like, zeros_like
+from engine.ops.extremes import minimum
 from engine.ops.losses import FUNCTIONAL, legacy, reduced
 from engine.ops.nn import checked_reduction
+from engine.ops.powers import pow_number
 from engine.ops.ranges import scalar_tensor
 from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm
+from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
 from engine.rules import broadcast, default_dtype, elementwise, reduction, same_as_input
@@ -176,7 +179,9 @@ def margin_ranking_loss(
     reduction = legacy(size_average, reduce, reduction)
     shapes = [tuple(each.shape) for each in (input1, input2, target)]
     if len({len(each) for each in shapes}) > 1:
-        sizes = " ".join(f"{name}: {list(each)}" for name, each in zip(("input1", "input2", "target"), shapes, strict=True))
+        sizes = " ".join(
+            f"{name}: {list(each)}" for name, each in zip(("input1", "input2", "target"), shapes, strict=True)
+        )
         raise errors.shape_mismatch(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: {sizes} "
         )

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
@@ -260,9 +259,7 @@ def random_below_rule(op: Op, values: list[Any]) -> Estimate:
     return drawn(values, values[0].shape, values[0].dtype)
 
 
-@op(
-    random_below_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward1"
-)
+@op(random_below_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward1")
 def random_below_(input: Array, to: int, *, generator: Random | None = None) -> Any:
     """Fill with integers in [0, to)."""
     return xp.asarray(stream(generator).integers(0, to, input.shape).astype(input.dtype))

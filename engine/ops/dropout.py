@@ -70,9 +70,7 @@ def applied(made: Any, input: Any, p: float, train: bool, feature: bool, inplace
     if p == 0 or not train or 0 in tuple(input.shape):
         return input
     if input.dtype.kind in "biu":
-        raise errors.dtype_mismatch(
-            "result type Float can't be cast to the desired output type Long"
-        )
+        raise errors.dtype_mismatch("result type Float can't be cast to the desired output type Long")
     if feature and len(input.shape) < 2:
         raise errors.bad_argument("Feature dropout requires at least 2 dimensions in the input")
     return made(input, p, feature, inplace)

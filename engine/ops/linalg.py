@@ -10,8 +10,9 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
-from engine.ops.arithmetic import add, conj_of, div, mul, sub, where
+from engine.ops.arithmetic import add, conj_of, div, mul, sub
 from engine.ops.creation import eye, ones_like, zeros_like
+from engine.ops.selection import where
 from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
 from engine.rules import broadcast
 from engine.shapes import expanded

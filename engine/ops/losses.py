@@ -13,10 +13,11 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.modes import state
 from engine.op import Op, op
-from engine.ops.arithmetic import add, div, log, mul, neg, scale, shift, sub, where
+from engine.ops.arithmetic import add, div, log, mul, neg, scale, shift, sub
 from engine.ops.compare import le, lt
 from engine.ops.nn import checked_reduction
 from engine.ops.reduction import mean, sum, sum_dim
+from engine.ops.selection import where
 from engine.ops.special import xlogy
 from engine.ops.unary import abs, exp, log1p, sigmoid, sign
 from engine.ops.views import expand
@@ -285,9 +286,7 @@ def logits_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(logits_rule, hidden=True, node="BinaryCrossEntropyWithLogitsBackward0")
-def logits_entropy(
-    input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str
-) -> Any:
+def logits_entropy(input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str) -> Any:
     """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), without overflow."""
     x, t = computed(input), computed(target)
     tail = xp.log1p(xp.exp(-xp.absolute(x))) + xp.maximum(-x, 0)

@@ -28,7 +28,9 @@ def rows_of(x: Any) -> Any:
 def check_scores(name: str, shape: Shape) -> None:
     """Raise RuntimeError unless scores are (C) or (N, C) with classes."""
     if len(shape) > 2 or 0 in shape[1:] or (len(shape) == 1 and shape[0] == 0):
-        raise errors.shape_mismatch(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}")
+        raise errors.shape_mismatch(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}"
+        )
 
 
 def check_floating(name: str, array: Any) -> None:

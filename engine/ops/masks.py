@@ -12,8 +12,8 @@ from engine.arrays import xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Size
 from engine.op import Op, op
-from engine.ops.arithmetic import masked_fill
 from engine.ops.joining import unbind
+from engine.ops.selection import masked_fill
 from engine.ops.views import reshape
 from engine.rules import INT64, broadcast
 

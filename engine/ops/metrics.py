@@ -10,12 +10,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, op
-from engine.ops.arithmetic import add, conj_of, div, mul, neg, real_of, sub, where
+from engine.ops.arithmetic import add, conj_of, div, mul, neg, real_of, sub
 from engine.ops.compare import eq, gt
 from engine.ops.creation import zeros_like
 from engine.ops.linalg import matmul
 from engine.ops.matrices import HALF, as_column, last_sum, real_dtype, transposed
 from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm, zero_where
+from engine.ops.selection import where
 from engine.ops.unary import reciprocal
 from engine.ops.views import unsqueeze
 from engine.rules import Shape, broadcast, default_dtype

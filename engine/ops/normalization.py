@@ -15,10 +15,11 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Size
 from engine.modes import state
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import add, div, mul, neg, pow_number, shift, sub
+from engine.ops.arithmetic import add, div, mul, neg, shift, sub
 from engine.ops.convolution import zero_pad
 from engine.ops.copies import clone
 from engine.ops.pooling import avg_pool2d, avg_pool3d
+from engine.ops.powers import pow_number
 from engine.ops.reduction import mean_dim, sum_dim
 from engine.ops.repeating import repeat
 from engine.ops.unary import rsqrt

@@ -9,12 +9,13 @@ from engine import dtypes, errors
 from engine.infer import composed
 from engine.kinds import Array, Dims, Dtype, Number
 from engine.op import op
-from engine.ops.arithmetic import div, masked_fill, mul
+from engine.ops.arithmetic import div, mul
 from engine.ops.bounds import nan_to_num
 from engine.ops.compare import ne
 from engine.ops.copies import to_copy
 from engine.ops.matrices import HALF, check_square
 from engine.ops.reduction import amax, amin, sum_dim, vector_norm
+from engine.ops.selection import masked_fill
 from engine.ops.solving import inv_ex
 from engine.ops.spectral import svdvals
 from engine.ops.views import permute, slice_, squeeze_dim, unsqueeze

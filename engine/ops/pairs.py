@@ -10,25 +10,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, alias, is_number, op
-from engine.ops.arithmetic import (
-    NOT_THERE,
-    conj_of,
-    div,
-    div_rounded,
-    mul,
-    neg,
-    number_pow,
-    pow,
-    pow_number,
-    refuse_zero_division,
-    scale,
-    sub,
-    where,
-)
+from engine.ops.arithmetic import NOT_THERE, conj_of, div, div_rounded, mul, neg, refuse_zero_division, scale, sub
 from engine.ops.bounds import kept, limit
 from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, zeros_like
+from engine.ops.powers import number_pow, pow, pow_number
+from engine.ops.selection import where
 from engine.ops.unary import isnan, sigmoid
 from engine.rules import cast_bytes, default_dtype, elementwise, operands, refuse_dtype, refusing, roomy, weak
 from engine.special_functions import widened

@@ -10,9 +10,10 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, real_of, where
+from engine.ops.arithmetic import conj_of, div, is_complex, mul, real_of
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
+from engine.ops.selection import where
 from engine.ops.unary import abs, cos, sin
 from engine.rules import as_float, broadcast, same_as_input
 

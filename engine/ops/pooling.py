@@ -79,9 +79,7 @@ def pooled_shape(
             raise errors.bad_argument(f"{word} should be greater than zero, but got {what}")
     if 0 in shape[-count - 1 :]:
         raise errors.shape_mismatch(text)
-    sizes = [
-        pooled_size(*each, ceil) for each in zip(shape[-count:], kernel, stride, padding, dilation, strict=True)
-    ]
+    sizes = [pooled_size(*each, ceil) for each in zip(shape[-count:], kernel, stride, padding, dilation, strict=True)]
     if min(sizes) < 1:
         channels = shape[-count - 1]
         have, made = ("x".join(map(str, (channels, *each))) for each in (shape[-count:], sizes))
@@ -155,10 +153,10 @@ def average_rule(count: int) -> Any:
         check_kind(op, array, "avg_pool2d" if count == 2 else "avg_pool3d_out_frame")
         if count == 3 and [1 for n, k, p in zip(array.shape[-3:], kernel, padding, strict=True) if n + 2 * p < k]:
             have = " ".join(f"{axis}: {n}" for axis, n in zip("THW", array.shape[-3:], strict=True))
-            raise errors.shape_mismatch(
-                f"input image ({have}) smaller than kernel size ({named('k', kernel)})"
-            ) if min(kernel) > 0 and min(stride) > 0 and 0 not in array.shape[-3:] else errors.bad_argument(
-                "stride should not be zero"
+            raise (
+                errors.shape_mismatch(f"input image ({have}) smaller than kernel size ({named('k', kernel)})")
+                if min(kernel) > 0 and min(stride) > 0 and 0 not in array.shape[-3:]
+                else errors.bad_argument("stride should not be zero")
             )
         text = empty_text(op, array.shape, count)
         shape = pooled_shape(array.shape, kernel, stride, padding, (1,) * count, ceil, text)
@@ -168,7 +166,7 @@ def average_rule(count: int) -> Any:
     return rule
 
 
-def frame_bytes(array: Any, shape: Shape, kernel: Shape, stride: Shape) -> int:
+def frame_bytes(array: Any, shape: Shape, kernel: Shape, stride: Shape) -> Any:
     """The bytes of an input with its border and of three results in the dtype they are computed in."""
     count = len(kernel)
     size = 4 if array.dtype in HALF else array.dtype.itemsize
@@ -193,7 +191,7 @@ def divisors(
     return total
 
 
-def averaged(input: Any, kernel: Shape, stride: Shape, padding: Shape, ceil: bool, include: bool, divisor: Any) -> Any:
+def averaged(input: Any, kernel: Shape, stride: Any, padding: Shape, ceil: bool, include: bool, divisor: Any) -> Any:
     """The means of windows."""
     count = len(kernel)
     ones = (1,) * count
@@ -368,7 +366,7 @@ def largest(input: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: 
     first, base, offsets = window_places(input.shape[-count:], out, kernel, stride, padding, dilation)
     which = xp.empty(shape, xp.int32)
     which[...] = first
-    best = None
+    best: Any = None
     for number, at in enumerate(xp.ndindex(*kernel)):
         view = x[places(at, out, stride, dilation)]
         if best is None:

@@ -9,9 +9,10 @@ from engine.arrays import backend_of, xp
 from engine.infer import Meta, composed
 from engine.kinds import Array
 from engine.op import op
-from engine.ops.arithmetic import masked_fill, mul, sub
+from engine.ops.arithmetic import mul, sub
 from engine.ops.gathering import gather
 from engine.ops.ordering import sort
+from engine.ops.selection import masked_fill
 from engine.ops.views import reshape, squeeze_product, transpose, unsqueeze
 from engine.rules import elementwise
 from engine.tensor import check_dim, wrap

@@ -67,9 +67,7 @@ def scalar_tensor_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(scalar_tensor_rule, method=False, leaf=True)
-def scalar_tensor(
-    s: Number, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
-) -> Any:
+def scalar_tensor(s: Number, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False) -> Any:
     """A 0-d tensor of one number."""
     number = s.real if isinstance(s, complex) and dtype.kind != "c" else s
     return xp.array(arrays.scalar(number, dtype.numpy))
@@ -92,7 +90,7 @@ def strided_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-def extent_of(size: Any, stride: Any) -> int:
+def extent_of(size: Any, stride: Any) -> Any:
     """The elements of memory that a tensor of this size and strides spans."""
     if 0 in size:
         return 0

@@ -10,10 +10,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
-from engine.ops.arithmetic import add, div, masked_fill, maximum, minimum, mul, pow_number, where
+from engine.ops.arithmetic import add, div, mul
 from engine.ops.compare import eq, logical_and, logical_or, ne
 from engine.ops.creation import zeros_like
+from engine.ops.extremes import maximum, minimum
 from engine.ops.gathering import pick_backward
+from engine.ops.powers import pow_number
+from engine.ops.selection import masked_fill, where
 from engine.ops.unary import abs, isnan, sgn
 from engine.ops.views import expand, reshape
 from engine.rules import along_dim, cast_bytes, reduced_shape, reduction, refuse_dtype

@@ -9,12 +9,13 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of, div, masked_fill, mul, sub
+from engine.ops.arithmetic import conj_of, div, mul, sub
 from engine.ops.compare import eq
 from engine.ops.creation import ones_like
 from engine.ops.flipping import flip
 from engine.ops.gathering import gather_backward
 from engine.ops.joining import cat
+from engine.ops.selection import masked_fill
 from engine.ops.unary import exp
 from engine.ops.views import narrow
 from engine.rules import INT64, argument, cast_bytes, refuse_dtype, with_values

@@ -11,10 +11,11 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Size
 from engine.op import Op, op
-from engine.ops.arithmetic import div, masked_fill, mul, where
+from engine.ops.arithmetic import div, mul
 from engine.ops.compare import eq, logical_and
 from engine.ops.creation import ones_like, zeros_like
 from engine.ops.gathering import gather, open_index
+from engine.ops.selection import masked_fill, where
 from engine.rules import INT64, with_values
 from engine.tensor import check_dim, wrap
 

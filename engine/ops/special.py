@@ -10,12 +10,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, op
-from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub, where
+from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub
 from engine.ops.bounds import kept
 from engine.ops.compare import ge, le, logical_and, lt
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, ones_like
 from engine.ops.functions import also
+from engine.ops.selection import where
 from engine.ops.unary import abs, cos, exp, sin
 from engine.rules import as_float, broadcast, cast_bytes, default_dtype, operands, refuse_dtype, shape_of, weak
 from engine.special_functions import special, widened

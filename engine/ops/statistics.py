@@ -10,11 +10,12 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import conj_of, div, masked_fill, mul, scale, sub
+from engine.ops.arithmetic import conj_of, div, mul, scale, sub
 from engine.ops.compare import eq, logical_not
 from engine.ops.flipping import flip
 from engine.ops.reduction import count_of, evenly_along, mean_dim, spread, sum_dim, wide
 from engine.ops.scans import has_zero, products_before
+from engine.ops.selection import masked_fill
 from engine.ops.unary import exp, isnan
 from engine.ops.views import reshape
 from engine.rules import argument, normal_dims, reduced_shape, reduction, refuse_dtype, with_values

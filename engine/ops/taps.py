@@ -42,9 +42,11 @@ def taps_of(setting: Setting, size: int, out: int) -> Taps:
     start = np.floor(places)
     rest = places - start
     if kind == "linear":
-        weights, offsets = np.stack([1 - rest, rest]), (0, 1)
+        offsets: tuple[int, ...] = (0, 1)
+        weights = np.stack([1 - rest, rest])
     else:
-        weights, offsets = cubic_weights(rest), (-1, 0, 1, 2)
+        offsets = (-1, 0, 1, 2)
+        weights = cubic_weights(rest)
     index = np.stack([np.clip(start.astype(np.int64) + each, 0, size - 1) for each in offsets])
     return index, weights
 
@@ -158,13 +160,13 @@ def mapped(input: Any, sizes: Any, settings: tuple[Setting, ...], back: bool) ->
     return xp.ascontiguousarray(x).astype(input.dtype, copy=False)
 
 
-def mapped_bytes(shape: Any, sizes: Any, dtype: Any) -> int:
+def mapped_bytes(shape: Any, sizes: Any, dtype: Any) -> Any:
     """The bytes held beside operand and result: every step of the way, and one tap's share of it."""
     most = math.prod(max(a, b) for a, b in zip(shape, sizes, strict=True))
     return 4 * most * (4 if dtype in HALF or dtype.kind in "iu" else dtype.itemsize) + 16 * sum_of(shape, sizes)
 
 
-def sum_of(shape: Any, sizes: Any) -> int:
+def sum_of(shape: Any, sizes: Any) -> Any:
     """The entries of the matrices that maps of many taps are made of."""
     return sum(FEW * (a + b) + (a * b if a > FEW * b or b > FEW * a else 0) for a, b in zip(shape, sizes, strict=True))
 
@@ -197,4 +199,3 @@ def check_float(array: Any, kernel: str) -> None:
     dtype = dtypes.BY_NUMPY[array.dtype]
     if not dtype.is_floating_point:
         raise errors.not_implemented_for(kernel, dtype.type_name)
-

@@ -12,11 +12,12 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, alias, op
 from engine.ops.activations import BACKWARD, smooth
-from engine.ops.arithmetic import mul, scale, where
+from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import gt, le, logical_and, lt
 from engine.ops.creation import zeros_like
 from engine.ops.nn import FUNCTIONAL
+from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
 from engine.rules import elementwise, refusing, roomy, same_as_input

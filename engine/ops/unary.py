@@ -10,21 +10,11 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import (
-    conj_of,
-    div,
-    is_complex,
-    mul,
-    neg,
-    pow_number,
-    real_of,
-    scale,
-    shift,
-    sub,
-    where,
-)
+from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, real_of, scale, shift, sub
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
+from engine.ops.powers import pow_number
+from engine.ops.selection import where
 from engine.rules import elementwise, same_as_input
 
 FLOAT = elementwise("float", cost=10)

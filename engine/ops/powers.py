@@ -1,0 +1,116 @@
+"""Powers: of tensors by tensors, of tensors by numbers, of numbers by tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Number
+from engine.op import Op, op
+from engine.ops.arithmetic import conj_of, is_complex, log, mul, scale, sub
+from engine.ops.compare import eq, ge, logical_and
+from engine.ops.creation import zeros_like
+from engine.ops.selection import where
+from engine.rules import (
+    cast_bytes,
+    default_dtype,
+    elementwise,
+)
+
+
+@op(elementwise(), node="PowBackward1", inplace=True)
+def pow(input: Array, exponent: Array) -> Any:
+    """`input` to the power `exponent`, element by element."""
+    return power(input, exponent)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """The power; of integers with negative exponents what C makes of it: 0, or a power of 1 or -1."""
+    if exponent.dtype.kind != "i" or not (exponent < 0).any():
+        return xp.power(base, exponent)
+    one = base.dtype.type(1)
+    result = xp.power(base, xp.where(exponent < 0, exponent.dtype.type(0), exponent))
+    sign = xp.where((base == -one) & (exponent % 2 != 0), -one, one)
+    return xp.where(exponent >= 0, result, xp.where(xp.abs(base) == one, sign, base.dtype.type(0)))
+
+
+pow.vjp(
+    input=lambda g, input, exponent: pow_input(g, input, exponent),
+    exponent=lambda g, input, exponent, out: pow_exponent(g, input, exponent, out),
+)
+
+
+def pow_input(g: Any, input: Any, exponent: Any) -> Any:
+    """The gradient to the base; zero where the exponent is zero, whatever the base."""
+    gradient = mul(g, conj_of(mul(exponent, pow(input, sub(exponent, 1)))))
+    return where(eq(exponent, 0), zeros_like(gradient), gradient)
+
+
+def pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
+    """The gradient to the exponent; zero at base 0 where the exponent is not negative (torch's convention)."""
+    gradient = mul(g, conj_of(mul(out, log(input))))
+    flat = eq(input, 0) if is_complex(exponent) else logical_and(eq(input, 0), ge(exponent, 0))
+    return where(flat, zeros_like(gradient), gradient)
+
+
+def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a tensor to a Python number's power: integers have no negative powers."""
+    array, exponent = values
+    dtype = dtypes.result_type([array, exponent], default_dtype())
+    if dtype.category == dtypes.INTEGRAL and exponent < 0:
+        raise errors.bad_argument("Integers to negative integer powers are not allowed.")
+    held = cast_bytes([array], dtype.numpy)
+    return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, held, 20 * array.size)
+
+
+@op(scalar_power_rule, name="pow", operators=("__pow__", "__ipow__"), inplace=True)
+def pow_number(input: Array, exponent: Number) -> Any:
+    """`input` to the power of a number."""
+    if exponent == 2:
+        return input * input
+    if exponent == 1:
+        return input.copy()
+    return xp.power(input, xp.asarray(exponent).astype(input.dtype))
+
+
+pow_number.vjp(input=lambda g, input, exponent: pow_number_input(g, input, exponent))
+
+
+def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
+    """The gradient: exponent times the power one lower."""
+    if exponent == 0:
+        return zeros_like(g)
+    return mul(g, conj_of(scale(pow_number(input, exponent - 1), exponent)))
+
+
+def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a number to a tensor's power: the number promotes as an operand."""
+    compute = dtypes.result_type(values, default_dtype()).numpy
+    exponent = values[1]
+    return Estimate(values, [(exponent.shape, compute)], compute, cast_bytes([exponent], compute), 20 * exponent.size)
+
+
+@op(number_pow_rule, name="pow", node="PowBackward2", method=False)
+def number_pow(self: Number, exponent: Array) -> Any:
+    """A number to the power of a tensor."""
+    return power(arrays.operand(self, exponent), exponent)
+
+
+number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, self, exponent, out))
+
+
+def number_pow_exponent(g: Any, base: Any, exponent: Any, out: Any) -> Any:
+    """The gradient to the exponent; zero at base 0 where the exponent is not negative."""
+    if base == 0:
+        gradient = mul(g, mul(out, float("-inf")))
+        return where(ge(exponent, 0), zeros_like(gradient), gradient)
+    return mul(g, conj_of(mul(out, log_number(base))))
+
+
+def log_number(base: Any) -> Any:
+    """The natural logarithm of a Python number: complex for negative bases of complex results, else nan."""
+    if isinstance(base, complex):
+        return complex(xp.log(xp.asarray(base)))
+    return float(xp.log(xp.asarray(float(base))))

@@ -1,0 +1,75 @@
+"""Choosing between values by a mask."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate
+from engine.kinds import Array, Operand
+from engine.op import Op, is_number, op
+from engine.ops.creation import zeros_like
+from engine.rules import (
+    broadcast,
+    cast_bytes,
+    default_dtype,
+    shape_of,
+    weak,
+)
+
+
+@weak
+def where_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of where: a bool condition, and two operands that promote."""
+    condition = values[0]
+    if is_number(condition) or condition.dtype not in (bool, xp.uint8):
+        name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).type_name
+        raise errors.dtype_mismatch(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
+        )
+    pair = values[1:]
+    compute = dtypes.result_type(pair, default_dtype()).numpy
+    shape = broadcast(*[shape_of(each) for each in values])
+    return Estimate(values, [(shape, compute)], compute, cast_bytes(pair, compute), condition.size)
+
+
+@op(where_rule, cast=("input", "other"))
+def where(condition: Array, input: Operand, other: Operand) -> Any:
+    """`input` where the condition holds, else `other`."""
+    return xp.where(condition, input, other)
+
+
+where.vjp(
+    input=lambda g, condition: where(condition, g, zeros_like(g)),
+    other=lambda g, condition: where(condition, zeros_like(g), g),
+)
+
+
+def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of masked_fill: a bool mask that broadcasts, a value that fits the dtype."""
+    input, mask, value = values
+    if mask.dtype != bool:
+        raise errors.dtype_mismatch(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.BY_NUMPY[mask.dtype].cpp_name}"
+        )
+    if not is_number(value) and value.ndim:
+        raise errors.shape_mismatch(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
+    dtype = dtypes.BY_NUMPY[input.dtype]
+    given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
+    if given.category > dtype.category:
+        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
+    shape = broadcast(input.shape, mask.shape)
+    return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
+
+
+@op(masked_fill_rule, inplace=True, cast=("value",), node="MaskedFillBackward1", number_node="MaskedFillBackward0")
+def masked_fill(input: Array, mask: Array, value: Operand) -> Any:
+    """The input with `value` where the mask holds."""
+    return xp.where(mask, value, input) if value else arrays.keep(~mask, input)
+
+
+masked_fill.vjp(input=lambda g, mask: masked_fill(g, mask, 0), value=lambda g, mask: where(mask, g, zeros_like(g)))
