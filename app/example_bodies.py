@@ -1,6 +1,6 @@
 """Whole bodies for the ops whose example cannot be made from the kinds of their parameters.
 
-By the name of the op, or by its last part for every op whose name ends so; `x` is a tensor that holds 2.0.
+By the name of the op, or by its last part for every op whose name ends so; `x` is a tensor that holds 2.5.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def grid(*shape: int) -> Json:
 
 
 VECTOR: Json = [1.0, 2.0, 3.0]
-MATRIX: Json = [[1.0, 2.0], [3.0, 4.0]]
+MATRIX: Json = [[1.5, 2.0], [3.0, 4.5]]
 SYMMETRIC: Json = [[2.0, 1.0], [1.0, 3.0]]  # and positive definite
 STACK: Json = [MATRIX, [[5.0, 6.0], [7.0, 8.0]]]
 WHOLE: Json = [[1, 2], [3, 4]]

@@ -74,7 +74,7 @@ INPUTS: dict[str, Json] = dict.fromkeys(
     ("asin", "acos", "atanh", "arcsin", "arccos", "arctanh", "logit", "erfinv", "ndtri", "bernoulli"), UNIT
 )
 BY_DIMENSIONS = {"1d": SIGNAL, "2d": IMAGE, "3d": VOLUME}
-X: Body = {"data": 2.0, "requires_grad": True}
+X: Body = {"data": 2.5, "requires_grad": True}
 
 
 @functools.cache
@@ -83,6 +83,8 @@ def example_of(name: str) -> Example:
     special = SPECIALS.get(name)
     parameters = special.parameters if special else parameters_of(registry[name].ops[0])
     body = _found(name) or (_found(name[:-1]) if name.endswith("_") else None) or _made(name, parameters)
+    lists = {each.name for each in parameters if each.kind is Kind.TENSORS}
+    body = {key: [portable(each) for each in value] if key in lists else portable(value) for key, value in body.items()}
     if any(value in ("x", ["x"]) for value in body.values()):
         return Example(body, X)
     first = parameters[0].name
@@ -90,6 +92,21 @@ def example_of(name: str) -> Example:
         return Example(body)
     literal = body[first]
     return Example({**body, first: "x"}, literal if type(literal) is dict else {"data": literal})
+
+
+def portable(value: Json) -> Json:
+    """The same where whole numbers lose their point, as in JavaScript and so in Swagger UI: floats by their dtype."""
+    literal = type(value) is dict and "data" in value
+    numbers = _numbers(value["data"] if literal else value) if literal or type(value) is list else []
+    if float not in map(type, numbers) or any(each != int(each) for each in numbers):
+        return value
+    return {"dtype": "float32", **(value if literal else {"data": value})}
+
+
+def _numbers(value: Json) -> list[Any]:
+    if type(value) is list:
+        return [number for each in value for number in _numbers(each)]
+    return [value] if isinstance(value, (int, float)) else []
 
 
 def _found(name: str) -> Body | None:

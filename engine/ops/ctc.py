@@ -266,6 +266,4 @@ def ctc_loss_listed(
     zero_infinity: bool = False,
 ) -> Any:
     """ctc_loss with lengths as lists of ints."""
-    return loss_of(
-        log_probs, targets, tuple(input_lengths), tuple(target_lengths), blank, reduction, zero_infinity
-    )
+    return loss_of(log_probs, targets, tuple(input_lengths), tuple(target_lengths), blank, reduction, zero_infinity)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate

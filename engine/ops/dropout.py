@@ -146,4 +146,4 @@ def dropout2d(input: Array, p: float = 0.5, training: bool = True, inplace: bool
 def dropout3d(input: Array, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Whole channels of (N, C, D, H, W) or (C, D, H, W) dropped."""
     check_probability(p)
-    return batched_drop(input, p, training, inplace, len(input.shape) != 4)
+    return batched_drop(input, p, training, inplace, len(input.shape) == 5)

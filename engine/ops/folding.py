@@ -137,9 +137,7 @@ def blocks_of(input: Array, kernel_size: Dims, dilation: Dims, padding: Dims, st
     return view.reshape(*input.shape[:-3], rows, math.prod(blocks))
 
 
-fold.vjp(
-    input=lambda g, kernel_size, dilation, padding, stride: blocks_of(g, kernel_size, dilation, padding, stride)
-)
+fold.vjp(input=lambda g, kernel_size, dilation, padding, stride: blocks_of(g, kernel_size, dilation, padding, stride))
 blocks_of.vjp(
     input=lambda g, input_shape, kernel_size, dilation, padding, stride: fold(
         g, tuple(input_shape)[-2:], kernel_size, dilation, padding, stride

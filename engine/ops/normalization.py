@@ -180,7 +180,11 @@ def native_layer_norm(
     out = scaled(rest, rstd, computed(weight), computed(bias))
     given = [each for each in (weight, bias) if each is not None]
     dtype = given[0].dtype if given else input.dtype
-    return out.astype(input.dtype, order="C", copy=False), mean.astype(dtype, copy=False), rstd.astype(dtype, copy=False)
+    return (
+        out.astype(input.dtype, order="C", copy=False),
+        mean.astype(dtype, copy=False),
+        rstd.astype(dtype, copy=False),
+    )
 
 
 def last_dims(input: Any, shape: Shape) -> Shape:
@@ -566,9 +570,7 @@ def group_input(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, group: in
     """The gradient of group_norm to its input."""
     if weight is not None:
         g = weighted(g, wide(weight, input))
-    made = pull_back(
-        grouped(g, group), grouped(input, group), unsqueeze(mean, 2), unsqueeze(rstd, 2), (2,), eps
-    )
+    made = pull_back(grouped(g, group), grouped(input, group), unsqueeze(mean, 2), unsqueeze(rstd, 2), (2,), eps)
     return reshape(made, tuple(input.shape))
 
 
@@ -613,9 +615,7 @@ def group_norm(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(each.shape)} and input of shape {list(shape)}"
             )
-    return native_group_norm(
-        input, weight, bias, shape[0], shape[1], math.prod(shape[2:]), num_groups, eps
-    )[0]
+    return native_group_norm(input, weight, bias, shape[0], shape[1], math.prod(shape[2:]), num_groups, eps)[0]
 
 
 @op(composed, namespace=FUNCTIONAL, name="group_norm", composite=True)

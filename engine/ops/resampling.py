@@ -9,7 +9,8 @@ from engine import dtypes, errors
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index
 from engine.op import Op, op
-from engine.ops.adaptive import FUNCTIONAL, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from engine.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from engine.ops.pooling import FUNCTIONAL
 from engine.ops.taps import Setting, map_back, mapped, mapped_bytes
 from engine.rules import Shape
 
@@ -62,10 +63,8 @@ def resizer(node: str) -> Op:
     return made
 
 
-RESIZERS = {
-    node: resizer(node)
-    for node in [*(each for by_ndim in MODES.values() for each in by_ndim.values()), *ANTIALIASED.values()]
-}
+NODES = [*(each for by_ndim in MODES.values() for each in by_ndim.values()), *ANTIALIASED.values()]
+globals().update({node: resizer(node) for node in NODES})  # names of the module, so that `engine.binding` sees them
 
 
 def target(input: Any, size: Any, scale: Any) -> tuple[Shape, list[float] | None]:
@@ -94,7 +93,7 @@ def target(input: Any, size: Any, scale: Any) -> tuple[Shape, list[float] | None
             raise errors.bad_type(f"interpolate(): {name} must be numbers, not {type(each).__name__}")
     if size is not None:
         return given, None
-    return tuple(int(math.floor(n * float(each))) for n, each in zip(spatial, given, strict=True)), list(given)
+    return tuple(math.floor(n * float(each)) for n, each in zip(spatial, given, strict=True)), list(given)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -108,12 +107,10 @@ def interpolate(
     antialias: bool = False,
 ) -> Any:
     """The input resized to `size` or by `scale_factor` along its dims after the first two."""
-    if mode in ("nearest", "area", "nearest-exact"):
-        if align_corners is not None:
-            raise errors.bad_value(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
-                "trilinear"
-            )
+    if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
+        raise errors.bad_value(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     sizes, scales = target(input, size, scale_factor)
     if recompute_scale_factor and size is not None:
         raise errors.bad_value("recompute_scale_factor is not meaningful with an explicit size.")
@@ -132,7 +129,7 @@ def interpolate(
         (kind, float(scales[at]) if scales is not None and scales[at] > 0 else None, bool(align_corners))
         for at in range(len(sizes))
     ]
-    return RESIZERS[node](input, sizes, tuple(each))
+    return globals()[node](input, sizes, tuple(each))
 
 
 def averages(input: Any, sizes: Shape) -> Any:

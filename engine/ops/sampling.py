@@ -101,7 +101,9 @@ def tap_of(grid: Any, axis: int, size: int, number: int, setting: Setting, order
 
 def cell(grid: Any, sizes: Shape, numbers: Any, setting: Setting, orders: Any) -> Any:
     """The plane index and the weight of one tap at each point: (N, points)."""
-    index, weight, inside = 0, 1, True
+    index: Any = 0
+    weight: Any = 1
+    inside: Any = True
     for axis, size in enumerate(sizes):
         place, within, share = tap_of(grid, axis, size, numbers[axis], setting, orders[axis])
         index, weight, inside = index * size + place, weight * share, inside & within
@@ -214,7 +216,7 @@ def sampler_rule(count: int) -> Any:
     """The rule of samplers: one floating dtype, a grid of points with a number for each axis."""
 
     def rule(op: Op, values: list[Any]) -> Estimate:
-        input, grid, mode, padding, align = values
+        input, grid, mode, padding, _ = values
         check_grid(input, grid, count)
         if not 0 <= mode < 3 or not 0 <= padding < 3:
             raise errors.bad_argument(f"grid_sampler: unknown mode {mode} or padding {padding}")
@@ -281,17 +283,13 @@ def moved(picked: Any, grid: Any, sizes: Shape, numbers: Any, setting: Setting) 
 
 
 @op(sampler_rule(2), node="GridSampler2DBackward0", method=False)
-def grid_sampler_2d(
-    input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Any:
+def grid_sampler_2d(input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
     """The input at the points of a grid; modes and paddings by their numbers."""
     return sampled(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
 @op(sampler_rule(3), node="GridSampler3DBackward0", method=False)
-def grid_sampler_3d(
-    input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Any:
+def grid_sampler_3d(input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool) -> Any:
     """The input at the points of a grid in three dims; modes and paddings by their numbers."""
     return sampled(input, grid, interpolation_mode, padding_mode, align_corners)
 
@@ -368,9 +366,7 @@ def affine_points(theta: Array, base: Array, size: Size) -> Any:
     return made.reshape(size[0], *size[2:], len(size) - 2).astype(theta.dtype, copy=False)
 
 
-affine_points.vjp(
-    theta=lambda g, base: bmm(transpose(reshape(g, (*tuple(base.shape)[:2], -1)), 1, 2), base)
-)
+affine_points.vjp(theta=lambda g, base: bmm(transpose(reshape(g, (*tuple(base.shape)[:2], -1)), 1, 2), base))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

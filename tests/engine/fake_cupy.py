@@ -311,7 +311,8 @@ def wrapped(value: Any, sources: Sequence[ndarray] = ()) -> Any:
     if sources and isinstance(value, np.ndarray) and value.base is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            array._host.flags.writeable = True  # NumPy guards what diagonal and broadcast_to give; CuPy does not
+            if not value.flags.writeable:  # NumPy guards what diagonal and broadcast_to give; CuPy does not
+                array._host.flags.writeable = True
     array._id = _current[-1]
     array.base = next((each if each.base is None else each.base for each in sources if shares(array._host, each)), None)
     return array

@@ -66,7 +66,9 @@ def huber(x: Array, y: Array, delta: float = 1.0, weight: Any = 1.0) -> Array:
 
 def absolute(x: Array, y: Array, *_: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
              weight: Any = None) -> Array:  # fmt: skip
-    share = None if weight is None else np.broadcast_to(weight, x.shape).sum() if weight.shape == x.shape else weight.sum()
+    share = (
+        None if weight is None else np.broadcast_to(weight, x.shape).sum() if weight.shape == x.shape else weight.sum()
+    )
     flags = {"size_average": size_average, "reduce": reduce, "reduction": reduction}
     made = reduced(np.abs(x - y) * (1 if weight is None else weight), flags, share)
     return np.asarray(made)
@@ -105,7 +107,9 @@ def of_logits(x: Array, t: Array, weight: Any = None, pos_weight: Any = None) ->
 
 
 def divergence(x: Array, t: Array, log_target: bool = False) -> Array:
-    return np.asarray(np.exp(t) * (t - x) if log_target else np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0) - t * x)
+    return np.asarray(
+        np.exp(t) * (t - x) if log_target else np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0) - t * x
+    )
 
 
 ENTROPY = [
@@ -253,7 +257,9 @@ def aligned(scores: Array, targets: Array, inputs: Any, lengths: Any, blank: int
     """Minus the logarithm of the sum, over all paths of classes that collapse to the labels, of their probabilities."""
     scores = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     if scores.ndim == 2:
-        return aligned(scores[:, None], np.atleast_2d(targets), np.atleast_1d(inputs), np.atleast_1d(lengths), blank, reduction)
+        return aligned(
+            scores[:, None], np.atleast_2d(targets), np.atleast_1d(inputs), np.atleast_1d(lengths), blank, reduction
+        )
     made, start = [], 0
     for row, (steps, length) in enumerate(zip(np.asarray(inputs).tolist(), np.asarray(lengths).tolist(), strict=True)):
         line = targets[row] if targets.ndim == 2 else targets[start : start + length]

@@ -157,7 +157,9 @@ def followed(module: Any, x: Any, mean: Any, var: Any, *args: Any, **kwargs: Any
     return mean, var
 
 
-def batch_statistics(x: Array, mean: Array, var: Array, *args: Any, momentum: float = 0.1, op: str = "", **_: Any) -> Any:
+def batch_statistics(
+    x: Array, mean: Array, var: Array, *args: Any, momentum: float = 0.1, op: str = "", **_: Any
+) -> Any:
     axes = (0, *range(2, x.ndim)) if op == "batch_norm" else tuple(range(2, x.ndim))
     means, variances = x.mean(axes), x.var(axes, ddof=1)
     if op == "instance_norm":

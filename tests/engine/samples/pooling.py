@@ -116,7 +116,10 @@ AVERAGES: dict[int, list[Call]] = {
         ("uncounted-ceil", (PLANE, 2, 2, 1, True, False), {}),
         ("divisor", (PLANE, 2), {"divisor_override": 3}),
     ],
-    3: [("uncounted", (BLOCK, 2, 2, 1), {"count_include_pad": False}), ("divisor", (BLOCK, 2), {"divisor_override": 5})],
+    3: [
+        ("uncounted", (BLOCK, 2, 2, 1), {"count_include_pad": False}),
+        ("divisor", (BLOCK, 2), {"divisor_override": 5}),
+    ],
 }
 MAXIMA: dict[int, list[Call]] = {
     1: [("dilation", (LINE, 2, 1, 0, 3), {}), ("indices", (LINE, 3, 1), {"return_indices": True})],
@@ -200,7 +203,11 @@ NORMS = [
     Sample(f"nn.functional.lp_pool{count}d", name, (x, p, *args), of_dims(norms, count), kwargs)
     for count, shape in ((1, (1, 2, 5)), (2, (1, 1, 4, 3)), (3, (1, 1, 3, 2, 3)))
     for x in (tensor(*shape, low=0.3, high=2.1, seed=11),)
-    for name, p, args, kwargs in (("square", 2, (2,), {}), ("cube", 3.0, (2, 1), {}), ("named", 2, (), {"kernel_size": 2}))
+    for name, p, args, kwargs in (
+        ("square", 2, (2,), {}),
+        ("cube", 3.0, (2, 1), {}),
+        ("named", 2, (), {"kernel_size": 2}),
+    )
 ]
 
 

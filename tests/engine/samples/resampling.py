@@ -71,7 +71,9 @@ def areas(x: Array, size: Any = None, scale_factor: Any = None, mode: str = "are
         size = [math.floor(n * s) for n, s in zip(x.shape[2:], each(scale_factor, count), strict=True)]
     made = np.zeros((*x.shape[:2], *each(size, count)), x.dtype)
     for at in np.ndindex(*made.shape[2:]):
-        window = [slice(i * n // o, -(-(i + 1) * n // o)) for i, n, o in zip(at, x.shape[2:], made.shape[2:], strict=True)]
+        window = [
+            slice(i * n // o, -(-(i + 1) * n // o)) for i, n, o in zip(at, x.shape[2:], made.shape[2:], strict=True)
+        ]
         made[(..., *at)] = x[(..., *window)].mean(tuple(range(2, x.ndim)))
     return made
 
@@ -100,7 +102,9 @@ INTERPOLATE = [
         ("float32", (tensor(1, 1, 3, 3, dtype="float32"), 5), {"mode": "bilinear"}),
     )
 ] + [
-    Sample("nn.functional.interpolate", "bytes", (of([[[[3, 250], [90, 7]]]], "uint8"), 3), resized, differentiable=False),
+    Sample(
+        "nn.functional.interpolate", "bytes", (of([[[[3, 250], [90, 7]]]], "uint8"), 3), resized, differentiable=False
+    ),
     *[
         Sample("nn.functional.interpolate", name, args, areas, kwargs)
         for name, args, kwargs in (
@@ -135,7 +139,9 @@ def inside(place: float, size: int, padding: str, align: bool) -> float:
     return place if padding == "zeros" else min(max(place, 0.0), size - 1.0)
 
 
-def sampled(x: Array, grid: Array, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None) -> Array:
+def sampled(
+    x: Array, grid: Array, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None
+) -> Array:
     align = bool(align_corners)
     sizes = x.shape[2:]
     made = np.zeros((*x.shape[:2], *grid.shape[1:-1]), x.dtype)
@@ -219,7 +225,9 @@ def folded(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padd
     if x.ndim == 2:
         return folded(x[None], output_size, kernel_size, dilation, padding, stride)[0]
     size, kernel, gaps, pads, steps = (each(v, 2) for v in (output_size, kernel_size, dilation, padding, stride))
-    blocks = [(n + 2 * p - g * (k - 1) - 1) // s + 1 for n, k, g, p, s in zip(size, kernel, gaps, pads, steps, strict=True)]
+    blocks = [
+        (n + 2 * p - g * (k - 1) - 1) // s + 1 for n, k, g, p, s in zip(size, kernel, gaps, pads, steps, strict=True)
+    ]
     columns = x.reshape(len(x), -1, *kernel, *blocks)
     out = np.zeros((*columns.shape[:2], *(n + 2 * p for n, p in zip(size, pads, strict=True))), x.dtype)
     for i, j, k, m in np.ndindex(*kernel, *blocks):
