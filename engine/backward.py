@@ -169,7 +169,9 @@ def _root_gradient(tensor: Tensor, gradient: Any, at: int, record: bool) -> Any:
             )
         if not (record or array.shape) and type(array) is np.ndarray:
             return array.dtype.type(1)
-        return wrap(arrays.backend_of(array).xp.ones(array.shape, array.dtype))
+        backend = arrays.backend_of(array)
+        with backend.on_device_of(array):
+            return wrap(backend.xp.ones(array.shape, array.dtype))
     if not isinstance(gradient, Tensor):
         kind = type(gradient)
         raise errors.bad_type(f"gradients can be either Tensors or None, but got {kind.__name__}")

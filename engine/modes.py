@@ -187,8 +187,10 @@ def set_default_dtype(dtype: dtypes.DType) -> None:
 
     Raises TypeError unless it is a real floating dtype.
     """
-    if not isinstance(dtype, dtypes.DType) or not dtype.is_floating_point:
+    if not isinstance(dtype, dtypes.DType):
         raise errors.bad_type("invalid dtype object: only floating-point types are supported as the default type")
+    if not dtype.is_floating_point:
+        raise errors.bad_type("only floating-point types are supported as the default type")
     state.ctx.default_dtype = dtype
 
 

@@ -283,7 +283,8 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     faces: `method`, `prop` (a property), `function`, `operators` (Python's special methods), `hidden` (known to
     formulas alone), `example`;
     in-place: `inplace` (there is a `name_`), `inplace_only`, `writes` (the kernel writes into its first operand
-    itself), `any_device` (other operands are moved to the first one's device), `checks_cast` (the result's dtype must fit);
+    itself), `any_device` (other operands are moved to the first one's device), `checks_cast` (the result's dtype must
+    fit);
     running: `composite` (the body calls ops), `cast` (the parameters the rule's compute dtype holds for, else all
     tensors), `weak` (a Python number may stand for any tensor; rules of elementwise ops say so), `fast` (one dtype in
     and out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does),

@@ -15,16 +15,8 @@ from engine.kinds import Array, Dims, Index, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import mul
 from engine.ops.creation import zeros_like
-from engine.ops.pooling import (
-    FUNCTIONAL,
-    PAIR,
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    one_int,
-    plane_gather,
-    plane_scatter,
-)
+from engine.ops.maxima import PAIR, plane_scatter
+from engine.ops.pooling import FUNCTIONAL, avg_pool1d, avg_pool2d, avg_pool3d, one_int
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean_dim
 from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
@@ -190,7 +182,7 @@ def largest_of(input: Any, size: Shape) -> Any:
     """The largest element of each window and its place in the plane of pooled dims."""
     count = len(size)
     sizes = input.shape[-count:]
-    x = (input.astype(xp.float32) if input.dtype in HALF else input).reshape(*input.shape[:-count], -1)
+    x = (input.astype(xp.float32) if input.dtype in HALF else input).reshape(*input.shape[:-count], math.prod(sizes))
     best = xp.full((*input.shape[:-count], *size), -math.inf, x.dtype)
     index = xp.zeros(best.shape, xp.int64)
     taps = [taps_of(ADAPTIVE, n, out) for n, out in zip(sizes, size, strict=True)]
@@ -270,6 +262,8 @@ def adaptive_max_pool1d(input: Array, output_size: Dims, return_indices: bool = 
 
 def rooted(means: Any, norm_type: float, count: int) -> Any:
     """The norm of windows from the means of powers."""
+    if norm_type == 0:
+        raise errors.coded(ZeroDivisionError, "bad_argument", "float division by zero")
     return pow_number(mul(mul(sign(means), relu(abs(means))), count), 1.0 / norm_type)
 
 
@@ -303,115 +297,3 @@ def lp_pool3d(
     """The p-norms of windows over the last three dims."""
     means = avg_pool3d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True, None)
     return rooted(means, norm_type, all_dims(kernel_size, 3))
-
-
-# -- back from maxima -----------------------------------------------------------------------------------------------
-
-
-def unpool_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of max_unpool: places within the planes to fill."""
-    input, indices, size = values
-    count = len(size)
-    if indices.dtype != INT64:
-        name = dtypes.BY_NUMPY[indices.dtype].name
-        raise errors.dtype_mismatch(f"elements in indices should be type int64 but got: {name}")
-    if input.shape != indices.shape:
-        raise errors.shape_mismatch(
-            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
-            f"tensor with shape: {list(indices.shape)}"
-        )
-    if input.ndim not in (count + 1, count + 2):
-        raise errors.shape_mismatch(
-            f"Input to max_unpooling{count}d should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with "
-            f"{input.ndim} dimensions"
-        )
-    if min(size) < 0:
-        raise errors.bad_argument(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
-    if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < math.prod(size):
-        wrong = int(indices.min() if indices.min() < 0 else indices.max())
-        raise errors.bad_argument(f"found an invalid max index: {wrong} (output volumes are of size {list(size)})")
-    shape = (*input.shape[:-count], *size)
-    return Estimate(values, [(shape, input.dtype)], None, 24 * input.size, input.size)
-
-
-@op(unpool_rule, hidden=True, node="MaxUnpool2DBackward0")
-def unpooled(input: Array, indices: Array, size: Dims) -> Any:
-    """Zeros with each element at its place in the plane of pooled dims."""
-    rows = math.prod(input.shape[: -len(size)])
-    out = xp.zeros((rows, math.prod(size)), input.dtype)
-    if input.size:
-        xp.put_along_axis(out, indices.reshape(rows, -1), input.reshape(rows, -1), 1)
-    return out.reshape(*input.shape[: -len(size)], *size)
-
-
-unpooled3d = op(unpool_rule, name="unpooled", hidden=True, node="MaxUnpool3DBackward0")(unpooled.kernel)
-for _op in (unpooled, unpooled3d):
-    _op.vjp(input=lambda g, indices, size: plane_gather(g, indices, len(size)))
-
-
-def unpool(count: int, input: Any, *rest: Any) -> Any:
-    """max_unpool over the last `count` dims, to the size that pooling would have come from."""
-    indices, kernel, stride, padding, output_size = rest
-    kernel, padding = (tuple(each) * count if len(each) == 1 else tuple(each) for each in (kernel, padding))
-    stride = kernel if not stride else tuple(stride) * count if len(stride) == 1 else tuple(stride)
-    settings = zip(tuple(input.shape)[-count:], kernel, stride, padding, strict=True)
-    size = tuple((n - 1) * step + k - 2 * pad for n, k, step, pad in settings)
-    if output_size is not None:
-        wanted = tuple(output_size)
-        if len(wanted) == count + 2:
-            wanted = wanted[2:]
-        if len(wanted) != count:
-            raise errors.bad_value(
-                f"output_size should be a sequence containing {count} or {count + 2} elements, but it has a length of "
-                f"'{len(wanted)}'"
-            )
-        for dim in range(count):
-            low, high = size[dim] - stride[dim], size[dim] + stride[dim]
-            if not low < wanted[dim] < high:
-                raise errors.bad_value(
-                    f'invalid output_size "{list(wanted)}" (dim {dim} must be between {low} and {high})'
-                )
-        size = wanted
-    if count == 1:
-        last = len(input.shape)
-        return squeeze_dim(unpooled(unsqueeze(input, last), unsqueeze(indices, last), (*size, 1)), last)
-    return (unpooled3d if count == 3 else unpooled)(input, indices, size)
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def max_unpool1d(
-    input: Array,
-    indices: Array,
-    kernel_size: Dims,
-    stride: Dims | None = None,
-    padding: Dims = (0,),
-    output_size: Dims | None = None,
-) -> Any:
-    """The elements back at the places max_pool1d took them from, zeros elsewhere."""
-    return unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def max_unpool2d(
-    input: Array,
-    indices: Array,
-    kernel_size: Dims,
-    stride: Dims | None = None,
-    padding: Dims = (0,),
-    output_size: Dims | None = None,
-) -> Any:
-    """The elements back at the places max_pool2d took them from, zeros elsewhere."""
-    return unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def max_unpool3d(
-    input: Array,
-    indices: Array,
-    kernel_size: Dims,
-    stride: Dims | None = None,
-    padding: Dims = (0,),
-    output_size: Dims | None = None,
-) -> Any:
-    """The elements back at the places max_pool3d took them from, zeros elsewhere."""
-    return unpool(3, input, indices, kernel_size, stride, padding, output_size)

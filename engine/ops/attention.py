@@ -12,7 +12,7 @@ from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import add
 from engine.ops.arithmetic import scale as times
-from engine.ops.convolution import zero_pad
+from engine.ops.convolving import zero_pad
 from engine.ops.creation import zeros_like
 from engine.ops.dropout import dropped
 from engine.ops.joining import cat
@@ -95,6 +95,8 @@ def check_operands(query: Any, key: Any, value: Any, mask: Any, dropout_p: float
 
 def shared_heads(query: Any, x: Any) -> Any:
     """Keys or values with each head repeated for the queries that share it."""
+    if min(len(query.shape), len(x.shape)) < 3:
+        raise errors.bad_index("Dimension out of range (expected to be in range of [-2, 1], but got -3)")
     heads, have = tuple(query.shape)[-3], tuple(x.shape)[-3]
     if heads == have:
         return x
@@ -213,6 +215,8 @@ def third(x: Any, number: int) -> Any:
     """One of three equal parts of the first dim; None of None."""
     if x is None:
         return None
+    if not len(x.shape):
+        raise errors.shape_mismatch("chunk expects at least a 1-dimensional tensor")
     size = next(iter(x.shape)) // 3
     return slice_(x, 0, number * size, (number + 1) * size, 1)
 
@@ -310,32 +314,42 @@ def multi_head_attention_forward(
         mask, padding = longer(mask), longer(padding)
     source = tuple(k.shape)[1]
     mask = merged(mask, padding, batch, num_heads, source)
-    if not training:
-        dropout_p = 0.0
-    if need_weights:
-        claim(not is_causal or mask is not None, "FIXME: is_causal not implemented for need_weights")
-        out, shares = weighed_heads(q, k, v, mask, dropout_p)
-        out = linear(reshape(transpose(out, 0, 1), (length * batch, width)), out_proj_weight, out_proj_bias)
-        shares = reshape(shares, (batch, num_heads, length, source))
-        if average_attn_weights:
-            shares = mean_dim(shares, (1,))
+    sizes = (length, batch, num_heads, source, width)
+    attend = with_weights if need_weights else without_weights
+    out, shares = attend(q, k, v, mask, dropout_p if training else 0.0, is_causal, sizes)
+    out = linear(out, out_proj_weight, out_proj_bias)
+    if shares is not None:
+        shares = mean_dim(shares, (1,)) if average_attn_weights else shares
         shares = shares if whole else squeeze_dim(shares, 0)
-    else:
-        split = [reshape(each, (batch, num_heads, *tuple(each.shape)[1:])) for each in (q, k, v)]
-        if mask is not None:
-            mask = unsqueeze(mask, 0) if next(iter(mask.shape)) == 1 else reshape(mask, (batch, num_heads, -1, source))
-        out = scaled_dot_product_attention(*split, mask, dropout_p, is_causal)
-        out = reshape(permute(out, (2, 0, 1, 3)), (batch * length, width))
-        out, shares = linear(out, out_proj_weight, out_proj_bias), None
     out = reshape(out, (length, batch, tuple(out.shape)[1]))
     return (out if whole else squeeze_dim(out, 1)), shares
+
+
+def with_weights(q: Any, k: Any, v: Any, mask: Any, dropout_p: float, is_causal: bool, sizes: Any) -> Any:
+    """The heads' results side by side, and the weights of each head."""
+    length, batch, heads, source, width = sizes
+    claim(not is_causal or mask is not None, "FIXME: is_causal not implemented for need_weights")
+    out, shares = weighed_heads(q, k, v, mask, dropout_p)
+    out = reshape(transpose(out, 0, 1), (length * batch, width))
+    return out, reshape(shares, (batch, heads, length, source))
+
+
+def without_weights(q: Any, k: Any, v: Any, mask: Any, dropout_p: float, is_causal: bool, sizes: Any) -> Any:
+    """The heads' results side by side, by the attention that keeps no weights."""
+    length, batch, heads, source, width = sizes
+    split = [reshape(each, (batch, heads, *tuple(each.shape)[1:])) for each in (q, k, v)]
+    if mask is not None:
+        mask = unsqueeze(mask, 0) if next(iter(mask.shape)) == 1 else reshape(mask, (batch, heads, -1, source))
+    out = scaled_dot_product_attention(*split, mask, dropout_p, is_causal)
+    return reshape(permute(out, (2, 0, 1, 3)), (batch * length, width)), None
 
 
 def check_projections(query: Any, key: Any, value: Any, wanted: int, heads: int, weights: Any, separate: bool) -> None:
     """Raise AssertionError where sizes, heads and weights do not go together."""
     width = tuple(query.shape)[2]
     claim(width == wanted, f"was expecting embedding dimension of {wanted}, but got {width}")
-    claim(width // heads * heads == width, f"embed_dim {width} not divisible by num_heads {heads}")
+    claim(heads != 0, "integer division or modulo by zero", ZeroDivisionError)
+    claim(width // heads * heads == width and heads > 0, f"embed_dim {width} not divisible by num_heads {heads}")
     k, v = tuple(key.shape), tuple(value.shape)
     if separate:
         claim(

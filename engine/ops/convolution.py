@@ -9,23 +9,30 @@ and leave the work to `matmul`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from engine import dtypes, errors
+from engine import dtypes
 from engine.arrays import xp
-from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Index
-from engine.op import Op, alias, op
+from engine.infer import Estimate
+from engine.kinds import Array, Dims
+from engine.op import Op, op
 from engine.ops.arithmetic import conj_of
+from engine.ops.conv_shapes import (
+    backward_sizes,
+    check_channels,
+    check_dtypes,
+    check_numbers,
+    forward_sizes,
+    misfit,
+    of_each_dim,
+)
 from engine.ops.reduction import sum_dim
-from engine.ops.views import slice_, squeeze_dim, unsqueeze
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
 COLUMN_BYTES = 1 << 21  # the columns laid out at a time
 FUNCTIONAL = "nn.functional"
-AXES = ("depth", "height", "width")
 
 
 # -- geometry -------------------------------------------------------------------------------------------------------
@@ -141,7 +148,8 @@ def spread_arrays(
     wide = [size + 2 * pad for size, pad in zip(sizes[2:], padding, strict=True)]
     x = xp.zeros((*sizes[:2], *wide), g.dtype)
     for part in parts(sizes[0], groups * depth * spots * g.dtype.itemsize):
-        columns = xp.matmul(matrix, g[part]).reshape(-1, sizes[1], *kernel, *out)
+        columns = xp.matmul(matrix, g[part])
+        columns = columns.reshape(len(columns), sizes[1], *kernel, *out)
         for at in xp.ndindex(*kernel):
             x[part][places(at, out, stride, dilation)] += columns[(slice(None), slice(None), *at)]
     return x[inner(sizes[2:], padding)].astype(grad.dtype, order="C", copy=False)
@@ -215,140 +223,6 @@ overlaps.vjp(
 # -- the op ---------------------------------------------------------------------------------------------------------
 
 
-def text(sizes: Sequence[int]) -> str:
-    """Sizes as torch's messages give them: `(5 x 7)`."""
-    return f"({' x '.join(map(str, sizes))})"
-
-
-def of_each_dim(name: str, values: Sequence[int], count: int) -> Shape:
-    """One value for each spatial dim.
-
-    Raises RuntimeError for another number of values than 1 or `count`.
-    """
-    if len(values) not in (1, count):
-        raise errors.bad_argument(
-            f"expected {name} to be a single integer value or a list of {count} values to match the convolution "
-            f"dimensions, but got {name}={list(values)}"
-        )
-    return tuple(values) * count if len(values) == 1 else tuple(values)
-
-
-def check_numbers(stride: Shape, padding: Shape, dilation: Shape, output_padding: Shape, groups: int) -> None:
-    """Raise RuntimeError for negative or zero settings."""
-    for wrong, text in (
-        (min(padding) < 0, "negative padding is not supported"),
-        (min(output_padding) < 0, "negative output_padding is not supported"),
-        (min(stride) <= 0, "non-positive stride is not supported"),
-        (groups <= 0, "non-positive groups is not supported"),
-        (min(dilation) < 0, "dilation should be greater than zero"),
-        (min(dilation) == 0, f"dilation should be greater than zero, but got {list(dilation)}"),
-    ):
-        if wrong:
-            raise errors.bad_argument(text)
-
-
-def check_channels(x: Shape, w: Shape, bias: Any, transposed: bool, groups: int) -> None:
-    """Raise RuntimeError where channels, weight, bias and groups do not fit."""
-    given = f"Given groups={groups}, "
-    if w[0] < groups:
-        raise errors.shape_mismatch(
-            f"{given}expected weight to be at least {groups} at dimension 0, but got weight of size {list(w)} instead"
-        )
-    if w[0] % groups:
-        raise errors.shape_mismatch(
-            f"{given}expected weight to be divisible by {groups} at dimension 0, but got weight of size [{list(w)}] "
-            "instead"
-        )
-    if transposed:
-        given = "Given transposed=1, "
-    channels, wanted = (w[1] * groups, w[0]) if transposed else (w[0], w[1] * groups)
-    if x[1] != wanted:
-        raise errors.shape_mismatch(
-            f"{given}weight of size {list(w)}, expected input{list(x)} to have {wanted} channels, but got {x[1]} "
-            "channels instead"
-        )
-    if bias is not None and bias.shape != (channels,):
-        start = given if transposed else "Given "
-        raise errors.shape_mismatch(
-            f"{start}weight of size {list(w)}, expected bias to be 1-dimensional with {channels} elements, but got "
-            f"bias of size {list(bias.shape)} instead"
-        )
-
-
-def check_dtypes(input: Any, weight: Any, bias: Any, transposed: bool) -> None:
-    """Raise RuntimeError for mixed dtypes, NotImplementedError for those there is no kernel for."""
-    dtype = dtypes.BY_NUMPY[input.dtype]
-    if weight.dtype != input.dtype:
-        name = dtypes.BY_NUMPY[weight.dtype].type_name
-        raise errors.dtype_mismatch(f"expected scalar type {dtype.type_name} but found {name}")
-    if bias is not None and bias.dtype != input.dtype:
-        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
-        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
-    if dtype.category < dtypes.FLOATING and dtype is not dtypes.int64:
-        kernel = "slow_conv_transpose2d_out_cpu" if transposed else "slow_conv2d_cpu"
-        raise errors.not_implemented_for(kernel, dtype.type_name)
-
-
-def forward_sizes(x: Shape, w: Shape, stride: Shape, padding: Shape, dilation: Shape) -> list[int]:
-    """The spatial sizes of a convolution's result.
-
-    Raises RuntimeError where the kernel does not fit into the input.
-    """
-    wide = [size + 2 * pad for size, pad in zip(x[2:], padding, strict=True)]
-    span = [gap * (size - 1) + 1 for size, gap in zip(w[2:], dilation, strict=True)]
-    if 0 in w[2:]:
-        named = " ".join(f"kernel_{axis}: {size}" for axis, size in zip(AXES[-len(w) + 2 :], w[2:], strict=True))
-        raise errors.bad_argument(f"kernel size should be greater than zero, but got {named}")
-    if [1 for have, want in zip(wide, span, strict=True) if have < want]:
-        raise errors.shape_mismatch(
-            f"Calculated padded input size per channel: {text(wide)}. Kernel size: {text(span)}. Kernel size can't be "
-            "greater than actual input size"
-        )
-    return [(have - want) // step + 1 for have, want, step in zip(wide, span, stride, strict=True)]
-
-
-def backward_sizes(
-    x: Shape, w: Shape, stride: Shape, padding: Shape, dilation: Shape, output_padding: Shape
-) -> list[int]:
-    """The spatial sizes of a transposed convolution's result.
-
-    Raises RuntimeError where nothing is left, or `output_padding` exceeds what the stride leaves open.
-    """
-    groups = zip(output_padding, stride, dilation, strict=True)
-    if [1 for extra, step, gap in groups if extra >= step and extra >= gap]:
-        axes = AXES[-len(stride) :]
-        named = [
-            f"{name}_{axis}: {size}"
-            for name, sizes in (("output_padding", output_padding), ("stride", stride), ("dilation", dilation))
-            for axis, size in zip(axes, sizes, strict=True)
-        ]
-        raise errors.bad_argument(
-            f"output padding must be smaller than either stride or dilation, but got {' '.join(named)}"
-        )
-    sizes = [
-        (size - 1) * step - 2 * pad + gap * (length - 1) + 1 + extra
-        for size, step, pad, gap, length, extra in zip(
-            x[2:], stride, padding, dilation, w[2:], output_padding, strict=True
-        )
-    ]
-    if min(sizes) < 1:
-        raise errors.shape_mismatch(
-            f"Given input size per channel: {text(x[2:])}. Calculated output size per channel: {text(sizes)}. Output "
-            "size is too small"
-        )
-    return sizes
-
-
-def misfit(x: Sequence[int], w: Sequence[int]) -> RuntimeError:
-    """torch's texts for a weight whose dims are not the input's."""
-    if len(w) < 3:
-        return errors.shape_mismatch("weight should have at least three dimensions")
-    return errors.shape_mismatch(
-        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight{list(w)}, but got {len(x)}-dimensional "
-        f"input of size {list(x)} instead"
-    )
-
-
 def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of convolution: batched operands of one dtype, channels that fit the groups."""
     input, weight, bias, stride, padding, dilation, transposed, output_padding, groups = values
@@ -412,221 +286,3 @@ convolution.vjp(
     ),
     bias=lambda g: sum_dim(g, (0, *range(2, len(g.shape)))),
 )
-
-
-# -- the functions --------------------------------------------------------------------------------------------------
-
-
-def batched(name: str, input: Any, count: int) -> bool:
-    """Whether an input has a batch dim.
-
-    Raises RuntimeError if it has neither `count + 1` nor `count + 2` dims.
-    """
-    ndim = len(input.shape)
-    if ndim not in (count + 1, count + 2):
-        raise errors.shape_mismatch(
-            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: "
-            f"{list(input.shape)}"
-        )
-    return ndim == count + 2
-
-
-def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -> Any:
-    """A convolution of an input with or without a batch dim."""
-    weight, bias, stride, padding, dilation, output_padding, groups = rest
-    whole = batched(name, input, count)
-    if len(weight.shape) != count + 2:
-        raise misfit(input.shape, weight.shape)
-    settings = [
-        of_each_dim(key, each, count)
-        for key, each in (("stride", stride), ("padding", padding), ("dilation", dilation))
-    ]
-    extra = of_each_dim("output_padding", output_padding, count)
-    x = input if whole else unsqueeze(input, 0)
-    out = convolution(x, weight, bias, *settings, transposed, extra, groups)
-    return out if whole else squeeze_dim(out, 0)
-
-
-def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
-    """A convolution with `padding` as a word: `valid` for none, `same` for as many outputs as inputs."""
-    weight, bias, stride, padding, dilation, groups = rest
-    if padding not in ("same", "valid"):
-        raise errors.bad_argument(f"Invalid padding string: '{padding:.64}'")
-    if padding == "valid":
-        return convolved(name, count, False, input, weight, bias, stride, (0,), dilation, (0,), groups)
-    if [1 for each in stride if each != 1]:
-        raise errors.bad_argument("padding='same' is not supported for strided convolutions")
-    dilation = of_each_dim("dilation", dilation, count)
-    if len(weight.shape) != count + 2:
-        raise misfit(input.shape, weight.shape)
-    total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
-    if [1 for each in total if each % 2] and batched(name, input, count) is not None:
-        input = zero_pad(input, tuple((0, each % 2) for each in total))
-    half = tuple(each // 2 for each in total)
-    return convolved(name, count, False, input, weight, bias, stride, half, dilation, (0,), groups)
-
-
-def zero_pad_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of zeros before and after the last dims."""
-    array, widths = values
-    front = len(array.shape) - len(widths)
-    sizes = (n + before + after for n, (before, after) in zip(array.shape[front:], widths, strict=True))
-    shape = (*array.shape[:front], *sizes)
-    return Estimate(values, [(shape, array.dtype)], None, 0, math.prod(shape))
-
-
-@op(zero_pad_rule, hidden=True, node="ConstantPadNdBackward0")
-def zero_pad(input: Array, widths: Index) -> Any:
-    """Zeros before and after the last dims; `widths` has a pair for each of them."""
-    front = input.ndim - len(widths)
-    sizes = [size + before + after for size, (before, after) in zip(input.shape[front:], widths, strict=True)]
-    out = xp.zeros((*input.shape[:front], *sizes), input.dtype)
-    out[inner(input.shape[front:], tuple(before for before, _ in widths))] = input
-    return out
-
-
-zero_pad.vjp(input=lambda g, input_shape, widths: cropped(g, input_shape, widths))
-
-
-def cropped(x: Any, shape: Any, widths: Any) -> Any:
-    """What is left of a padded tensor without the padding."""
-    for dim, (before, _) in enumerate(widths, len(shape) - len(widths)):
-        if tuple(x.shape)[dim] != shape[dim]:
-            x = slice_(x, dim, before, before + shape[dim], 1)
-    return x
-
-
-@op(composed, composite=True, method=False)
-def conv1d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last dim."""
-    return convolved("conv1d", 1, False, input, weight, bias, stride, padding, dilation, (0,), groups)
-
-
-@op(composed, name="conv1d", composite=True, method=False)
-def conv1d_named(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: str = "valid",
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last dim, padded by name."""
-    return by_name("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
-
-
-@op(composed, composite=True, method=False)
-def conv2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last two dims."""
-    return convolved("conv2d", 2, False, input, weight, bias, stride, padding, dilation, (0,), groups)
-
-
-@op(composed, name="conv2d", composite=True, method=False)
-def conv2d_named(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: str = "valid",
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last two dims, padded by name."""
-    return by_name("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-@op(composed, composite=True, method=False)
-def conv3d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last three dims."""
-    return convolved("conv3d", 3, False, input, weight, bias, stride, padding, dilation, (0,), groups)
-
-
-@op(composed, name="conv3d", composite=True, method=False)
-def conv3d_named(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: str = "valid",
-    dilation: Dims = (1,),
-    groups: int = 1,
-) -> Any:
-    """A convolution over the last three dims, padded by name."""
-    return by_name("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
-
-
-@op(composed, composite=True, method=False)
-def conv_transpose1d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    output_padding: Dims = (0,),
-    groups: int = 1,
-    dilation: Dims = (1,),
-) -> Any:
-    """The transpose of `conv1d`: what its gradient does to an output."""
-    rest = (stride, padding, dilation, output_padding, groups)
-    return convolved("conv_transpose1d", 1, True, input, weight, bias, *rest)
-
-
-@op(composed, composite=True, method=False)
-def conv_transpose2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    output_padding: Dims = (0,),
-    groups: int = 1,
-    dilation: Dims = (1,),
-) -> Any:
-    """The transpose of `conv2d`: what its gradient does to an output."""
-    rest = (stride, padding, dilation, output_padding, groups)
-    return convolved("conv_transpose2d", 2, True, input, weight, bias, *rest)
-
-
-@op(composed, composite=True, method=False)
-def conv_transpose3d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Dims = (1,),
-    padding: Dims = (0,),
-    output_padding: Dims = (0,),
-    groups: int = 1,
-    dilation: Dims = (1,),
-) -> Any:
-    """The transpose of `conv3d`: what its gradient does to an output."""
-    rest = (stride, padding, dilation, output_padding, groups)
-    return convolved("conv_transpose3d", 3, True, input, weight, bias, *rest)
-
-
-for _op in (conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d):
-    alias(_op, f"{FUNCTIONAL}.{_op.name}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from math import isinf
 from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Number, Operand
-from engine.op import alias, is_number, op
+from engine.op import Op, alias, is_number, op
 from engine.ops.arithmetic import add, div, log, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_min_number
 from engine.ops.compare import eq, le, ne
@@ -37,6 +38,11 @@ def line_norm_rule(op: Any, values: list[Any]) -> Estimate:
     if not dtype.differentiable:
         raise errors.dtype_mismatch(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    if isinf(values[1]) and array.ndim and array.shape[-1] == 0:
+        raise errors.bad_argument(
+            f"linalg.vector_norm cannot compute the {values[1]} norm on the dimension {array.ndim - 1} because this "
+            "dimension is empty and the operation does not have an identity"
         )
     estimate.outputs = [(estimate.outputs[0][0], dtype.to_real().numpy)]
     estimate.temporaries += 2 * array.size * max(array.dtype.itemsize, 4)
@@ -87,7 +93,15 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
 alias(pairwise_distance, "pairwise_distance")
 
 
-@op(same_as_input, hidden=True, node="CloneBackward0")
+def raised_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a lower bound: integers cannot hold it."""
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(f"result type Float can't be cast to the desired output type {dtype.type_name}")
+    return same_as_input(op, values)
+
+
+@op(raised_rule, hidden=True, node="CloneBackward0")
 def raised(input: Array, low: float) -> Any:
     """The input, not below a bound that gradients do not see."""
     return xp.maximum(input, input.dtype.type(low))

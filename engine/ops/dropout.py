@@ -16,6 +16,8 @@ from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import Shape
 
 FUNCTIONAL = "nn.functional"
+mul_: Any = mul.twin
+add_: Any = add.twin
 ALPHA = 1.7580993408473766  # -scale * alpha of SELU: what alpha_dropout sets elements to
 
 
@@ -43,19 +45,19 @@ def noise(input: Array, p: float, feature: bool, scaled: bool) -> Any:
 def dropped(input: Any, p: float, feature: bool, inplace: bool) -> Any:
     """The input times dropout's noise."""
     made = noise(input, p, feature, True)
-    return mul.twin(input, made) if inplace and mul.twin is not None else mul(input, made)
+    return mul_(input, made) if inplace else mul(input, made)
 
 
 def self_normalized(input: Any, p: float, feature: bool, inplace: bool) -> Any:
     """Elements set to SELU's lower bound at random, the result with its old mean and variance."""
     if p == 1:
         made = noise(input, 1, feature, False)
-        return mul.twin(input, made) if inplace and mul.twin is not None else mul(input, made)
+        return mul_(input, made) if inplace else mul(input, made)
     kept = noise(input, p, feature, False)
     a = 1 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
     lower = add(mul(add(kept, -1.0), ALPHA * a), ALPHA * a * p)
-    if inplace and mul.twin is not None and add.twin is not None:
-        return add.twin(mul.twin(input, mul(kept, a)), lower)
+    if inplace:
+        return add_(mul_(input, mul(kept, a)), lower)
     return add(mul(input, mul(kept, a)), lower)
 
 

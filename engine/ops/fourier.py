@@ -15,7 +15,7 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims
 from engine.op import Op, op
 from engine.ops.arithmetic import conj, mul
-from engine.ops.convolution import zero_pad
+from engine.ops.convolving import zero_pad
 from engine.ops.copies import to_copy
 from engine.ops.views import slice_
 from engine.rules import default_dtype, same_as_input

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
@@ -200,7 +200,7 @@ def several_slope(input: Array, target: Array) -> Any:
     hits = (excess > 0).astype(x.dtype)
     slope = hits.sum(axis=1)
     rows = xp.broadcast_to(xp.arange(x.shape[0])[:, None], x.shape)
-    xp.subtract.at(slope, (rows, safe), hits.sum(axis=2))
+    arrays.backend_of(slope).add_at(slope, (rows, safe), -hits.sum(axis=2))
     return (slope / x.dtype.type(x.shape[1])).reshape(input.shape).astype(input.dtype, copy=False)
 
 

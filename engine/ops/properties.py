@@ -13,7 +13,7 @@ from engine.kinds import Array, DeviceLike, Dtype, Number, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex
 from engine.ops.copies import to_copy
-from engine.ops.creation import full, ones, zeros
+from engine.ops.creation import checked_size, full, ones, zeros
 from engine.ops.views import permute, transpose
 from engine.rules import broadcast, same_as_input
 
@@ -151,6 +151,12 @@ def type_as(input: Array, other: Array) -> Any:
     return to(input, dtype_of(other))
 
 
+def new_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of `new_zeros` and its like."""
+    dtype = values[op.index["dtype"]] or dtype_of(values[0])
+    return Estimate(values, [(checked_size(values[1]), dtype.numpy)])
+
+
 def new_factory(name: str, make: Any) -> None:
     """Declare `new_zeros` and its like: a factory with another tensor's dtype and device."""
 
@@ -166,7 +172,7 @@ def new_factory(name: str, make: Any) -> None:
 
     kernel.__name__ = name
     kernel.__doc__ = f"A tensor of {name[4:]} in this tensor's dtype, on its device."
-    op(composed, composite=True, function=False)(kernel)
+    op(new_rule, composite=True, function=False)(kernel)
 
 
 new_factory("new_zeros", zeros)

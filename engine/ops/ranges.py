@@ -1,7 +1,8 @@
-"""Further factories: logarithmic ranges, single numbers, chosen strides, indices of triangles."""
+"""Further factories: logarithmic ranges, single numbers, chosen strides."""
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from engine import arrays, dtypes, errors
@@ -24,6 +25,10 @@ def logspace_rule(op: Op, values: list[Any]) -> Estimate:
     if estimate.values[op.index["dtype"]].category == dtypes.BOOL:
         raise errors.not_implemented_for("logspace_cpu", "Bool")
     estimate.temporaries = 64 * steps
+    if wide and not estimate.values[op.index["dtype"]].is_complex:
+        raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if estimate.values[op.index["dtype"]].category == dtypes.INTEGRAL and not (isfinite(start) and isfinite(end)):
+        raise errors.bad_argument("value cannot be converted to type int64_t without overflow")
     return estimate
 
 
@@ -166,67 +171,3 @@ def new_empty_strided(
     """A tensor of chosen strides and this one's dtype, to be filled: zeros here."""
     memory = xp.zeros(extent_of(size, stride), dtype.numpy)
     return arrays.as_strided(memory, size, stride, 0)
-
-
-def triangle_count(row: int, col: int, offset: int) -> int:
-    """The entries of a matrix on and below a diagonal."""
-    first = min(max(offset + 1, 0), col)  # entries of row 0
-    full_from = max(min(col - offset - 1, row), 0) if row else 0  # rows from here on are full
-    if not row or not col:
-        return 0
-    begin = max(-offset, 0)  # rows before have none
-    if begin >= row:
-        return 0
-    rising = max(full_from - begin, 0)
-    start = first if begin == 0 else 1
-    return rising * (2 * start + rising - 1) // 2 + (row - begin - rising) * col
-
-
-def triangle_rule(lower: bool) -> Any:
-    """The rule of tril_indices and triu_indices."""
-
-    def rule(op: Op, values: list[Any]) -> Estimate:
-        row, col, offset = values[:3]
-        for name, each in (("row", row), ("col", col)):
-            if each < 0:
-                raise errors.bad_argument(f"{name} must be non-negative, got{each}")
-        count = triangle_count(row, col, offset if lower else offset - 1)
-        count = count if lower else row * col - count
-        estimate = factory(op, values, (2, count), dtypes.int64)
-        dtype = estimate.values[op.index["dtype"]]
-        if dtype not in (dtypes.int64, dtypes.int32):
-            raise errors.not_implemented_for(op.name, dtype.type_name)
-        estimate.temporaries = 16 * count + 2 * row * col
-        return estimate
-
-    return rule
-
-
-@op(triangle_rule(True), method=False, leaf=True)
-def tril_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Dtype = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-) -> Any:
-    """The rows and columns of the entries on and below a diagonal."""
-    inside = xp.arange(col) <= xp.arange(row)[:, None] + offset
-    return xp.stack(xp.nonzero(inside)).astype(dtype.numpy)
-
-
-@op(triangle_rule(False), method=False, leaf=True)
-def triu_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Dtype = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-) -> Any:
-    """The rows and columns of the entries on and above a diagonal."""
-    inside = xp.arange(col) >= xp.arange(row)[:, None] + offset
-    return xp.stack(xp.nonzero(inside)).astype(dtype.numpy)

@@ -108,7 +108,8 @@ def cell(grid: Any, sizes: Shape, numbers: Any, setting: Setting, orders: Any) -
         place, within, share = tap_of(grid, axis, size, numbers[axis], setting, orders[axis])
         index, weight, inside = index * size + place, weight * share, inside & within
     weight = xp.where(inside, weight, 0)
-    return index.reshape(grid.shape[0], -1), weight.reshape(grid.shape[0], -1)
+    points = (grid.shape[0], math.prod(grid.shape[1:-1]))
+    return index.reshape(points), weight.reshape(points)
 
 
 def cells(count: int, mode: str) -> Any:
@@ -165,7 +166,7 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
 @op(gather_rule, hidden=True, node="GatherBackward0")
 def point_gather(input: Array, index: Array) -> Any:
     """The elements of every channel at each entry's points."""
-    flat = input.reshape(*input.shape[:2], -1)
+    flat = input.reshape(*input.shape[:2], math.prod(input.shape[2:]))
     return xp.take_along_axis(flat, xp.broadcast_to(index[:, None, :], (*flat.shape[:2], index.shape[1])), 2)
 
 
@@ -241,7 +242,7 @@ def sampled(input: Any, grid: Any, mode: int, padding: int, align: bool) -> Any:
     """The input at the grid's points."""
     setting = (MODES[mode], PADDINGS[padding], align)
     sizes = input.shape[2:]
-    flat = input.reshape(*input.shape[:2], -1)
+    flat = input.reshape(*input.shape[:2], math.prod(input.shape[2:]))
     wide = xp.float32 if input.dtype in HALF else input.dtype
     total = xp.zeros((*input.shape[:2], math.prod(grid.shape[1:-1])), wide)
     for numbers in cells(len(sizes), setting[0]):

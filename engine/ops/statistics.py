@@ -193,9 +193,13 @@ def with_unbiased(main: Op) -> None:
     def whole(input: Array, unbiased: bool = True) -> Any:
         return main(input, None, correction=int(unbiased))
 
+    def rule(each: Op, values: list[Any]) -> Estimate:
+        dim, unbiased, keepdim = values[1:] if len(values) == 4 else (None, values[1], False)
+        return main.rule(main, [values[0], dim, int(unbiased), keepdim])
+
     for kernel in (along, whole):
         kernel.__doc__ = main.doc
-        op(composed, name=main.name, composite=True, outputs=main.outputs, method=main.method)(kernel)
+        op(rule, name=main.name, composite=True, outputs=main.outputs, method=main.method)(kernel)
 
 
 for _main in (var, std, var_mean, std_mean):

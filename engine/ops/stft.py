@@ -11,7 +11,7 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
-from engine.ops.convolution import zero_pad
+from engine.ops.convolving import zero_pad
 from engine.ops.copies import copied
 from engine.ops.fourier import dtype_of, fft_c2c, fft_c2r, fft_r2c
 from engine.ops.parts import view_as_real

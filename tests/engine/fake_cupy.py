@@ -19,67 +19,27 @@ from scipy import special
 
 DEVICES = 2
 _current = [0]
+words = str.split
 
 # What NumPy has and CuPy 14.2 has not, of all that a kernel could think of.
 MISSING = frozenset(
-    [
-        "asmatrix",
-        "block",
-        "einsum_path",
-        "errstate",
-        "frompyfunc",
-        "geomspace",
-        "geterr",
-        "getbufsize",
-        "histogram_bin_edges",
-        "insert",
-        "longdouble",
-        "clongdouble",
-        "float128",
-        "complex256",
-        "matvec",
-        "memmap",
-        "nanpercentile",
-        "nanquantile",
-        "ndenumerate",
-        "nditer",
-        "object_",
-        "setbufsize",
-        "seterr",
-        "spacing",
-        "unstack",
-        "vecdot",
-        "vecmat",
-        "testing",
-        "ma",
-        "rec",
-        "char",
-        "strings",
-        "emath",
-    ]
+    words(
+        "asmatrix block einsum_path errstate frompyfunc geomspace geterr getbufsize histogram_bin_edges "
+        "insert longdouble clongdouble float128 complex256 matvec memmap nanpercentile nanquantile "
+        "ndenumerate nditer object_ setbufsize seterr spacing unstack vecdot vecmat testing ma rec char "
+        "strings emath"
+    )
 )
 # These make arrays of numbers, sequences or host arrays; all others want device arrays.
 MAKERS = frozenset(
-    (
-        *("array", "asarray", "ascontiguousarray", "asfortranarray", "arange", "linspace", "logspace", "meshgrid"),
-        *("zeros", "ones", "empty", "full", "eye", "identity", "tri", "indices", "tril_indices", "triu_indices"),
-        *("fftfreq", "rfftfreq"),
+    words(
+        "array asarray ascontiguousarray asfortranarray arange linspace logspace meshgrid zeros ones empty full eye "
+        "identity tri indices tril_indices triu_indices fftfreq rfftfreq"
     )
 )
 # These are NumPy's own in CuPy too, or take what is no array.
 HOSTED = frozenset(
-    (
-        "broadcast_shapes",
-        "result_type",
-        "promote_types",
-        "can_cast",
-        "issubdtype",
-        "isscalar",
-        "ndim",
-        "shape",
-        "size",
-        "ndindex",
-    )
+    words("broadcast_shapes result_type promote_types can_cast issubdtype isscalar ndim shape size ndindex")
 )
 REDUCED = {"add": "sum", "multiply": "prod"}  # the ufuncs whose `reduce` and `accumulate` CuPy has
 ACCUMULATED = {"add": "cumsum", "multiply": "cumprod"}

@@ -146,11 +146,15 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("misuse", MISUSES)
-@pytest.mark.parametrize("name", registry)
-def test_every_op_refuses_what_is_no_argument(name: str, misuse: str) -> None:
-    with pytest.raises((TypeError, ValueError)) as raised:
-        MISUSES[misuse](registry[name])
-    assert raised.value.code == "bad_argument"
+def test_every_op_refuses_what_is_no_argument(misuse: str) -> None:
+    wrong = {}
+    for name, function in registry.items():
+        try:
+            wrong[name] = MISUSES[misuse](function)
+        except (TypeError, ValueError) as error:
+            if getattr(error, "code", None) != "bad_argument":
+                wrong[name] = error
+    assert wrong == {}
 
 
 def in_place(fits: Callable[[Sample], bool]) -> list[Any]:
@@ -167,7 +171,7 @@ def test_no_op_writes_into_a_leaf_that_requires_grad(sample: Sample) -> None:
     leaf, *others = tensors(sample)
     leaf.requires_grad_()
     args, kwargs = arguments(sample, engine, [leaf, *others])
-    change = found(engine, sample.op, leaf) if "." in sample.op else getattr(engine.Tensor, sample.op)
+    change = getattr(engine.Tensor, sample.op, None) or found(engine, sample.op, leaf)
     with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used") as raised:
         change(*args, **kwargs)
     assert raised.value.code == "inplace_on_leaf"

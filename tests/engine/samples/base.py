@@ -125,14 +125,15 @@ def run(sample: Sample, module: Any, tensors: Sequence[Any]) -> Any:
     if sample.call is not None:
         return sample.call(module, *args, **kwargs)
     if sample.inplace:
-        return run_inplace(sample.op, *args, **kwargs)
+        return run_inplace(module, sample.op, *args, **kwargs)
     return found(module, sample.op, args[0] if args else None)(*args, **kwargs)
 
 
-def run_inplace(op: str, tensor: Any, *args: Any, **kwargs: Any) -> Any:
-    """The in-place method on a copy that hangs in the graph."""
+def run_inplace(module: Any, op: str, tensor: Any, *args: Any, **kwargs: Any) -> Any:
+    """The in-place method, or function, on a copy that hangs in the graph."""
     copied = tensor.clone()
-    result = getattr(copied, op)(*args, **kwargs)
+    change = getattr(type(copied), op, None) or found(module, op, copied)
+    result = change(copied, *args, **kwargs)
     assert result is copied
     return copied
 

@@ -108,7 +108,10 @@ LAYERS = [
 NATIVE = [
     *[
         Sample("native_layer_norm", name, args, native_layers, smooth=False)
-        for name, args in (("plain", (X, (4,), None, None, 1e-5)), ("weight", (LINE, (4, 3), tensor(4, 3, seed=7), None, 0.1)))
+        for name, args in (
+            ("plain", (X, (4,), None, None, 1e-5)),
+            ("weight", (LINE, (4, 3), tensor(4, 3, seed=7), None, 0.1)),
+        )
     ],
     *[
         Sample("native_batch_norm", name, args, native_batches, smooth=False)

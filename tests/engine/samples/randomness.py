@@ -154,12 +154,6 @@ def filled(size: Any, *_: Any, dtype: Any = np.float32, **__: Any) -> Array:
     return np.zeros(size, dtype)
 
 
-def triangle(keep: Callable[..., Array]) -> Callable[..., Any]:
-    return lambda row, col, offset=0, dtype=np.int64: np.stack(np.nonzero(keep(np.ones((row, col)), offset))).astype(
-        dtype
-    )
-
-
 FACTORIES = [
     *[
         Sample("logspace", name, args, powers, kwargs, **NO_GRAD)
@@ -194,18 +188,6 @@ FACTORIES = [
             **NO_GRAD,
         )
         for name, x in (("double", tensor(2)), ("int64", LONG))
-    ],
-    *[
-        Sample(op, name, args, triangle(keep), kwargs, **NO_GRAD)
-        for op, keep in (("tril_indices", np.tril), ("triu_indices", np.triu))
-        for name, args, kwargs in (
-            ("square", (3, 3), {}),
-            ("wide", (2, 5, 1), {}),
-            ("tall", (5, 2, -2), {}),
-            ("above", (3, 4, 4), {}),
-            ("below", (3, 4, -4), {"dtype": Dtype("int32")}),
-            ("none", (0, 3), {}),
-        )
     ],
 ]
 
@@ -255,7 +237,8 @@ WINDOWS = [
 WINDOWS += [
     Sample("signal.windows.exponential", "center", (5,), window("exponential", "center", "tau"),
            {"center": 1.0, "tau": 2.0, "sym": False}, **NO_GRAD),
-    Sample("signal.windows.hann", "requires-grad", (4,), window("hann"), {"requires_grad": True}, torch=False, **NO_GRAD),
+    Sample("signal.windows.hann", "requires-grad", (4,), window("hann"), {"requires_grad": True}, torch=False,
+           **NO_GRAD),
 ]  # fmt: skip
 
 SAMPLES = [*DROPOUT, *IN_PLACE, *BY_TENSORS, *INDICES, *FACTORIES, *WINDOWS]

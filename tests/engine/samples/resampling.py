@@ -1,4 +1,4 @@
-"""Samples of interpolation, grid sampling and folding, against sums written out."""
+"""Samples of interpolation and grid sampling, against sums written out."""
 
 from __future__ import annotations
 
@@ -174,6 +174,7 @@ def at_point(x: Array, point: Any, mode: str, padding: str, align: bool) -> Arra
 
 GRID = of(np.random.default_rng(7).uniform(-1.3, 1.3, (1, 2, 3, 2)))
 SOLID = of(np.random.default_rng(8).uniform(-1.2, 1.2, (1, 2, 1, 2, 3)))
+MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 PICTURE = tensor(1, 2, 4, 3, seed=9)
 # torch has no second derivative of these: its gradients are compared by the scratch oracle alone
 GRIDS = [
@@ -194,7 +195,7 @@ GRIDS = [
 ]
 NUMBERED = [
     Sample(op, name, (*args, mode, padding, align),
-           lambda x, g, m, p, a: sampled(x, g, ("bilinear", "nearest", "bicubic")[m], ("zeros", "border", "reflection")[p], a),
+           lambda x, g, m, p, a: sampled(x, g, MODES[m], PADDINGS[p], a),
            torch=False)
     for op, args in (("grid_sampler_2d", (PICTURE, GRID)), ("grid_sampler_3d", (tensor(1, 1, 2, 3, 2, seed=10), SOLID)))
     for name, mode, padding, align in (("plain", 0, 0, False), ("border", 0, 1, True))
@@ -217,33 +218,4 @@ AFFINE = [
     )
 ]
 
-
-# -- folding ----------------------------------------------------------------------------------------------------------
-
-
-def folded(x: Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Array:
-    if x.ndim == 2:
-        return folded(x[None], output_size, kernel_size, dilation, padding, stride)[0]
-    size, kernel, gaps, pads, steps = (each(v, 2) for v in (output_size, kernel_size, dilation, padding, stride))
-    blocks = [
-        (n + 2 * p - g * (k - 1) - 1) // s + 1 for n, k, g, p, s in zip(size, kernel, gaps, pads, steps, strict=True)
-    ]
-    columns = x.reshape(len(x), -1, *kernel, *blocks)
-    out = np.zeros((*columns.shape[:2], *(n + 2 * p for n, p in zip(size, pads, strict=True))), x.dtype)
-    for i, j, k, m in np.ndindex(*kernel, *blocks):
-        out[:, :, i * gaps[0] + k * steps[0], j * gaps[1] + m * steps[1]] += columns[:, :, i, j, k, m]
-    return out[:, :, pads[0] : pads[0] + size[0], pads[1] : pads[1] + size[1]]
-
-
-FOLD = [
-    Sample("nn.functional.fold", name, args, folded, kwargs)
-    for name, args, kwargs in (
-        ("plain", (tensor(1, 8, 6, seed=14), (3, 4), 2), {}),
-        ("all", (tensor(2, 4, 6, seed=15), (3, 4)), {"kernel_size": (2, 1), "dilation": (2, 1), "padding": 1, "stride": (1, 3)}),
-        ("stride", (tensor(1, 8, 4, seed=16), 4, 2, 1, 0, 2), {}),
-        ("unbatched", (tensor(4, 4, seed=17), (3, 3), (2, 2)), {}),
-        ("complex", (tensor(1, 4, 2, dtype="complex128"), (2, 3), 2), {}),
-    )
-]  # fmt: skip
-
-SAMPLES = [*INTERPOLATE, *OLD, *GRIDS, *NUMBERED, *AFFINE, *FOLD]
+SAMPLES = [*INTERPOLATE, *OLD, *GRIDS, *NUMBERED, *AFFINE]

@@ -127,7 +127,7 @@ def adjoint_of(a: Any) -> Any:
 
 
 def identity(module: Any, a: Any) -> Any:
-    return module.eye(a.shape[-1], dtype=a.dtype)
+    return module.eye(a.shape[-1], dtype=a.dtype, device=a.device)
 
 
 def numpy_positive(a: Array) -> Array:

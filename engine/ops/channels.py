@@ -1,0 +1,409 @@
+"""Normalisation by channels: of a batch, of single entries, of groups."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array
+from engine.modes import state
+from engine.op import Op, op
+from engine.ops.arithmetic import add, mul, shift, sub
+from engine.ops.copies import clone
+from engine.ops.normalization import (
+    FUNCTIONAL,
+    STATISTICS,
+    check_floating,
+    computed,
+    like,
+    moments,
+    parameter_dtype,
+    pull_back,
+    scaled,
+    standardized,
+    weighted,
+)
+from engine.ops.reduction import sum_dim
+from engine.ops.repeating import repeat
+from engine.ops.unary import rsqrt
+from engine.ops.views import reshape, select, unsqueeze, view
+from engine.rules import Shape
+
+# -- batches --------------------------------------------------------------------------------------------------------
+
+
+def batch_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of batch_norm."""
+    input, weight, bias, running_mean, running_var, training, _, _ = values
+    channels = input.shape[1] if input.ndim > 1 else 0
+    for name, each in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if each is not None and each.size != channels:
+            raise errors.shape_mismatch(f"{name} should contain {channels} elements not {each.size}")
+        if each is None and not training and name.startswith("running"):
+            raise errors.bad_argument(f"{name} must be defined in evaluation mode")
+    if input.ndim < 2:
+        raise errors.shape_mismatch(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    check_floating(input, "batch_norm")
+    dtype = parameter_dtype(input, weight, bias, running_mean, running_var)
+    kept = (channels if training else 0,)
+    extra = 4 * input.size * max(input.dtype.itemsize, 4) + 64 * channels
+    outputs = [(input.shape, input.dtype), (kept, dtype), (kept, dtype)]
+    return Estimate(values, outputs, None, extra, 8 * input.size)
+
+
+def column(values: Any, ndim: int) -> Any:
+    """One value for each channel, to be broadcast over an input of `ndim` dims."""
+    return None if values is None else computed(values).reshape(-1, *(1,) * (ndim - 2))
+
+
+@op(batch_rule, name="native_batch_norm", hidden=True, outputs=STATISTICS, differentiable=("out",))
+def batch_norm_of(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """The input standardised for each channel; in training by its own statistics, which the running ones follow."""
+    ndim = input.ndim
+    x, given = computed(input), [each for each in (weight, bias, running_mean, running_var) if each is not None]
+    dtype = given[0].dtype if given else input.dtype
+    if training:
+        dims = (0, *range(2, ndim))
+        rest, mean, variance, rstd = moments(x, dims, eps)
+        follow(running_mean, mean, momentum)
+        count = x.size // max(mean.size, 1)
+        follow(running_var, variance * (count / max(count - 1, 1)), momentum)
+        kept = (mean.reshape(-1).astype(dtype), rstd.reshape(-1).astype(dtype))
+    else:
+        rest = x - column(running_mean, ndim)
+        rstd = 1 / xp.sqrt(column(running_var, ndim) + x.dtype.type(eps))
+        kept = (xp.zeros((0,), dtype), xp.zeros((0,), dtype))
+    out = scaled(rest, rstd, column(weight, ndim), column(bias, ndim))
+    return (out.astype(input.dtype, copy=False), *kept)
+
+
+def follow(running: Any, value: Any, momentum: float) -> None:
+    """Move a running statistic towards a batch's, in place; an empty batch moves nothing."""
+    if running is not None and value.size:
+        running[...] = (1 - momentum) * running + momentum * value.reshape(running.shape)
+
+
+def channel_dims(input: Any) -> Shape:
+    """All dims but the channels'."""
+    return (0, *range(2, len(input.shape)))
+
+
+def wide(values: Any, input: Any) -> Any:
+    """One value for each channel, to be broadcast over the input."""
+    return reshape(values, (-1, *(1,) * (len(input.shape) - 2)))
+
+
+def batch_input(
+    g: Any, input: Any, weight: Any, running_var: Any, mean: Any, rstd: Any, training: bool, eps: float
+) -> Any:
+    """The gradient of batch_norm to its input."""
+    if weight is not None:
+        g = weighted(g, wide(weight, input))
+    if not training:
+        return like(mul(g, wide(rsqrt(shift(running_var, eps)), input)), g)
+    return pull_back(g, input, wide(mean, input), wide(rstd, input), channel_dims(input), eps)
+
+
+def batch_weight(
+    g: Any, input: Any, running_mean: Any, running_var: Any, mean: Any, rstd: Any, training: bool, eps: float
+) -> Any:
+    """The gradient of batch_norm to its weight."""
+    if training:
+        x = standardized(input, wide(mean, input), wide(rstd, input), channel_dims(input), eps)
+    else:
+        x = mul(sub(input, wide(running_mean, input)), wide(rsqrt(shift(running_var, eps)), input))
+    return sum_dim(mul(g, x), channel_dims(input))
+
+
+legit_of = op(
+    batch_rule,
+    name="_native_batch_norm_legit",
+    hidden=True,
+    outputs=STATISTICS,
+    differentiable=("out",),
+    node="NativeBatchNormLegitBackward0",
+)(batch_norm_of.kernel)
+for _op in (batch_norm_of, legit_of):
+    _op.vjp(
+        input=lambda g, input, weight, running_var, result1, result2, training, eps: batch_input(
+            g[0], input, weight, running_var, result1, result2, training, eps
+        ),
+        weight=lambda g, input, weight_shape, running_mean, running_var, result1, result2, training, eps: reshape(
+            batch_weight(g[0], input, running_mean, running_var, result1, result2, training, eps), weight_shape
+        ),
+        bias=lambda g, bias_shape: reshape(sum_dim(g[0], channel_dims(g[0])), bias_shape),
+    )
+
+
+def announce(*tensors: Any) -> None:
+    """Tell the undo log of statistics that a kernel is about to write; torch counts no version for that either."""
+    log = state.ctx.log
+    for each in tensors:
+        if log is not None and hasattr(each, "_array"):
+            log.storage(each)
+
+
+@op(composed, composite=True, method=False)
+def native_batch_norm(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """batch_norm with the mean and 1 over the deviation it divided by (none in evaluation)."""
+    return tuple(batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps))
+
+
+def batch_normalized(
+    input: Any, weight: Any, bias: Any, mean: Any, variance: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    """batch_norm, of which the undo log hears first where it changes the running statistics."""
+    if training:
+        announce(mean, variance)
+    return batch_norm_of(input, weight, bias, mean, variance, training, momentum, eps)
+
+
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+def native_batch_norm_legit(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """native_batch_norm with running statistics."""
+    if training:
+        announce(running_mean, running_var)
+    return tuple(legit_of(input, weight, bias, running_mean, running_var, training, momentum, eps))
+
+
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+def native_batch_norm_alone(
+    input: Array, weight: Array | None, bias: Array | None, training: bool, momentum: float, eps: float
+) -> Any:
+    """native_batch_norm without running statistics."""
+    return tuple(legit_of(input, weight, bias, None, None, training, momentum, eps))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def batch_norm(
+    input: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """The input standardised for each channel: in training by the batch's statistics, else by the running ones."""
+    shape = tuple(input.shape)
+    if training and len(shape) > 1 and math.prod((shape[0], *shape[2:])) == 1:
+        raise errors.bad_value(
+            f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})"
+        )
+    if 0 in shape:
+        out = clone(input)
+        for step, each in ((mul, weight), (add, bias)):
+            out = out if each is None else step(out, select(each, 0, 0))
+        return out
+    return batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+
+
+@op(composed, name="batch_norm", composite=True, method=False)
+def torch_batch_norm(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """batch_norm in the argument order of `torch.batch_norm`."""
+    return batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+
+
+# -- single channels ------------------------------------------------------------------------------------------------
+
+
+def repeated(values: Any, times: int) -> Any:
+    """A vector several times over; None of None."""
+    return None if values is None else repeat(values, (times,))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def instance_norm(
+    input: Array,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """The input standardised for each channel of each entry of the batch."""
+    shape = tuple(input.shape)
+    if len(shape) < 2:
+        raise errors.bad_index(f"Dimension out of range (expected to be in range of [-{len(shape)}, 0], but got 1)")
+    if use_input_stats and math.prod(shape[2:]) == 1:
+        raise errors.bad_value(
+            f"Expected more than 1 spatial element when training, got input size torch.Size({list(shape)})"
+        )
+    if not use_input_stats and (running_mean is None or running_var is None):
+        raise errors.bad_argument("Expected running_mean and running_var to be defined when use_input_stats is false")
+    flat = view(input if not hasattr(input, "contiguous") else input.contiguous(), (1, shape[0] * shape[1], *shape[2:]))
+    means, variances = repeated_copy(running_mean, shape[0]), repeated_copy(running_var, shape[0])
+    scales, shifts = repeated(weight, shape[0]), repeated(bias, shape[0])
+    out = batch_norm_of(flat, scales, shifts, means, variances, use_input_stats, momentum, eps)[0]
+    if use_input_stats:
+        announce(running_mean, running_var)
+        gather_statistics(running_mean, means)
+        gather_statistics(running_var, variances)
+    return view(out, shape)
+
+
+def repeated_copy(values: Any, times: int) -> Any:
+    """A vector several times over, in memory of its own."""
+    made = repeated(values, times)
+    return made.detach().clone() if hasattr(made, "detach") else made
+
+
+def gather_statistics(running: Any, made: Any) -> None:
+    """Make the mean over the batch the new running statistic."""
+    if running is not None and hasattr(running, "_array") and made._array.size:
+        running._array[...] = made._array.reshape(-1, running._array.size).mean(axis=0)
+
+
+# -- groups ---------------------------------------------------------------------------------------------------------
+
+
+def group_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of group_norm."""
+    input, weight, bias, n, c, size, groups, _ = values
+    if input.ndim < 2 or input.shape[:2] != (n, c) or n * c * size != input.size or groups <= 0 or c % groups:
+        raise errors.shape_mismatch(
+            f"Expected an input of {n} entries of {c} channels in {groups} groups with {size} elements each, but got "
+            f"input of shape {list(input.shape)}"
+        )
+    for name, each in (("weight", weight), ("bias", bias)):
+        if each is not None and tuple(each.shape) != (c,):
+            raise errors.shape_mismatch(f"Expected {name} of {c} elements, but got {list(each.shape)}")
+    check_floating(input, "GroupNormKernelImpl")
+    dtype = parameter_dtype(input, weight, bias)
+    kept = (input.shape[0], groups)
+    extra = 4 * input.size * max(input.dtype.itemsize, 4) + 16 * math.prod(kept)
+    return Estimate(values, [(input.shape, input.dtype), (kept, dtype), (kept, dtype)], None, extra, 8 * input.size)
+
+
+@op(group_rule, outputs=STATISTICS, differentiable=("out",), method=False)
+def native_group_norm(
+    input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
+) -> Any:
+    """group_norm with the mean and 1 over the deviation of each group."""
+    rest, mean, _, rstd = moments(computed(input).reshape(N, group, C // group * HxW), (2,), eps)
+    rest = (rest * rstd).reshape(input.shape)
+    out = scaled(rest, rest.dtype.type(1), column(weight, input.ndim), column(bias, input.ndim))
+    given = [each for each in (weight, bias) if each is not None]
+    dtype = given[0].dtype if given else input.dtype
+    kept = (each.reshape(N, group).astype(dtype, copy=False) for each in (mean, rstd))
+    return (out.astype(input.dtype, copy=False), *kept)
+
+
+def grouped(x: Any, group: int) -> Any:
+    """The input as (N, group, the rest)."""
+    shape = tuple(x.shape)
+    return reshape(x, (shape[0], group, math.prod(shape[1:]) // group))
+
+
+def group_input(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, group: int, eps: float) -> Any:
+    """The gradient of group_norm to its input."""
+    if weight is not None:
+        g = weighted(g, wide(weight, input))
+    made = pull_back(grouped(g, group), grouped(input, group), unsqueeze(mean, 2), unsqueeze(rstd, 2), (2,), eps)
+    return reshape(made, tuple(input.shape))
+
+
+def group_weight(g: Any, input: Any, mean: Any, rstd: Any, group: int, eps: float) -> Any:
+    """The gradient of group_norm to its weight."""
+    x = standardized(grouped(input, group), unsqueeze(mean, 2), unsqueeze(rstd, 2), (2,), eps)
+    return sum_dim(mul(g, reshape(x, tuple(input.shape))), channel_dims(input))
+
+
+native_group_norm.vjp(
+    input=lambda g, input, weight, result1, result2, group, eps: group_input(
+        g[0], input, weight, result1, result2, group, eps
+    ),
+    weight=lambda g, input, result1, result2, group, eps: group_weight(g[0], input, result1, result2, group, eps),
+    bias=lambda g: sum_dim(g[0], channel_dims(g[0])),
+)
+
+
+@op(composed, composite=True, method=False)
+def group_norm(
+    input: Array,
+    num_groups: int,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Any:
+    """The input standardised over groups of channels, times weight plus bias for each channel."""
+    shape = tuple(input.shape)
+    if len(shape) < 2:
+        raise errors.shape_mismatch(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+    if num_groups <= 0:
+        raise errors.bad_argument(f"Expected num groups to be greater than 0, got {num_groups}")
+    if shape[1] % num_groups:
+        raise errors.shape_mismatch(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
+            f"and num_groups={num_groups}"
+        )
+    for name, each in (("weight", weight), ("bias", bias)):
+        if each is not None and tuple(each.shape) != (shape[1],):
+            raise errors.shape_mismatch(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(each.shape)} and input of shape {list(shape)}"
+            )
+    return native_group_norm(input, weight, bias, shape[0], shape[1], math.prod(shape[2:]), num_groups, eps)[0]
+
+
+@op(composed, namespace=FUNCTIONAL, name="group_norm", composite=True)
+def functional_group_norm(
+    input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+) -> Any:
+    """The input standardised over groups of channels, times weight plus bias for each channel."""
+    shape = tuple(input.shape)
+    if len(shape) >= 2 and num_groups > 0:
+        channels = shape[1] // num_groups
+        if math.prod((shape[0], channels, *shape[2:])) == 1 and shape[1] >= num_groups:
+            sizes = [shape[0] * shape[1] // num_groups, num_groups, *shape[2:]]
+            raise errors.bad_value(f"Expected more than 1 value per channel when training, got input size {sizes}")
+    return group_norm(input, num_groups, weight, bias, eps)

@@ -1,0 +1,232 @@
+"""Convolutions as functions: of inputs with or without a batch dim, padded by numbers or by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine import errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Dims, Index
+from engine.op import Op, alias, op
+from engine.ops.conv_shapes import misfit, of_each_dim
+from engine.ops.convolution import FUNCTIONAL, convolution, inner
+from engine.ops.views import slice_, squeeze_dim, unsqueeze
+
+# -- the functions --------------------------------------------------------------------------------------------------
+
+
+def batched(name: str, input: Any, count: int) -> bool:
+    """Whether an input has a batch dim.
+
+    Raises RuntimeError if it has neither `count + 1` nor `count + 2` dims.
+    """
+    ndim = len(input.shape)
+    if ndim not in (count + 1, count + 2):
+        raise errors.shape_mismatch(
+            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: "
+            f"{list(input.shape)}"
+        )
+    return ndim == count + 2
+
+
+def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -> Any:
+    """A convolution of an input with or without a batch dim."""
+    weight, bias, stride, padding, dilation, output_padding, groups = rest
+    whole = batched(name, input, count)
+    if len(weight.shape) != count + 2:
+        raise misfit(input.shape, weight.shape)
+    settings = [
+        of_each_dim(key, each, count)
+        for key, each in (("stride", stride), ("padding", padding), ("dilation", dilation))
+    ]
+    extra = of_each_dim("output_padding", output_padding, count)
+    x = input if whole else unsqueeze(input, 0)
+    out = convolution(x, weight, bias, *settings, transposed, extra, groups)
+    return out if whole else squeeze_dim(out, 0)
+
+
+def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
+    """A convolution with `padding` as a word: `valid` for none, `same` for as many outputs as inputs."""
+    weight, bias, stride, padding, dilation, groups = rest
+    if padding not in ("same", "valid"):
+        raise errors.bad_argument(f"Invalid padding string: '{padding:.64}'")
+    if padding == "valid":
+        return convolved(name, count, False, input, weight, bias, stride, (0,), dilation, (0,), groups)
+    if [1 for each in stride if each != 1]:
+        raise errors.bad_argument("padding='same' is not supported for strided convolutions")
+    dilation = of_each_dim("dilation", dilation, count)
+    if len(weight.shape) != count + 2:
+        raise misfit(input.shape, weight.shape)
+    total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
+    if [1 for each in total if each % 2] and batched(name, input, count) is not None:
+        input = zero_pad(input, tuple((0, each % 2) for each in total))
+    half = tuple(each // 2 for each in total)
+    return convolved(name, count, False, input, weight, bias, stride, half, dilation, (0,), groups)
+
+
+def zero_pad_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of zeros before and after the last dims."""
+    array, widths = values
+    front = len(array.shape) - len(widths)
+    sizes = (n + before + after for n, (before, after) in zip(array.shape[front:], widths, strict=True))
+    shape = (*array.shape[:front], *sizes)
+    return Estimate(values, [(shape, array.dtype)], None, 0, math.prod(shape))
+
+
+@op(zero_pad_rule, hidden=True, node="ConstantPadNdBackward0")
+def zero_pad(input: Array, widths: Index) -> Any:
+    """Zeros before and after the last dims; `widths` has a pair for each of them."""
+    front = input.ndim - len(widths)
+    sizes = [size + before + after for size, (before, after) in zip(input.shape[front:], widths, strict=True)]
+    out = xp.zeros((*input.shape[:front], *sizes), input.dtype)
+    out[inner(input.shape[front:], tuple(before for before, _ in widths))] = input
+    return out
+
+
+zero_pad.vjp(input=lambda g, input_shape, widths: cropped(g, input_shape, widths))
+
+
+def cropped(x: Any, shape: Any, widths: Any) -> Any:
+    """What is left of a padded tensor without the padding."""
+    for dim, (before, _) in enumerate(widths, len(shape) - len(widths)):
+        if tuple(x.shape)[dim] != shape[dim]:
+            x = slice_(x, dim, before, before + shape[dim], 1)
+    return x
+
+
+@op(composed, composite=True, method=False)
+def conv1d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last dim."""
+    return convolved("conv1d", 1, False, input, weight, bias, stride, padding, dilation, (0,), groups)
+
+
+@op(composed, name="conv1d", composite=True, method=False)
+def conv1d_named(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: str = "valid",
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last dim, padded by name."""
+    return by_name("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+@op(composed, composite=True, method=False)
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last two dims."""
+    return convolved("conv2d", 2, False, input, weight, bias, stride, padding, dilation, (0,), groups)
+
+
+@op(composed, name="conv2d", composite=True, method=False)
+def conv2d_named(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: str = "valid",
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last two dims, padded by name."""
+    return by_name("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+@op(composed, composite=True, method=False)
+def conv3d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last three dims."""
+    return convolved("conv3d", 3, False, input, weight, bias, stride, padding, dilation, (0,), groups)
+
+
+@op(composed, name="conv3d", composite=True, method=False)
+def conv3d_named(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: str = "valid",
+    dilation: Dims = (1,),
+    groups: int = 1,
+) -> Any:
+    """A convolution over the last three dims, padded by name."""
+    return by_name("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+
+@op(composed, composite=True, method=False)
+def conv_transpose1d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    output_padding: Dims = (0,),
+    groups: int = 1,
+    dilation: Dims = (1,),
+) -> Any:
+    """The transpose of `conv1d`: what its gradient does to an output."""
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose1d", 1, True, input, weight, bias, *rest)
+
+
+@op(composed, composite=True, method=False)
+def conv_transpose2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    output_padding: Dims = (0,),
+    groups: int = 1,
+    dilation: Dims = (1,),
+) -> Any:
+    """The transpose of `conv2d`: what its gradient does to an output."""
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose2d", 2, True, input, weight, bias, *rest)
+
+
+@op(composed, composite=True, method=False)
+def conv_transpose3d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Dims = (1,),
+    padding: Dims = (0,),
+    output_padding: Dims = (0,),
+    groups: int = 1,
+    dilation: Dims = (1,),
+) -> Any:
+    """The transpose of `conv3d`: what its gradient does to an output."""
+    rest = (stride, padding, dilation, output_padding, groups)
+    return convolved("conv_transpose3d", 3, True, input, weight, bias, *rest)
+
+
+for _op in (conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d):
+    alias(_op, f"{FUNCTIONAL}.{_op.name}")

@@ -1,0 +1,264 @@
+"""Losses of probabilities, logits and labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, errors
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array
+from engine.op import Op, op
+from engine.ops.arithmetic import add, div, log, mul, neg, shift, sub
+from engine.ops.compare import lt
+from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, reduced, refuse_grad, share, total_of
+from engine.ops.reduction import sum_dim
+from engine.ops.selection import where
+from engine.ops.special import xlogy
+from engine.ops.unary import exp, log1p, sigmoid
+from engine.ops.views import expand
+from engine.rules import broadcast, default_dtype, elementwise
+
+# -- probabilities --------------------------------------------------------------------------------------------------
+
+
+def entropy_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of binary_cross_entropy: one dtype, probabilities between 0 and 1."""
+    input, target, weight, reduction = values
+    dtype = dtypes.BY_NUMPY[input.dtype]
+    for each in (target, weight):
+        if each is not None and each.dtype != input.dtype:
+            name = dtypes.BY_NUMPY[each.dtype].type_name
+            raise errors.dtype_mismatch(f"Found dtype {name} but expected {dtype.type_name}")
+    if not dtype.is_floating_point:
+        raise errors.not_implemented_for("binary_cross_entropy", dtype.type_name)
+    for name, each in (("input", input), ("target", target)):
+        if isinstance(each, np.ndarray) and each.size and not ((each >= 0) & (each <= 1)).all():
+            raise errors.bad_argument(f"all elements of {name} should be between 0 and 1")
+    shape = broadcast(input.shape, target.shape, *(() if weight is None else (weight.shape,)))
+    return loss_estimate(values, shape, reduction, input.dtype)
+
+
+@op(entropy_rule, hidden=True, node="BinaryCrossEntropyBackward0")
+def entropy(input: Array, target: Array, weight: Array | None, reduction: str) -> Any:
+    """-(t log x + (1 - t) log(1 - x)), the logarithms not below -100."""
+    x, t = computed(input), computed(target)
+    losses = (t - 1) * xp.maximum(xp.log1p(-x), x.dtype.type(-100)) - t * xp.maximum(xp.log(x), x.dtype.type(-100))
+    return total_of(losses if weight is None else losses * computed(weight), reduction, input.dtype)
+
+
+def entropy_input(g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
+    """The gradient of entropy to its input, (x - t) / (x (1 - x)), the divisor not below 1e-12."""
+    spread = mul(input, shift(neg(input), 1))
+    gradient = div(mul(share(g, input.shape, reduction), sub(input, target)), where(lt(spread, 1e-12), 1e-12, spread))
+    return gradient if weight is None else mul(gradient, weight)
+
+
+def entropy_target(g: Any, input: Any, weight: Any, reduction: str) -> Any:
+    """The gradient of entropy to its target, log(1 - x) - log(x)."""
+    gradient = mul(share(g, input.shape, reduction), sub(log1p(neg(input)), log(input)))
+    return gradient if weight is None else mul(gradient, weight)
+
+
+entropy.vjp(
+    input=lambda g, input, target, weight, reduction: entropy_input(g, input, target, weight, reduction),
+    target=lambda g, input, weight, reduction: entropy_target(g, input, weight, reduction),
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """The negative log-likelihood of events of probability `input`."""
+    reduction = legacy(size_average, reduce, reduction)
+    if tuple(input.shape) != tuple(target.shape):
+        raise errors.bad_value(
+            f"Using a target size (torch.Size({list(target.shape)})) that is different to the input size "
+            f"(torch.Size({list(input.shape)})) is deprecated. Please ensure they have the same size."
+        )
+    refuse_grad("binary_cross_entropy", "weight", weight)
+    if weight is not None:
+        weight = expand(weight, broadcast(tuple(target.shape), tuple(weight.shape)))
+    return entropy(input, target, weight, reduction)
+
+
+def logits_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of binary_cross_entropy_with_logits."""
+    input, target, weight, positive, reduction = values
+    given = [each for each in (input, target, weight, positive) if each is not None]
+    dtype = dtypes.result_type(given, default_dtype())
+    if not dtype.is_floating_point:
+        raise errors.not_implemented_for("log_sigmoid_cpu", dtype.type_name)
+    return loss_estimate(values, broadcast(*[each.shape for each in given]), reduction, dtype.numpy)
+
+
+@op(logits_rule, hidden=True, node="BinaryCrossEntropyWithLogitsBackward0")
+def logits_entropy(input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str) -> Any:
+    """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), without overflow."""
+    x, t = computed(input), computed(target)
+    tail = xp.log1p(xp.exp(-xp.absolute(x))) + xp.maximum(-x, 0)
+    if pos_weight is not None:
+        tail = tail * ((computed(pos_weight) - 1) * t + 1)
+    losses = (1 - t) * x + tail
+    return total_of(losses if weight is None else losses * computed(weight), reduction, input.dtype)
+
+
+def weighted_share(g: Any, input: Any, weight: Any, reduction: str) -> Any:
+    """Each element's part of the gradient, times its weight."""
+    g = share(g, input.shape, reduction)
+    return g if weight is None else mul(g, weight)
+
+
+def logits_input(g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    """The gradient of logits_entropy to its input."""
+    g = weighted_share(g, input, weight, reduction)
+    if pos_weight is None:
+        return mul(sub(sigmoid(input), target), g)
+    positive = mul(pos_weight, target)
+    return mul(sub(mul(sub(shift(positive, 1), target), sigmoid(input)), positive), g)
+
+
+def logits_target(g: Any, input: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    """The gradient of logits_entropy to its target."""
+    g = weighted_share(g, input, weight, reduction)
+    if pos_weight is None:
+        return mul(neg(input), g)
+    return mul(sub(log_sigmoid(neg(input)), mul(pos_weight, log_sigmoid(input))), g)
+
+
+logits_entropy.vjp(
+    input=lambda g, input, target, weight, pos_weight, reduction: logits_input(
+        g, input, target, weight, pos_weight, reduction
+    ),
+    target=lambda g, input, weight, pos_weight, reduction: logits_target(g, input, weight, pos_weight, reduction),
+)
+
+
+@op(elementwise("float", cost=20), hidden=True, node="LogSigmoidBackward0")
+def log_sigmoid(input: Array) -> Any:
+    """The logarithm of the sigmoid, without overflow."""
+    x = computed(input)
+    return (xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))).astype(input.dtype, copy=False)
+
+
+log_sigmoid.vjp(input=lambda g, input: mul(g, sigmoid(neg(input))))
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Any:
+    """binary_cross_entropy of the sigmoid of `input`."""
+    reduction = legacy(size_average, reduce, reduction)
+    if tuple(input.shape) != tuple(target.shape):
+        raise errors.bad_value(
+            f"Target size (torch.Size({list(target.shape)})) must be the same as input size "
+            f"(torch.Size({list(input.shape)}))"
+        )
+    refuse_grad("binary_cross_entropy_with_logits", "weight", weight)
+    refuse_grad("binary_cross_entropy_with_logits", "pos_weight", pos_weight)
+    return logits_entropy(input, target, weight, pos_weight, reduction)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def kl_div(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Any:
+    """The Kullback-Leibler divergence of log-probabilities `input` from `target`."""
+    batch = reduction == "batchmean"
+    reduction = "sum" if batch else legacy(size_average, reduce, reduction)
+    for what, kinds in (("Complex", "c"), ("Integral", "biu")):
+        if input.dtype.kind in kinds or target.dtype.kind in kinds:
+            raise errors.dtype_mismatch(f"kl_div: {what} inputs not supported.")
+    if log_target:
+        losses = mul(exp(target), sub(target, input))
+    else:
+        losses = sub(xlogy(target, target), mul(target, input))
+    made = reduced(losses, reduction)
+    return div(made, next(iter(input.shape))) if batch and len(input.shape) else made
+
+
+# -- labels ---------------------------------------------------------------------------------------------------------
+
+
+def soft_margin_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of soft_margin_loss: the input's dtype."""
+    input, target, reduction = values
+    dtype = dtypes.BY_NUMPY[input.dtype]
+    promoted = dtypes.result_type([input, target], default_dtype())
+    if not dtype.differentiable and promoted.differentiable:
+        raise errors.dtype_mismatch(
+            f"result type {promoted.type_name} can't be cast to the desired output type {dtype.type_name}"
+        )
+    if not dtype.is_floating_point:
+        raise errors.not_implemented_for("exp_vml_cpu", dtype.type_name)
+    return loss_estimate(values, broadcast(target.shape, input.shape), reduction, input.dtype)
+
+
+@op(soft_margin_rule, hidden=True, node="SoftMarginLossBackward0")
+def soft_margin(input: Array, target: Array, reduction: str) -> Any:
+    """log(1 + exp(-t x))."""
+    z = computed(input) * computed(target)
+    return total_of(xp.logaddexp(z.dtype.type(0), -z), reduction, input.dtype)
+
+
+soft_margin.vjp(
+    input=lambda g, input, target, reduction: mul(
+        neg(mul(target, sigmoid(neg(mul(input, target))))), share(g, input.shape, reduction)
+    )
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def soft_margin_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """The logistic loss of labels 1 and -1."""
+    reduction = legacy(size_average, reduce, reduction)
+    refuse_grad("soft_margin_loss", "target", target)
+    return soft_margin(input, target, reduction)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def multilabel_soft_margin_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """The mean over classes of each class's logistic loss."""
+    reduction = legacy(size_average, reduce, reduction)
+    hits = mul(target, log_sigmoid(input))
+    losses = neg(add(hits, mul(shift(neg(target), 1), log_sigmoid(neg(input)))))
+    if weight is not None:
+        losses = mul(losses, weight)
+    shape = tuple(input.shape)
+    if not shape:
+        raise errors.bad_index("Dimension specified as -1 but tensor has no dimensions")
+    last = max(len(losses.shape) - 1, 0)
+    return reduced(div(sum_dim(losses, (last,)), shape[-1]), reduction)
