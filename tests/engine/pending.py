@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+NAMES = "PyTorch's composition has other steps or names"
+AT_ZERO = "PyTorch's second gradient at a singular point is another convention"
+UNUSED = "PyTorch hangs the gradient of nothing elsewhere in the graph"
 OVERLOADS = "the binder names another overload, or counts `self`, where PyTorch's parser says it otherwise"
 
 PENDING: list[tuple[str, str, str]] = [
@@ -33,6 +36,38 @@ PENDING: list[tuple[str, str, str]] = [
     ("error", "torch.Generator(1.5) if False else torch.manual_seed('x')", "another type of error"),
     ("error", "torch.nn.functional.mse_loss(f, f, reduction=1)", "refused by the binder, before the op"),
     ("error", "torch.arange(0.0, float('inf'))", "the number is written with its decimals"),
+    *(
+        ("torch-graph", sample, NAMES)
+        for sample in (
+            "conj_physical-complex*",
+            "floor_divide-float-with-int",
+            "floor_divide_-float-with-int",
+            "matmul-matrix-batch",
+            "matmul-vector-batch",
+            "nn.functional.nll_loss-image*",
+            "nn.functional.cross_entropy-image*",
+            "nn.functional.cross_entropy-smoothing*",
+            "nn.functional.cross_entropy-probabilities",
+            "nn.functional.cross_entropy-probabilities-weight",
+            "nn.functional.cross_entropy-probabilities-image",
+            "nn.functional.cross_entropy-probabilities-smoothing",
+            "setitem-everything-number",
+        )
+    ),
+    *(
+        ("torch-gradients", sample, AT_ZERO)
+        for sample in (
+            "pow-zero-base",
+            "pow-zero-to-tensor",
+            "norm-empty",
+            "norm-zero",
+            "linalg.vector_norm-empty",
+            "linalg.vector_norm-zero",
+            "logcumsumexp-infinite",
+            "special.log_ndtr-odd-values",
+        )
+    ),
+    *(("torch-gradients", sample, UNUSED) for sample in ("cummax-empty", "cummin-empty", "var-one")),
 ]
 
 
