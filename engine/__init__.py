@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fft, func, linalg, nn, ops, special
+from engine import autograd, fast, fft, func, linalg, nn, ops, signal, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -98,6 +98,7 @@ __all__ = [
     "set_grad_enabled",
     "set_printoptions",
     "short",
+    "signal",
     "special",
     "tensor",
     "uint8",
