@@ -291,6 +291,7 @@ KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
     Kind.DATA: ref("Data"),
     Extra.ROOTS: _ROOTS,
     Extra.RAW: ref("TensorArgument"),
+    Extra.SETTING: any_of(ref("Number"), listed(any_of(ref("Number"), NULL)), TEXT),
     Extra.SHAPE: INTS,
     Extra.NAME: NAME_OF,
     Extra.NAMES: listed(TEXT),
@@ -307,8 +308,6 @@ def body_schema(parameters: Iterable[Parameter]) -> Schema:
 
 def _parameter(parameter: Parameter) -> Schema:
     schema = KIND_SCHEMAS.get(parameter.kind, {})
-    if parameter.kind is Kind.INDEX and parameter.name != "index":
-        schema = {}  # sizes and factors that an op reads itself
     if parameter.optional and schema:
         plain = isinstance(schema.get("type"), str) and len(schema) == 1
         schema = {"type": [schema["type"], "null"]} if plain else any_of(schema, NULL)

@@ -21,10 +21,11 @@ from engine import dtypes
 from engine.arguments import refuse
 from engine.devices import Device
 from engine.kinds import REQUIRED, Kind
-from engine.op import Function, Op
+from engine.op import Function, Op, Param
 from engine.tensor import Tensor
 
 _PREFIX = "torch."
+_INDICES = frozenset(("index", "indices"))  # other parameters of kind INDEX are sizes and factors an op reads itself
 
 
 class Extra(enum.Enum):
@@ -32,6 +33,7 @@ class Extra(enum.Enum):
 
     ROOTS = "tensor or list of tensors"
     RAW = "tensor or literal"
+    SETTING = "number, list of numbers or tensor"
     SHAPE = "list of ints"
     NAME = "name"
     NAMES = "list of names"
@@ -85,10 +87,14 @@ class Scope:
 def parameters_of(op: Op) -> tuple[Parameter, ...]:
     """The parameters of an op on the wire: generators are not offered, and what torch calls `self` is `input`."""
     return tuple(
-        Parameter(each.name.replace("self", "input"), each.kind, each.default, each.optional, each.keyword_only)
+        Parameter(each.name.replace("self", "input"), _kind(each), each.default, each.optional, each.keyword_only)
         for each in op.params
         if each.kind is not Kind.GENERATOR
     )
+
+
+def _kind(param: Param) -> Kind | Extra:
+    return Extra.SETTING if param.kind is Kind.INDEX and param.name not in _INDICES else param.kind
 
 
 # -- one value ------------------------------------------------------------------------------------------------------
@@ -196,6 +202,19 @@ def _index(value: Any, scope: Scope, weak: bool) -> tuple[Any, ...]:
     return index_of(value, scope.named)
 
 
+def _setting(value: Any, scope: Scope, weak: bool) -> Any:
+    if type(value) is list:
+        return [None if each is None else _number(each, scope, weak) for each in value]
+    if value is None:
+        return None
+    number = codec.number(value)
+    if number is not None:
+        return number
+    if type(value) is not str:
+        raise Mismatch("")
+    return scope.named(value)
+
+
 def _names(value: Any, scope: Scope, weak: bool) -> list[str]:
     if type(value) is not list or any(type(each) is not str for each in value):
         raise Mismatch("")
@@ -227,6 +246,7 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Kind.DATA: _as_it_is,
     Extra.ROOTS: _roots,
     Extra.RAW: _as_it_is,
+    Extra.SETTING: _setting,
     Extra.SHAPE: _shape,
     Extra.NAME: _exactly(str),
     Extra.NAMES: _names,

@@ -91,6 +91,8 @@ def target(input: Any, size: Any, scale: Any) -> tuple[Shape, list[float] | None
         wrong = bool if size is None else (bool, float)
         if isinstance(each, wrong) or not isinstance(each, (int, float)):
             raise errors.bad_type(f"interpolate(): {name} must be numbers, not {type(each).__name__}")
+        if not math.isfinite(float(each)):
+            raise errors.bad_value(f"cannot convert float {'NaN' if math.isnan(each) else 'infinity'} to integer")
     if size is not None:
         return given, None
     return tuple(math.floor(n * float(each)) for n, each in zip(spatial, given, strict=True)), list(given)

@@ -233,6 +233,28 @@ def test_values_and_grad_fn_are_those_pytorch_recorded(x, op, args, grad_fn, val
     assert flatten(result["data"]) == pytest.approx(flatten(values), rel=1e-6)
 
 
+SIZES = [
+    ("nn.functional.adaptive_avg_pool2d", {"output_size": 1}, [[2.5]]),
+    ("nn.functional.adaptive_avg_pool2d", {"output_size": [1, None]}, [[2.0, 3.0]]),
+    ("nn.functional.interpolate", {"scale_factor": 1.5}, [[1.0, 1.0, 2.0], [1.0, 1.0, 2.0], [3.0, 3.0, 4.0]]),
+    ("nn.functional.interpolate", {"scale_factor": [0.5, 1]}, [[1.0, 2.0]]),
+    ("nn.functional.interpolate", {"size": [1, 2]}, [[1.0, 2.0]]),
+]
+
+
+@pytest.mark.parametrize(("op", "settings", "values"), SIZES)
+def test_sizes_and_factors_are_a_number_or_a_list(x, op, settings, values):
+    x.tensor("image", [[X]])
+    assert x.op(op, input="image", **settings)["data"] == [[values]]
+
+
+@pytest.mark.parametrize("factor", ["NaN", "Infinity", True, "x", {}, [[2]], {"complex": [1, 2]}])
+def test_what_is_no_factor_is_refused(x, factor):
+    x.tensor("image", [[X]])
+    with unchanged(x):
+        problem(x.send("POST", "ops/nn.functional.interpolate", {"input": "image", "scale_factor": factor}), 422)
+
+
 SEVERAL = [
     ("max", {"input": "x", "dim": 0}, [[3.0, 4.0], [1, 1]]),
     ("sort", {"input": "x", "dim": 1, "descending": True}, [[[2.0, 1.0], [4.0, 3.0]], [[1, 0], [1, 0]]]),
