@@ -219,7 +219,7 @@ def number(value: Any) -> complex | None:
     if type(value) is str:
         return NON_FINITE.get(value)
     if type(value) in (bool, int, float):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # its type was just asked
     if type(value) is dict and value.keys() == {"complex"}:
         pair = value["complex"]
         parts = [number(each) for each in pair] if type(pair) is list and len(pair) == 2 else []

@@ -89,7 +89,7 @@ class FunctionCtx(Node):
         """
         if self.saved is None:
             raise errors.graph_freed()
-        return tuple(each and self._checked(*each) for each in self.saved)  # type: ignore[call-arg]
+        return tuple(each and self._checked(*each) for each in self.saved)  # type: ignore[call-arg]  # pairs
 
     def _checked(self, array: Any, counter: list[Any], stamp: int, edge: Edge | None, nr: int | None) -> Any:
         if counter[0] != stamp:
