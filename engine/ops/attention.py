@@ -243,7 +243,7 @@ def fixed(static: Any, x: Any, heads: int, rows: int, name: str) -> Any:
     return static
 
 
-@op(composed, namespace=FUNCTIONAL, composite=True)
+@op(composed, namespace=FUNCTIONAL, composite=True, outputs=("attn_output", "attn_output_weights"))
 def multi_head_attention_forward(
     query: Array,
     key: Array,

@@ -148,7 +148,7 @@ def check_ends(input: Any, end: Any, dim: int) -> None:
 # -- gradient --------------------------------------------------------------------------------------------------------
 
 
-@op(composed, composite=True, method=False)
+@op(composed, composite=True, method=False, returns_list=True)
 def gradient(input: Array, *, spacing: Data = None, dim: Dims | None = None, edge_order: int = 1) -> Any:
     """The gradient of a sampled function along each dim, by central differences within and one-sided ones at the ends.
 

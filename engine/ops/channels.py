@@ -160,7 +160,7 @@ def announce(*tensors: Any) -> None:
             log.storage(each)
 
 
-@op(composed, composite=True, method=False)
+@op(composed, composite=True, method=False, outputs=STATISTICS)
 def native_batch_norm(
     input: Array,
     weight: Array | None,
@@ -184,7 +184,7 @@ def batch_normalized(
     return batch_norm_of(input, weight, bias, mean, variance, training, momentum, eps)
 
 
-@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False, outputs=STATISTICS)
 def native_batch_norm_legit(
     input: Array,
     weight: Array | None,
@@ -201,7 +201,7 @@ def native_batch_norm_legit(
     return tuple(legit_of(input, weight, bias, running_mean, running_var, training, momentum, eps))
 
 
-@op(composed, name="_native_batch_norm_legit", composite=True, method=False)
+@op(composed, name="_native_batch_norm_legit", composite=True, method=False, outputs=STATISTICS)
 def native_batch_norm_alone(
     input: Array, weight: Array | None, bias: Array | None, training: bool, momentum: float, eps: float
 ) -> Any:

@@ -19,6 +19,7 @@ from engine.ops.matrices import HALF, adjoint, check_square
 from engine.ops.norms import dtype_of
 from engine.ops.scans import cumprod
 from engine.ops.views import expand, reshape, slice_, unsqueeze, view
+from engine.tensor import counted_dim
 
 # The [13/13] Pade approximant of exp, and the norm up to which it holds in double precision. (Higham 2005.)
 PADE = (
@@ -179,18 +180,16 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
             raise errors.shape_mismatch(
                 f"bilinear(): input batch dimensions do not match at dim {dim}: got {a[dim]} and {b[dim]}"
             )
-    if a[-1] != w[1]:
-        raise errors.shape_mismatch(
-            f"bilinear(): input1 size does not match weight size: got {a[-1]} but expected {w[1]}"
-        )
-    if b[-1] != w[-1]:
-        raise errors.shape_mismatch(
-            f"bilinear(): input2 size does not match weight size: got {b[-1]} but expected {w[-1]}"
-        )
-    if bias is not None and tuple(bias.shape) != w[:1]:
-        raise errors.shape_mismatch(
-            f"bilinear(): bias size does not match weight size: got {len(bias)} but expected {w[0]}"
-        )
+    for number, sizes in enumerate((a, b), 1):
+        expected, got = w[counted_dim(number, len(w))], sizes[counted_dim(-1, len(sizes))]
+        if got != expected:
+            raise errors.shape_mismatch(
+                f"bilinear(): input{number} size does not match weight size: got {got} but expected {expected}"
+            )
+    if bias is not None and (got := bias.shape[counted_dim(0, len(bias.shape))]) != w[0]:
+        raise errors.shape_mismatch(f"bilinear(): bias size does not match weight size: got {got} but expected {w[0]}")
+    if len(w) != 3:
+        raise errors.shape_mismatch("number of dimensions must match")
     rows = math.prod(a[:-1])
     made = trilinear(reshape(input1, (rows, a[-1])), weight, reshape(input2, (rows, b[-1])))
     made = view(made, (*a[:-1], w[0]))

@@ -22,7 +22,7 @@ from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
 from engine.ops.views import expand, reshape, unsafe_view, view
 from engine.rules import broadcast, default_dtype
-from engine.tensor import check_dim
+from engine.tensor import check_dim, counted_dim
 
 # -- vectors ----------------------------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ def cross_rule(op: Op, values: list[Any]) -> Estimate:
     a, b, dim = values
     if len(a.shape) != len(b.shape):
         raise errors.shape_mismatch("linalg.cross: inputs must have the same number of dimensions.")
-    at = check_dim(dim, len(a.shape))
+    at = counted_dim(dim, len(a.shape))
     if a.shape[at] != 3 or b.shape[at] != 3:
         raise errors.shape_mismatch(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[at]} and {b.shape[at]}"

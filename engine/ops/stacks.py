@@ -88,7 +88,7 @@ def atleast_3d(tensors: Arrays) -> Any:
     return one_or_all(tensors, at_least_3)
 
 
-@op(composed, composite=True, method=False)
+@op(composed, composite=True, method=False, returns_list=True)
 def broadcast_tensors(tensors: Arrays) -> Any:
     """The tensors expanded to their common shape, as views."""
     if not tensors:
@@ -97,7 +97,7 @@ def broadcast_tensors(tensors: Arrays) -> Any:
     return tuple(each if tuple(each.shape) == shape else expand(each, shape) for each in tensors)
 
 
-@op(composed, composite=True, method=False)
+@op(composed, composite=True, method=False, returns_list=True)
 def meshgrid(tensors: Arrays, *, indexing: str | None = None) -> Any:
     """Vectors expanded to the grid they span, as views; with `indexing="xy"` the second varies along the first dim."""
     check_grid(tensors, indexing)
@@ -251,20 +251,20 @@ def split_dim(input: Any, dim: int, name: str = "tensor_split") -> int:
     return check_dim(dim, len(input.shape))
 
 
-@op(composed, composite=True)
+@op(composed, composite=True, returns_list=True)
 def tensor_split(input: Array, sections: int, dim: int = 0) -> Any:
     """So many parts of a dim, as views, whose lengths differ by at most one."""
     dim = split_dim(input, dim)
     return pieces(input, even_bounds(input.shape[dim], sections), dim)
 
 
-@op(composed, name="tensor_split", composite=True)
+@op(composed, name="tensor_split", composite=True, returns_list=True)
 def tensor_split_at(input: Array, indices: Dims, dim: int = 0) -> Any:
     """The parts of a dim between places, as views."""
     return pieces(input, indices, split_dim(input, dim))
 
 
-@op(composed, name="tensor_split", composite=True)
+@op(composed, name="tensor_split", composite=True, returns_list=True)
 def tensor_split_by(input: Array, tensor_indices_or_sections: Array, dim: int = 0) -> Any:
     """The parts of a dim between places given as a tensor, or so many as a 0-d one says."""
     dim = split_dim(input, dim)
@@ -320,7 +320,7 @@ def directed(name: str, least: int, dim_of: Any, doc: str) -> None:
 
     for kernel in (into, between):
         kernel.__doc__ = doc
-        op(composed, name=name, composite=True)(kernel)
+        op(composed, name=name, composite=True, returns_list=True)(kernel)
 
 
 directed("hsplit", 1, lambda ndim: 0 if ndim == 1 else 1, "Parts side by side, as views: along the second dim.")
@@ -328,7 +328,7 @@ directed("vsplit", 2, lambda ndim: 0, "Parts on top of each other, as views: alo
 directed("dsplit", 3, lambda ndim: 2, "Parts behind each other, as views: along the third dim.")
 
 
-@op(composed, name="split_with_sizes", composite=True)
+@op(composed, name="split_with_sizes", composite=True, returns_list=True)
 def split_with_sizes_of(input: Array, split_sizes: Size, dim: int = 0) -> Any:
     """Consecutive parts of the given sizes along a dim, as views."""
     return split_with_sizes(input, split_sizes, dim)

@@ -136,7 +136,7 @@ def unsafe_split(input: Array, split_size: int, dim: int = 0) -> Any:
 unsafe_split.vjp(input=lambda g, input_shape, split_size, dim: joined(g, input_shape, dim, split_size))
 
 
-@op(composed, composite=True)
+@op(composed, composite=True, returns_list=True)
 def unsafe_chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` parts of equal size along a dim, as copies."""
     if chunks <= 0:
@@ -170,7 +170,7 @@ def unraveled(indices: Array, shape: Dims) -> Any:
     return out
 
 
-@op(composed, composite=True, method=False)
+@op(composed, composite=True, method=False, returns_list=True)
 def unravel_index(indices: Array, shape: Dims) -> Any:
     """The places in a tensor of a shape that places in its flattened form stand for, a tensor for each dim."""
     return tuple(unbind(unraveled(indices, shape), len(indices.shape)))
