@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fft, func, linalg, nn, ops, signal, special
+from engine import autograd, fast, fft, func, linalg, nn, ops, optim, signal, special
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -92,6 +92,7 @@ __all__ = [
     "nan",
     "nn",
     "no_grad",
+    "optim",
     "pi",
     "promote_types",
     "set_default_dtype",

@@ -14,6 +14,7 @@ from engine.random import Generator, State
 
 if TYPE_CHECKING:
     from engine.graph import Node
+    from engine.optim.optimizer import Optimizer
     from engine.tensor import Tensor
 
 
@@ -34,6 +35,11 @@ class UndoLog:
         """Before a field of a tensor changes: its array, edge, grad, requires_grad, view."""
         if id(tensor) not in self._fields:
             self._fields[id(tensor)] = (tensor, tensor.snapshot())
+
+    def optimizer(self, optimizer: Optimizer) -> None:
+        """Before the options or the state of an optimizer change."""
+        if id(optimizer) not in self._fields:
+            self._fields[id(optimizer)] = (optimizer, optimizer.snapshot())
 
     def storage(self, tensor: Tensor) -> None:
         """Before the memory of a tensor is written: one copy of its whole storage, and the version."""
@@ -63,8 +69,8 @@ class UndoLog:
             root[...] = copy
         for version, numbers in self._versions.values():
             version[:] = numbers
-        for tensor, fields in self._fields.values():
-            tensor.restore(fields)
+        for owner, fields in self._fields.values():
+            owner.restore(fields)
         for node, saved, hooks in self._nodes.values():
             node.saved, node.hooks = saved, hooks
         for generator, position in self._generators.values():
