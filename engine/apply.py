@@ -30,7 +30,9 @@ def apply(op: Op, values: list[Any]) -> Any:
     if op.number_form is not None and is_number(values[op.number_at]):
         op = op.number_form
     ctx = state.ctx
-    raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
+    raw = values
+    if op.tensor_at or not op.leaf:
+        raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
     links = _check_inplace(op, values, ctx) if op.inplace_only else None
     estimate: Estimate = op.rule(op, raw)
     for shape, _ in estimate.outputs:
@@ -283,16 +285,6 @@ def _is_uncast(value: Any, compute: Any) -> bool:
     if type(value) is list:
         return all(each.dtype == compute for each in value)
     return bool(getattr(value, "dtype", compute) == compute)
-
-
-def attribute_of(op: Op, name: str, inputs: tuple[Saved, ...]) -> Any:
-    """`attribute` for a call by positional operands alone: defaults elsewhere."""
-    at = op.index.get(name)
-    if at is not None:
-        return op.params[at].default
-    owner, _, what = name.rpartition("_")
-    array = inputs[op.index[owner]][0]
-    return array.shape if what == "shape" else array.size
 
 
 def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:

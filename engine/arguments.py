@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import errors
-from engine.kinds import REQUIRED, Kind, Mismatch
+from engine.kinds import REQUIRED, Mismatch
 
 
 def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> list[Any]:
@@ -14,10 +14,9 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
 
     `method` is 1 for a call as a method, where messages do not count the tensor itself. Raises TypeError.
     """
-    params = op.params
     count = len(args)
-    if count and type(args[-1]) is int:
-        args = _gather_sizes(params, args)
+    if count and op.size_at is not None and type(args[-1]) is int:
+        args = _gather_sizes(op.size_at, args)
         count = len(args)
     if count > op.positional:
         raise _too_many(op, count, method)
@@ -75,14 +74,13 @@ def _too_many(op: Any, count: int, method: int) -> TypeError:
     return errors.bad_type(f"{op.name}() takes {takes} but {count - method} were given")
 
 
-def _gather_sizes(params: tuple[Any, ...], args: Sequence[Any]) -> Sequence[Any]:
+def _gather_sizes(at: int, args: Sequence[Any]) -> Sequence[Any]:
     """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
-    for at, param in enumerate(params):
-        if param.kind is Kind.SIZE:
-            if len(args) > at and all(type(each) is int for each in args[at:]):
-                return [*args[:at], tuple(args[at:])]
-            break
-    return args
+    sizes = args[at:]
+    for each in sizes:
+        if type(each) is not int:
+            return args
+    return (*args[:at], tuple(sizes)) if sizes else args
 
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:

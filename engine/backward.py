@@ -213,6 +213,11 @@ def tensor_backward(
 ) -> None:
     """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
     if gradient is None and not create_graph and inputs is None:
-        Walk(False, bool(retain_graph), None).run(_roots([self], [None], False))
+        gradient, edge = _root_gradient(self, None, 0, False), edge_of(self)
+        if edge is None:
+            raise errors.no_grad_fn(0)
+        if type(gradient) is Tensor:
+            gradient = gradient._array
+        Walk(False, bool(retain_graph), None).run([(edge, gradient)])
     else:
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.apply import attribute_of
 from engine.arrays import cached_scalar
 from engine.graph import FROZEN, Node, Plan, leaf_edge, plan_of
 from engine.modes import state
@@ -53,9 +52,17 @@ def _link(tensor: Tensor, plan: Plan, edges: tuple[Any, ...], inputs: tuple[Any,
         node.saved = tuple([inputs[at] if at >= 0 else (array, tensor._counter, 0) for at in plan.sources])
     else:
         node.saved = ()
-    names = plan.attributes
-    node.attributes = tuple([attribute_of(plan.op, name, inputs) for name in names]) if names else ()
+    reads = plan.reads
+    node.attributes = tuple([_read(read, inputs) for read in reads]) if reads else ()
     tensor._edge = (node, 0, array.shape, array.dtype)
+
+
+def _read(read: tuple[int, bool, Any], inputs: tuple[Any, ...]) -> Any:
+    at, shape, default = read
+    if at < 0:
+        return default
+    array = inputs[at][0]
+    return array.shape if shape else array.size
 
 
 def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:

@@ -47,7 +47,7 @@ class Packed:
         return tensor._array
 
 
-QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None]
+QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None, bool]
 Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
 
 FROZEN: list[Any] = [0]  # the version counter of values nobody can change
@@ -66,6 +66,7 @@ class Plan:
         "op",
         "origins",
         "quick",
+        "reads",
         "saves_output_only",
         "simple",
         "sources",
@@ -98,6 +99,7 @@ class Plan:
         self.simple = not (lists or op.joint or op.multiple)
         self.node_type = node_type(op.node_name)
         self.saves_output_only = self.sources == (-1,)
+        self.reads = tuple(self._read(name) for name in self.attributes)
         # bound at the first backward, when all ops are declared
         self.numpy_steps: tuple[tuple[Callable[..., Any], Any] | None, ...] | None = None
         self.quick: tuple[QuickStep, ...] = ()
@@ -105,6 +107,18 @@ class Plan:
     def _is_tensor(self, name: str) -> bool:
         op = self.op
         return name in op.outputs or (name in op.index and op.index[name] in op.tensor_at)
+
+    def _read(self, name: str) -> tuple[int, bool, Any]:
+        """How a call by positional operands alone finds an attribute.
+
+        The operand whose shape it is (True) or size; or -1 and the parameter's default.
+        """
+        op = self.op
+        at = op.index.get(name)
+        if at is not None:
+            return -1, False, op.params[at].default
+        owner, _, what = name.rpartition("_")
+        return op.index[owner], what == "shape", None
 
     def is_list(self, name: str) -> bool:
         """Whether a name tells of a list of tensors (which torch's nodes do not show)."""
@@ -131,7 +145,8 @@ class Plan:
     def quick_steps(self) -> tuple[QuickStep, ...]:
         """The steps on NumPy that somebody needs: edge, formula, and the place (or places) of the values it takes."""
         steps = self.steps_for(arrays.NUMPY)
-        self.quick = tuple((at, step[0], _single(step[1])) for at, step in enumerate(steps) if step is not None)
+        wanted = [(at, step) for at, step in enumerate(steps) if step is not None]
+        self.quick = tuple((at, step[0], _single(step[1]), at == wanted[-1][0]) for at, step in wanted)
         return self.quick
 
 

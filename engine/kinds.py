@@ -124,6 +124,11 @@ def _str(value: Any) -> str:
 def _dims(value: Any) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)):
         return (_int(value),)
+    for each in value:
+        if type(each) is not int:
+            break
+    else:
+        return tuple(value)
     for at, each in enumerate(value):
         if (type(each) is not int and not hasattr(each, "__index__")) or isinstance(each, bool):
             raise Mismatch(f", but found element of type {type(each).__name__} at pos {at}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
+from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,9 +30,6 @@ def _watched(name: str, doc: str) -> Any:
     """A field that takes the fast paths away while it is set."""
     slot = f"_{name}"
 
-    def read(ctx: Context) -> Any:
-        return getattr(ctx, slot)
-
     def write(ctx: Context, value: Any) -> None:
         setattr(ctx, slot, value)
         ctx._inference_seen = ctx._inference_seen or ctx._inference  # its tensors may be met again later
@@ -39,7 +37,7 @@ def _watched(name: str, doc: str) -> Any:
             ctx._guard or ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level or ctx._clone_saved
         )
 
-    return property(read, write, doc=doc)
+    return property(attrgetter(slot), write, doc=doc)  # read in C: every op asks
 
 
 class Context:

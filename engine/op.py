@@ -101,6 +101,8 @@ class Op:
         cast: tuple[str, ...] | None = options.get("cast")
         self.defaults = tuple(param.default for param in self.params)
         self.required = tuple(at for at, default in enumerate(self.defaults) if default is REQUIRED)
+        sizes = [at for at, param in enumerate(self.params) if param.kind is Kind.SIZE]
+        self.size_at = sizes[0] if sizes else None
         self.tensor_at = tuple(at for at, param in enumerate(self.params) if param.kind in TENSOR_KINDS)
         self.cast_at = tuple(at for at in self.tensor_at if cast is None or self.params[at].name in cast)
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)

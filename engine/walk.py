@@ -55,16 +55,17 @@ class Walk:
     def run(self, roots: list[tuple[Edge, Any]]) -> None:
         """Send the roots' gradients through the graph."""
         ctx = state.ctx
-        outer, _walks.current = current_walk(), self
+        outer, _walks.current = getattr(_walks, "current", None), self
         previous, ctx.grad_enabled = ctx.grad_enabled, self.record
-        inference = ctx.inference
+        plain = ctx.plain  # then there is no guard, and inference mode is off
+        inference = not plain and ctx.inference
         if inference:
             ctx.inference = False
         try:
             order = self._order(roots)
             for edge, gradient in roots:
                 self._send(edge, gradient)
-            if ctx.guard is not None:
+            if not plain and ctx.guard is not None:
                 self._ask(ctx.guard, order)
             self._loop(order)
         finally:
@@ -141,12 +142,13 @@ class Walk:
     def _loop_quick(self, order: list[Node]) -> None:
         """The short way for nodes with one output and no lists or hooks, on NumPy (see docs/performance.md)."""
         grads = self.grads
+        take = grads.pop
         keep = self.keep
         for node in order:
-            if node.rare is not None or not node.plan.simple:
+            if node.rare is not None or not (plan := node.plan).simple:
                 self._visit(node)
                 continue
-            g = grads.pop(node, None)
+            g = take(node, None)
             if g is None:
                 self._skip(node)
                 continue
@@ -165,8 +167,7 @@ class Walk:
                 if not keep:
                     node.saved = None
             edges = node.edges
-            steps = node.plan.quick or node.plan.quick_steps()
-            for at, formula, names in steps:
+            for at, formula, names, last in plan.quick or plan.quick_steps():
                 if names is None:
                     made = formula(g, *values)
                 elif isinstance(names, int):
@@ -179,11 +180,13 @@ class Walk:
                     continue
                 if made.shape != shape or made.dtype is not dtype:
                     made = conform(made, shape, dtype)
-                before = grads.get(target)
-                grads[target] = made if before is None else before + made
+                if target in grads:
+                    grads[target] = grads[target] + made
+                else:
+                    grads[target] = made
                 if type(target) is AccumulateGrad:
-                    before = made = None  # so that the leaf may adopt the array
-                    if at == steps[-1][0]:
+                    made = None  # so that the leaf may adopt the array
+                    if last:
                         g = None  # it may be what `made` was a view of
                     self._settle(target)
 
@@ -331,8 +334,10 @@ class Walk:
     def _settle(self, node: AccumulateGrad) -> None:
         """One use of a leaf is done; after the last its gradient is complete."""
         left = self.pending[node] - 1
-        self.pending[node] = left
-        if left or node not in self.grads:
+        if left:
+            self.pending[node] = left
+            return
+        if node not in self.grads:
             return
         variable = node.variable
         if variable._hooks is not None or node.rare is not None:
@@ -418,7 +423,7 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
         variable._grad = grad_copy(g) if before is None else before + g
         return
     if before is None:
-        variable._grad = wrap(arrays.as_array(g) if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
+        variable._grad = wrap(g if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
         return
     if log is not None:
         log.storage(before)

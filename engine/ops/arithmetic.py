@@ -175,6 +175,10 @@ def mul(input: Array, other: Operand) -> Any:
 
 
 mul.vjp(input=lambda g, other: mul(g, conj_of(other)), other=lambda g, input: mul(g, conj_of(input)))
+mul.fused(
+    input=lambda g, other: g * (other if other.dtype.kind != "c" else other.conj()),
+    other=lambda g, input: g * (input if input.dtype.kind != "c" else input.conj()),
+)
 
 
 @op(elementwise(), hidden=True, node="MulBackward1")
