@@ -10,9 +10,11 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from app import __version__
 from app.devices import list_devices
+from app.dispatch import Dispatch
 from app.hosts.inline import InlineHost
 from app.metrics import Metrics
 from app.middleware import Front, problem_response
@@ -25,9 +27,24 @@ from app.settings import Settings
 ROUTERS = (ops.router, run.router, autograd.router, tensors.router, sessions.router, service.router)
 
 
+class Service(FastAPI):
+    """FastAPI behind the front door, which stands before all of its layers: most requests need none of them."""
+
+    front: Front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        scope["app"] = self
+        await self.front(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the front door leaves to FastAPI."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application."""
-    app = FastAPI(
+    app = Service(
         title="Autograd Server",
         version=__version__,
         openapi_url=None,  # `app.openapi` makes a document that has the ops, and pages that load nothing from elsewhere
@@ -38,11 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.ready = False
     app.state.metrics = Metrics()
-    app.add_middleware(Front, hosts=settings.hosts, keys=settings.keys, metrics=app.state.metrics)
+    routes = [route for router in ROUTERS for route in router.routes]
+    find = Dispatch(routes).find
+    app.front = Front(app.behind, find, settings.hosts, settings.keys, app.state.metrics)
     for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, answer_problem)
-    for router in ROUTERS:
-        app.router.routes.extend(router.routes)  # `include_router` would match every request twice
+    app.router.routes.extend(routes)  # `include_router` would match every request twice
     return app
 
 

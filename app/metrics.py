@@ -26,6 +26,7 @@ class Metrics:
     _requests: Counter = field(init=False)
     _seconds: Histogram = field(init=False)
     in_flight: Gauge = field(init=False)
+    _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         registry = self.registry
@@ -43,9 +44,16 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""
-        method = method if method in METHODS else OTHER
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._children.get((method, route, status))
+        if found is None:
+            found = self._child(method if method in METHODS else OTHER, route, status)
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def _child(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """The counter and the histogram of these labels: kept, since to look them up costs more than to count."""
+        made = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+        return self._children.setdefault((method, route, status), made)
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -11,9 +11,12 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
+from operator import itemgetter
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import telemetry
@@ -35,15 +38,22 @@ BROWSER_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
+NOT_STORED = (*BROWSER_HEADERS, (b"cache-control", b"no-store"))
+
+Find = Callable[[str, str], tuple[Route, dict[str, str]] | None]  # a route by method and path
 
 log = logging.getLogger("app")
 
 
 class Front:
-    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any. No keys ask for none."""
+    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any. No keys ask for none.
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], keys: Keys, metrics: Metrics) -> None:
+    A request whose route `find` knows is answered here; others go through all layers of the application.
+    """
+
+    def __init__(self, app: ASGIApp, find: Find, hosts: frozenset[str], keys: Keys, metrics: Metrics) -> None:
         self.app = app
+        self.find = find
         self.hosts = hosts
         self.keys = keys
         self.metrics = metrics
@@ -60,7 +70,13 @@ class Front:
         try:
             self.check_host(scope)
             admit(self.keys, inner)
-            await self.app(inner, receive, exchange.send)
+            found = None if inner["root_path"] else self.find(inner["method"], inner["path"])
+            if found is None:
+                await self.app(inner, receive, exchange.send)
+            else:
+                inner["route"], inner["path_params"] = found
+                response = await found[0].endpoint(request=Request(inner, receive), **found[1])
+                await response(inner, receive, exchange.send)
         except ClientDisconnect:
             pass  # nobody is left to be answered
         except Exception as error:  # noqa: BLE001  # the last place where a defect becomes a 500
@@ -101,10 +117,9 @@ class Exchange:
         """Pass a part of the answer on, with the request id and what browsers should know among its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-request-id", self.id.encode("ascii")), *BROWSER_HEADERS]
-            if all(name != b"cache-control" for name, _ in headers):
-                headers.append((b"cache-control", b"no-store"))
-            message["headers"] = headers
+            given = message.get("headers", ())
+            added = NOT_STORED if b"cache-control" not in map(itemgetter(0), given) else BROWSER_HEADERS
+            message["headers"] = [*given, (b"x-request-id", self.id.encode("ascii")), *added]
         await self._send(message)
 
     async def fail(self, error: Exception, receive: Receive) -> None:

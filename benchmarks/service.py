@@ -1,0 +1,179 @@
+"""Compares the service with bare FastAPI and bare uvicorn endpoints that move the same bytes.
+
+    python -m benchmarks.service [--cases op,tutorial] [--connections 1,16] [--rounds 7] [--seconds 0.5]
+
+Every contender is a server process of its own, as it is shipped; a round asks each in turn. The ratios are what
+counts: absolute rates differ between machines and moments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._load import Clients, fetch, request_bytes
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 2026
+ELEMENTS = 10_000
+SERVICE, FASTAPI, UVICORN = "service", "fastapi", "uvicorn"
+HEADINGS = ("case", "conn.", "contender", "per second", "us each", "× FastAPI", "range", "× uvicorn", "target")
+ROW = "{:<9} {:>5}  {:<9} {:>10} {:>8} {:>9} {:>12} {:>9}  {}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request: its path below the session, its body, what the session has before, and the rate to reach."""
+
+    path: str
+    body: dict[str, Any]
+    target: float
+    before: list[dict[str, Any]] = field(default_factory=list)
+
+
+def pair(name: str) -> dict[str, Any]:
+    """A step that makes two numbers."""
+    return {"op": "tensor", "data": [1.5, -2.0], "requires_grad": True, "out": name}
+
+
+def cases() -> dict[str, Case]:
+    """The requests to compare."""
+    tutorial = [
+        {"op": "ones", "size": [2, 2], "requires_grad": True, "out": "x"},
+        {"op": "add", "input": "x", "other": 2, "out": "y"},
+        {"op": "mul", "args": ["y", "y"], "out": "y2"},
+        {"op": "mul", "args": ["y2", 3], "out": "z"},
+        {"op": "mean", "input": "z", "out": "out"},
+        {"op": "backward", "tensors": "out"},
+    ]
+    data = np.random.default_rng(SEED).standard_normal(ELEMENTS, np.float32)
+    large = [
+        {"op": "tensor", "data": [float(str(each)) for each in data], "requires_grad": True, "out": "x"},
+        {"op": "mul", "args": ["x", "x"], "out": "y"},
+        {"op": "sum", "input": "y", "out": "s"},
+        {"op": "backward", "tensors": "s"},
+    ]
+    return {
+        "op": Case("ops/mul", {"input": "x", "other": "w", "out": "y"}, 0.7, [pair("x"), pair("w")]),
+        "tutorial": Case("run", {"steps": tutorial, "return": ["out", "x.grad"]}, 0.7),
+        "large": Case("run", {"steps": large, "return": ["x.grad"]}, 0.5),
+    }
+
+
+@contextmanager
+def serving(*command: str, announces: str) -> Iterator[int]:
+    """A server process; gives its port, the first group of `announces` on its standard output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOGRAD_")}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=log, cwd=ROOT, env=environment, text=True
+        )
+        assert process.stdout is not None
+        try:
+            found = re.search(announces, process.stdout.readline())
+            if found is None:
+                raise SystemExit(f"{command[0]} did not start")
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
+            process.stdout.close()
+
+
+class Service:
+    """The server to measure, and its sessions."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def prepare(self, case: Case, session: str) -> str:
+        """Make a session for a case; gives the path to post to."""
+        path = f"/v1/sessions/{session}"
+        fetch("POST", "/v1/sessions", self.port, json.dumps({"id": session}).encode())
+        if case.before:
+            fetch("POST", f"{path}/run", self.port, json.dumps({"steps": case.before}).encode())
+        return f"{path}/{case.path}"
+
+
+@dataclass
+class Rates:
+    """Answers a second of each contender, one entry a round."""
+
+    of: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
+
+    def ratios(self, contender: str, other: str) -> list[float]:
+        """The rounds' ratios, lowest first."""
+        return sorted(a / b for a, b in zip(self.of[contender], self.of[other], strict=True))
+
+    def report(self, name: str, connections: int, target: float) -> None:
+        """Print a line for each contender."""
+        for contender, rates in self.of.items():
+            to_fastapi, to_uvicorn = (self.ratios(contender, other) for other in (FASTAPI, UVICORN))
+            rate, ratio = statistics.median(rates), statistics.median(to_fastapi)
+            verdict = f"{target} {'met' if ratio >= target else 'missed'}" if contender == SERVICE else ""
+            span = f"{to_fastapi[0]:.2f} to {to_fastapi[-1]:.2f}" if contender == SERVICE else ""
+            about = (name, connections, contender, f"{rate:,.0f}", f"{1e6 / rate:,.0f}")
+            print(ROW.format(*about, f"{ratio:.2f}", span, f"{statistics.median(to_uvicorn):.2f}", verdict), flush=True)
+
+
+def measure(options: argparse.Namespace, chosen: dict[str, Case]) -> None:
+    """Start the servers, ask them in turn, print."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        service = Service(stack.enter_context(serving("app", "--port", "0", announces=r":(\d+)\s*$")))
+        bodies = {name: json.dumps(case.body, separators=(",", ":")).encode() for name, case in chosen.items()}
+        for name, case in chosen.items():
+            answer = fetch("POST", service.prepare(case, f"answer-{name}"), service.port, bodies[name])
+            Path(folder, f"{name}.json").write_bytes(answer)
+            print(f"{name}: {len(bodies[name]):,} bytes in, {len(answer):,} bytes out")
+        ports = {
+            kind: stack.enter_context(serving("benchmarks._bare", kind, folder, announces=r"^(\d+)$"))
+            for kind in (FASTAPI, UVICORN)
+        }
+        clients = Clients(options.clients)
+        stack.callback(clients.close)
+        print(ROW.format(*HEADINGS))
+        for name, case in chosen.items():
+            for connections in options.connections:
+                paths = [service.prepare(case, f"{name}-{connections}-{at}") for at in range(connections)]
+                asked = {SERVICE: (service.port, [request_bytes("POST", p, service.port, bodies[name]) for p in paths])}
+                for kind, port in ports.items():
+                    asked[kind] = (port, [request_bytes("POST", f"/{name}", port, bodies[name])] * connections)
+                rates = Rates()
+                for at in range(options.rounds + 1):
+                    for contender, (port, requests) in asked.items():
+                        rate = clients.rate(port, requests, options.seconds)
+                        if at:  # the first round is to warm up
+                            rates.of[contender].append(rate)
+                rates.report(name, connections, case.target)
+
+
+def main() -> None:
+    """Measure and print."""
+    known = cases()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default=",".join(known), help="which, comma separated")
+    parser.add_argument("--connections", default="1,16", help="how many at once, comma separated")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each contender in each round")
+    parser.add_argument("--clients", type=int, default=2, help="client processes")
+    options = parser.parse_args()
+    options.connections = [int(each) for each in options.connections.split(",")]
+    measure(options, {name: known[name] for name in options.cases.split(",")})
+
+
+if __name__ == "__main__":
+    main()
