@@ -8,6 +8,7 @@ from typing import Any
 
 from app import codec
 from app.examples import example_of
+from app.families import SESSION, family_of
 from app.problems import Problem
 from app.session.arguments import Parameter, parameters_of
 from app.session.names import SHOWN
@@ -39,9 +40,9 @@ def describe(name: str) -> dict[str, Any]:
     first = function.ops[0]
     return {
         "name": name,
-        "family": first.kernel.__module__.rpartition(".")[2],
+        "family": family_of(name, first),
         "doc": first.doc,
-        "aliases": [other for other in _names()[id(function)] if other != name],
+        "aliases": [other for other in _names()[id(function.ops)] if other != name],
         "inplace": next((f"{name}_" for op in function.ops if op.twin is not None and f"{name}_" in registry), None),
         "signatures": [_signature(op) for op in function.ops],
         "example": {"op": name, **example_of(name).body},
@@ -55,10 +56,10 @@ def _ops() -> dict[str, Function]:
 
 @functools.cache
 def _names() -> dict[int, list[str]]:
-    """The names of each function, by its id: the registry keeps them all alive."""
+    """The names of each function, by the id of its overloads, which its aliases share."""
     found: dict[int, list[str]] = {}
     for name, function in sorted(_ops().items()):
-        found.setdefault(id(function), []).append(name)
+        found.setdefault(id(function.ops), []).append(name)
     return found
 
 
@@ -84,7 +85,7 @@ def _special(special: Special) -> dict[str, Any]:
     }
     return {
         "name": special.name,
-        "family": "session",
+        "family": SESSION,
         "doc": special.doc,
         "aliases": [],
         "inplace": None,

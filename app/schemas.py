@@ -15,7 +15,6 @@ Schema = dict[str, Any]
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 ID = r"^[A-Za-z0-9_-]{1,64}$"
-NON_FINITE: Schema = {"enum": ["NaN", "Infinity", "-Infinity"]}
 NULL: Schema = {"type": "null"}
 
 
@@ -52,11 +51,13 @@ def answered(properties: Schema, optional: Iterable[str] = (), **more: Any) -> S
     return {"type": "object", "properties": properties, "required": required, **more}
 
 
+NON_FINITE: Schema = ref("NonFinite")
 BOOL: Schema = {"type": "boolean"}
 INT: Schema = {"type": "integer"}
 TEXT: Schema = {"type": "string"}
 NAME_OF: Schema = {"type": "string", "pattern": NAME}
 INTS: Schema = listed(INT)
+TTL = "Seconds without a request after which the session is freed."
 OUT: Schema = any_of(NAME_OF, NULL, listed(any_of(NAME_OF, NULL)), description="What to call the result or results.")
 TENSOR_BODY: Schema = {
     "data": ref("Data"),
@@ -83,7 +84,9 @@ _OPTIONAL_ROOTS: Schema = any_of(ref("TensorArgument"), listed(any_of(ref("Tenso
 
 VALUES: dict[str, Schema] = {
     "Dtype": {"type": "string", "enum": [each.name for each in dtypes.ALL]},
-    "Device": {"type": "string", "pattern": r"^[a-z]+(:\d+)?$", "examples": ["cpu", "cuda", "cuda:1"]},
+    "FloatDtype": {"type": "string", "enum": [each.name for each in dtypes.ALL if each.is_floating_point]},
+    "Device": {"type": "string", "pattern": r"^[a-z]+(:\d+)?$", "examples": ["cpu"]},
+    "NonFinite": {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]},
     "Number": any_of(
         {"type": "number"}, BOOL, NON_FINITE, ref("Complex"), description="A Python scalar: real, boolean or complex."
     ),
@@ -93,21 +96,21 @@ VALUES: dict[str, Schema] = {
         {"type": "number"},
         BOOL,
         NON_FINITE,
-        listed(ref("Values")),
+        listed({}),  # of these again, which generators of clients cannot follow
         description="A number or nested lists of numbers; a complex value is a pair `[re, im]`.",
     ),
+    "NumbersLiteral": closed(
+        ["data"],
+        {"data": ref("Values"), "dtype": ref("Dtype"), "device": ref("Device"), "shape": INTS},
+        description="With `shape`, `data` is any nesting of exactly that many numbers.",
+    ),
+    "BytesLiteral": closed(
+        ["b64", "shape", "dtype"],
+        {"b64": {"type": "string", "contentEncoding": "base64"}, "shape": INTS, "dtype": ref("Dtype")},
+        description="The little-endian bytes of the values in row-major order.",
+    ),
     "Literal": any_of(
-        closed(
-            ["data"],
-            {"data": ref("Values"), "dtype": ref("Dtype"), "device": ref("Device"), "shape": INTS},
-            title="numbers",
-        ),
-        closed(
-            ["b64", "shape", "dtype"],
-            {"b64": {"type": "string", "contentEncoding": "base64"}, "shape": INTS, "dtype": ref("Dtype")},
-            title="bytes",
-        ),
-        description="A tensor as JSON: numbers, or the little-endian bytes of its values in row-major order.",
+        ref("NumbersLiteral"), ref("BytesLiteral"), description="A tensor as JSON: its numbers, or their bytes."
     ),
     "Data": any_of(ref("Values"), ref("Complex"), ref("Literal")),
     "TensorArgument": any_of(
@@ -133,7 +136,7 @@ OBJECTS: dict[str, Schema] = {
         {
             "id": {"type": "string", "pattern": ID},
             "device": ref("Device"),
-            "dtype": ref("Dtype"),
+            "dtype": ref("FloatDtype"),
             "grad_enabled": BOOL,
             "version": {"type": "integer", "description": "Rises by one with every call that changes something."},
             "tensors": INT,
@@ -166,9 +169,79 @@ OBJECTS: dict[str, Schema] = {
     "HessianAnswer": answered({"hessians": listed(listed(ref("Tensor")))}),
     "Graph": answered(
         {
-            "nodes": listed(answered({"id": INT, "name": TEXT, "saved": {}})),
+            "nodes": listed(ref("Node")),
             "edges": listed(answered({"from": INT, "to": INT, "input_nr": INT})),
-            "roots": {"type": "object", "additionalProperties": INT},
+            "roots": {
+                "type": "object",
+                "additionalProperties": INT,
+                "description": "The node of each tensor that was asked for, by its name.",
+            },
+        }
+    ),
+    "Node": answered(
+        {
+            "id": INT,
+            "name": {"type": "string", "examples": ["MulBackward0", "AccumulateGrad"]},
+            "saved": any_of(
+                listed(answered({"name": TEXT, "shape": INTS, "dtype": ref("Dtype")})),
+                NULL,
+                description="What it keeps for backward; null once that is freed.",
+            ),
+            "variable": {"type": ["string", "null"], "description": "Of AccumulateGrad: the name of the leaf."},
+            "shape": listed(INT, description="Of AccumulateGrad: the leaf's."),
+        },
+        optional=["variable", "shape"],
+    ),
+    "Health": answered({"status": TEXT}),
+    "Info": answered(
+        {
+            "version": TEXT,
+            "devices": listed(TEXT),
+            "limits": {"type": "object", "additionalProperties": {"type": "number"}},
+            "features": listed(TEXT),
+        }
+    ),
+    "Devices": answered(
+        {
+            "devices": listed(
+                answered(
+                    {"name": ref("Device"), "type": TEXT, "model": TEXT, "memory_bytes": INT},
+                    optional=["model", "memory_bytes"],
+                )
+            )
+        }
+    ),
+    "Ops": answered({"ops": listed(answered({"name": TEXT, "family": TEXT, "doc": TEXT}))}),
+    "OpDescription": answered(
+        {
+            "name": TEXT,
+            "family": TEXT,
+            "doc": TEXT,
+            "aliases": listed(TEXT),
+            "inplace": {"type": ["string", "null"], "description": "The op that does the same in place."},
+            "signatures": listed(ref("Signature")),
+            "example": ref("Step"),
+        }
+    ),
+    "Signature": answered(
+        {
+            "doc": TEXT,
+            "params": listed(
+                answered(
+                    {
+                        "name": TEXT,
+                        "type": TEXT,
+                        "required": BOOL,
+                        "default": {},
+                        "optional": {"type": "boolean", "description": "Whether it may be null."},
+                        "keyword_only": BOOL,
+                    }
+                )
+            ),
+            "outputs": listed(TEXT),
+            "returns_list": BOOL,
+            "differentiable": listed(TEXT, description="The inputs that it has a gradient for."),
+            "view": {"type": "boolean", "description": "Whether the result shares the input's storage."},
         }
     ),
     "Problem": answered(
@@ -191,25 +264,32 @@ REQUESTS: dict[str, Schema] = {
     "CreateSessionRequest": closed(
         [],
         {
-            "id": {"type": "string", "pattern": ID, "description": "Unguessable if the server chooses it."},
-            "device": ref("Device"),
-            "dtype": ref("Dtype"),
-            "seed": INT,
-            "ttl_s": {"type": "number", "exclusiveMinimum": 0},
+            "id": {"type": ["string", "null"], "pattern": ID, "description": "Unguessable if the server chooses it."},
+            "device": any_of(ref("Device"), NULL),
+            "dtype": any_of(ref("FloatDtype"), NULL, description="The default dtype."),
+            "seed": {"type": ["integer", "null"]},
+            "ttl_s": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": TTL},
         },
     ),
     "ChangeSessionRequest": closed(
         [],
         {
             "grad_enabled": BOOL,
-            "ttl_s": {"type": "number", "exclusiveMinimum": 0},
-            "dtype": ref("Dtype"),
+            "ttl_s": {"type": "number", "exclusiveMinimum": 0, "description": TTL},
+            "dtype": ref("FloatDtype"),
             "seed": INT,
         },
     ),
     "CreateTensorRequest": closed(["data"], {"name": NAME_OF, **TENSOR_BODY}),
     "PutTensorRequest": closed(["data"], TENSOR_BODY),
-    "ChangeTensorRequest": closed([], {"requires_grad": BOOL, "retains_grad": {"const": True}, "name": NAME_OF}),
+    "ChangeTensorRequest": closed(
+        [],
+        {
+            "requires_grad": BOOL,
+            "retains_grad": {**BOOL, "description": "Only true: it cannot be taken back."},
+            "name": NAME_OF,
+        },
+    ),
     "Step": {
         "type": "object",
         "required": ["op"],

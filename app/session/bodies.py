@@ -8,6 +8,17 @@ from typing import Any
 from app.problems import MAX_ERRORS, Problem
 from app.session.names import SHOWN
 
+DATA = frozenset({"data"})  # the parameters of a query string: of most calls, and of the others by their method
+QUERIES = {
+    "session.list": frozenset({"limit", "cursor"}),
+    "tensor.list": frozenset({"limit", "cursor", "names", "data"}),
+    "graph.get": frozenset({"tensor", "format"}),
+    "function.list": frozenset({"limit", "cursor"}),
+    "function.put": frozenset(),
+    "function.get": frozenset(),
+    "function.delete": frozenset(),
+}
+
 
 def body_of(value: Any, allowed: Collection[str], required: Collection[str] = (), what: str = "body") -> dict[str, Any]:
     """The value, if it is an object with no other fields than the allowed ones and all that are required.
@@ -58,6 +69,15 @@ def texts(body: Mapping[str, Any], field: str) -> list[str] | None:
     if type(value) is not list or any(type(each) is not str for each in value):
         raise wrong(field, "must be a list of names")
     return value
+
+
+def check_query(method: str, query: Mapping[str, str]) -> None:
+    """Whether a call's query string has none but the parameters it may have: a misspelt one would go unnoticed.
+
+    Raises Problem `bad_argument`.
+    """
+    if unknown := query.keys() - QUERIES.get(method, DATA):
+        raise wrong(min(unknown)[:SHOWN], "is no parameter of this call's query string")
 
 
 def asked_for_data(query: Mapping[str, str]) -> bool | None:

@@ -17,9 +17,6 @@ NOT_FOUND = 404
 
 def get_graph(state: State, call: Call) -> Reply:
     """The graph behind the tensor that the query names, or behind all of the session's."""
-    unknown = sorted(call.query.keys() - {"tensor", "format"})
-    if unknown:
-        raise wrong(unknown[0][:64], "is no parameter of this call")
     format = call.query.get("format", "json")
     if format == "svg":
         raise Problem("not_acceptable", "graphs are offered as json and dot; Graphviz makes SVG of dot")

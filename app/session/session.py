@@ -6,6 +6,7 @@ import time
 
 from app import codec
 from app.calls import JSON, Answer, Call, server_timing
+from app.session.bodies import check_query
 from app.session.methods import MUTATING, READING, Method
 from app.session.replies import Text
 from app.session.state import State
@@ -25,6 +26,8 @@ class Session(State):
             self.budget.deadline = call.deadline
             self.decode_s = 0.0
             self.ops.clear()
+            if call.query:
+                check_query(call.method, call.query)
             reading = READING.get(call.method)
             if reading is not None:
                 return self._answer(reading, call)
