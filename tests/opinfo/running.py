@@ -1,0 +1,91 @@
+"""All samples of an op, in all forms."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from types import FrameType
+
+from tests.opinfo import translation
+from tests.opinfo.catalogue import ENTRIES, Entry
+from tests.opinfo.checking import check, refusal
+from tests.opinfo.database import infos
+from tests.opinfo.drawing import Bounds, Drawn, described, draw
+from tests.opinfo.forms import Form, forms
+from tests.opinfo.results import Result
+
+SECONDS = 60  # for one op: a call that hangs is a difference, too
+
+
+class TooLong(Exception):
+    pass
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    raise TooLong
+
+
+def examine(name: str, bounds: Bounds) -> Result:
+    """The result for one op of the catalogue."""
+    result = Result(name)
+    signal.signal(signal.SIGALRM, _stop)
+    signal.alarm(SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for info in infos()[name]:
+                _examine(ENTRIES[name], info, bounds, result)
+    except TooLong:
+        result.add("forward", f"more than {SECONDS} seconds", name)
+    finally:
+        signal.alarm(0)
+    return result
+
+
+def _examine(entry: Entry, info: object, bounds: Bounds, result: Result) -> None:
+    known = []
+    for form in forms(entry, info):
+        try:
+            form.ours()
+        except AttributeError as error:
+            if form.name == "function":
+                result.missing = True
+                return
+            result.add("in place" if form.inplace else "variants", str(error), form.name)
+        else:
+            known.append(form)
+    for drawn in draw(entry, info, bounds):
+        for form in known:
+            if form.name == "function" or (drawn.kind == "sample" and not (form.inplace and tensorless(drawn))):
+                _one(info, form, drawn, result)
+    _refusals(info, known[0], bounds, result)
+
+
+def tensorless(drawn: Drawn) -> bool:
+    return not hasattr(drawn.sample.input, "clone")
+
+
+def _one(info: object, form: Form, drawn: Drawn, result: Result) -> None:
+    check(info, form, drawn, lambda aspect, found: result.add(aspect, found, f"{form.name}, {drawn}"))
+
+
+def _refusals(info: object, form: Form, bounds: Bounds, result: Result) -> None:
+    if info.error_inputs_func is None:  # type: ignore[attr-defined]
+        return
+    for each in small_errors(info, bounds):
+        sample = each.sample_input
+        if "out" in sample.kwargs:
+            continue  # the engine has no `out=`, and says so with a TypeError
+        try:
+            ours = translation.Translator().value([sample.input, sample.args, sample.kwargs])
+        except translation.Untranslatable:
+            continue
+        try:
+            form.theirs(sample.input, *sample.args, **sample.kwargs)
+        except Exception as error:  # noqa: BLE001  # the record says that there is one
+            found = refusal(lambda values=ours: form.ours()(values[0], *values[1], **values[2]), error)
+            result.add("errors", found, described(sample))
+
+
+def small_errors(info: object, bounds: Bounds) -> list[object]:
+    return list(info.error_inputs("cpu"))[: bounds.errors]  # type: ignore[attr-defined]
