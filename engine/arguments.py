@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import errors
 from engine.kinds import REQUIRED, Mismatch
+from engine.overloads import INPUT_FIRST, OVERLOADS
 
 
 def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> list[Any]:
@@ -24,7 +25,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
     for at in range(count):
         values[at] = _accepted(op, at, args[at], f" (position {at + 1 - method})")
     for name, value in kwargs.items():
-        place = op.index.get(name)
+        place = op.keywords.get(name)
         if place is None or place < count:
             raise _bad_keyword(op, name, values, kwargs)
         values[place] = _accepted(op, place, value, "")
@@ -41,28 +42,39 @@ def _accepted(op: Any, at: int, value: Any, position: str) -> Any:
     try:
         return param.accept(value)
     except Mismatch as mismatch:
+        if param.name == "reduction":  # torch looks it up in a table
+            raise errors.bad_value(f"{value} is not a valid value for reduction") from None
         detail = str(mismatch)
         if detail.startswith("expected"):
             raise errors.bad_type(detail) from None
+        if detail.startswith("failed"):
+            raise errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}") from None
         detail = detail or f", not {type(value).__name__}"
         raise errors.bad_type(
-            f"{op.name}(): argument '{param.name}'{position} must be {param.type_name}{detail}"
+            f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}"
         ) from None
 
 
+def _said(op: Any, at: int) -> str:
+    """A parameter's name in messages."""
+    return "input" if at == 0 and op.wire_name in INPUT_FIRST else str(op.params[at].name)
+
+
 def _missing(op: Any, values: list[Any]) -> TypeError:
-    missing = [op.params[at].name for at in op.required if values[at] is REQUIRED]
+    first = next(at for at in op.required if values[at] is REQUIRED)
+    missing = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
     names = ", ".join(f'"{name}"' for name in missing)
-    return errors.bad_type(f"{op.name}() missing {len(missing)} required positional arguments: {names}")
+    noun = "arguments" if len(missing) == 1 else "argument"  # torch's slip
+    return errors.bad_type(f"{op.said}() missing {len(missing)} required positional {noun}: {names}")
 
 
 def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any]) -> TypeError:
     for at in op.required:
         if values[at] is REQUIRED and op.params[at].name not in kwargs:
             return _missing(op, values)  # torch tells of what is missing first
-    if name in op.index:
-        return errors.bad_type(f"{op.name}() got multiple values for argument '{name}'")
-    return errors.bad_type(f"{op.name}() got an unexpected keyword argument '{name}'")
+    if name in op.keywords:
+        return errors.bad_type(f"{op.said}() got multiple values for argument '{name}'")
+    return errors.bad_type(f"{op.said}() got an unexpected keyword argument '{name}'")
 
 
 def _too_many(op: Any, count: int, method: int) -> TypeError:
@@ -71,7 +83,7 @@ def _too_many(op: Any, count: int, method: int) -> TypeError:
     takes = f"{most} positional argument{'' if most == 1 else 's'}"
     if least != most:
         takes = f"from {least} to {most} positional arguments"
-    return errors.bad_type(f"{op.name}() takes {takes} but {count - method} were given")
+    return errors.bad_type(f"{op.said}() takes {takes} but {count - method} were given")
 
 
 def _gather_sizes(at: int, args: Sequence[Any]) -> Sequence[Any]:
@@ -84,12 +96,19 @@ def _gather_sizes(at: int, args: Sequence[Any]) -> Sequence[Any]:
 
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:
-    """torch's text for arguments that no overload takes."""
-    if all(len(args) > op.positional for op in ops):
-        return _too_many(max(ops, key=lambda op: op.positional), len(args), method)
+    """torch's text for arguments that no overload takes: about the only one that takes so many, else about them all."""
+    count = len(args) + len(kwargs)
+    own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
+    fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]
+    ranges = OVERLOADS.get(name, own)
+    if fitting and sum(least <= count <= most for least, most in ranges) == 1:
+        try:
+            bind(fitting[0], args, kwargs, method)
+        except TypeError as error:
+            return error
     got = [type(each).__name__ for each in args[method:]] + [f"{key}={type(v).__name__}" for key, v in kwargs.items()]
     expected = "".join(f"\n * {op.signature(method)}" for op in ops)
     return errors.bad_type(
-        f"{name.rpartition('.')[2]}() received an invalid combination of arguments - got ({', '.join(got)}), "
+        f"{ops[0].said}() received an invalid combination of arguments - got ({', '.join(got)}), "
         f"but expected one of:{expected}\n"
     )

@@ -72,7 +72,12 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
     def run(input: Any, other: Any) -> Any:
         ctx = state.ctx
-        if not ctx.plain or type(input) is not Tensor:
+        guard = None
+        if not ctx.plain:
+            guard = ctx.lone_guard
+            if guard is None:
+                return slow(input, other)
+        if type(input) is not Tensor:
             return slow(input, other)
         a = input._array
         view = input._view
@@ -102,10 +107,14 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             counter = FROZEN
         else:
             return slow(input, other)
+        if guard is not None and not guard.spares(a.nbytes if a.shape == b.shape else a.nbytes * b.size):
+            return slow(input, other)
         try:
             tensor = _result(kernel(a, b))
         except ValueError:
             return slow(input, other)  # shapes that do not fit: the rule says how
+        if guard is not None:
+            guard.used += tensor._array.nbytes
         edge_a = input._edge
         if edge_a is None and input._requires_grad:
             edge_a = leaf_edge(input)
@@ -128,7 +137,12 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
 
     def run(input: Any) -> Any:
         ctx = state.ctx
-        if not ctx.plain or type(input) is not Tensor:
+        guard = None
+        if not ctx.plain:
+            guard = ctx.lone_guard
+            if guard is None:
+                return slow(input)
+        if type(input) is not Tensor:
             return slow(input)
         a = input._array
         view = input._view
@@ -138,7 +152,13 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
             or (view is not None and (view.stamp != input._counter[0] or view.creation is not None))
         ):
             return slow(input)
-        tensor = _result(kernel(a))
+        if guard is None:
+            tensor = _result(kernel(a))
+        elif guard.spares(a.nbytes):
+            tensor = _result(kernel(a))
+            guard.used += tensor._array.nbytes
+        else:
+            return slow(input)
         if ctx.grad_enabled:
             edge = input._edge
             if edge is None and input._requires_grad:
@@ -175,19 +195,21 @@ def operator_door(function: Function, slow: Callable[..., Any]) -> Callable[...,
     return _named((unary if op.operands == 1 else binary)(op, slow), function)
 
 
-def door(function: Function) -> Callable[..., Any] | None:
-    """The short way for calls by name of a function declared `fast`, else None."""
+def door(function: Function, method: int = 0) -> Callable[..., Any] | None:
+    """The short way for calls by name (`method=1`: as a method) of a function declared `fast`, else None."""
     op = function.ops[0]
-    short = op.short
-    if short is None:
+    if op.short is None:
         return None
-    if len(function.ops) > 1:
-        short = (unary if op.operands == 1 else binary)(op, function)
+
+    def general(*args: Any, **kwargs: Any) -> Any:
+        return function.bound(args, kwargs, method)
+
+    short = (unary if op.operands == 1 else binary)(op, general)
     count = op.operands
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
-            return function(*args, **kwargs)
+            return general(*args, **kwargs)
         return short(*args)
 
     return _named(call, function)

@@ -20,7 +20,7 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
         if "." in name:
             continue
         if any(op.method for op in function.ops) and not hasattr(Tensor, name):
-            door = fast(function) or method_door(function)
+            door = fast(function, 1) or method_door(function)
             setattr(Tensor, name, property(door) if function.ops[0].prop else door)
         for operator in {each for op in function.ops for each in op.operators}:
             slow = operator_door(function)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arguments import bind, refuse
 from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
+from engine.overloads import OVERLOADS
 
 if TYPE_CHECKING:
     from engine.infer import Estimate
@@ -74,9 +75,14 @@ class Op:
         self.run = _all_positional(kernel)  # called with every argument in the order of the parameters
         self.name: str = options.get("name") or kernel.__name__
         self.namespace: str = options.get("namespace", "")
+        self.said = said(self.wire_name)
         self.doc = inspect.getdoc(kernel) or ""
         self.params = _params(kernel)
         self.index = {param.name: at for at, param in enumerate(self.params)}
+        first = self.params[0] if self.params else None
+        # what is documented as A or x1 may be given as `input` too
+        named = {"input": 0} if first is not None and first.kind in TENSOR_KINDS else {}
+        self.keywords = {**named, **self.index}
         self.outputs: tuple[str, ...] = options.get("outputs", ("out",))
         self.returns_list: bool = options.get("returns_list", False)
         self.differentiable: tuple[str, ...] = options.get("differentiable", self.outputs)
@@ -220,6 +226,12 @@ def _all_positional(kernel: Any) -> Callable[..., Any]:
     return FunctionType(flat, kernel.__globals__, kernel.__name__, None, kernel.__closure__)
 
 
+def said(name: str) -> str:
+    """A function's name in the messages of torch's parser: `linalg_solve` for `linalg.solve`, else without namespace."""
+    namespace, _, name = name.rpartition(".")
+    return f"{namespace}_{name}" if namespace in ("linalg", "fft", "special") else name
+
+
 def node_name(name: str) -> str:
     """The name torch's code generator gives to an op's node: `log_softmax` is `LogSoftmaxBackward0`."""
     words = re.sub(r"_$", "", name).split("_")
@@ -251,12 +263,16 @@ class Function:
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """The same, for a call as a function or (`method=1`) as a method."""
+        op = self.ops[0]
+        if op.short is not None and len(self.ops) == 1 and len(args) == op.operands and not kwargs:
+            return op.short(*args)
+        return self.bound(args, kwargs, method)
+
+    def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
+        """The same, by the way that takes any arguments."""
         ops = self.ops
-        if len(ops) == 1:
-            op = ops[0]
-            if op.short is not None and len(args) == op.operands and not kwargs:
-                return op.short(*args)
-            return Op.door(op, bind(op, args, kwargs, method))
+        if len(ops) == 1 and self.name not in OVERLOADS:
+            return Op.door(ops[0], bind(ops[0], args, kwargs, method))
         for each in ops:
             try:
                 values = bind(each, args, kwargs, method)
@@ -264,6 +280,27 @@ class Function:
                 continue
             return Op.door(each, values)
         raise refuse(self.name, ops, args, kwargs, method)
+
+
+class Alias(Function):
+    """Another name for a function, which messages give as the one that was called."""
+
+    __slots__ = ("said",)
+
+    def __init__(self, name: str, target: Function) -> None:
+        super().__init__(name)
+        self.ops = target.ops
+        self.said = said(name)
+
+    def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
+        """The same by another name."""
+        try:
+            return super().bound(args, kwargs, method)
+        except TypeError as error:
+            theirs = f"{self.ops[0].said}()"
+            if str(error).startswith(theirs):
+                error.args = (f"{self.said}(){str(error).removeprefix(theirs)}",)
+            raise
 
 
 def is_number(value: Any) -> bool:
@@ -316,7 +353,8 @@ def _made(kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> Op
 
 def _register(made: Op) -> None:
     if not made.hidden:
-        registry.setdefault(made.wire_name, Function(made.wire_name)).ops.append(made)
+        function = registry.setdefault(made.wire_name, Function(made.wire_name))
+        function.ops = [*function.ops, made]  # an alias with an overload more has a list of its own from then on
 
 
 def _inplace_operators(made: Op) -> tuple[str, ...]:
@@ -331,4 +369,5 @@ def overload(name: str, made: Op) -> None:
 def alias(target: Op, *names: str) -> None:
     """Further names, as they stand on the wire, for the function `target` belongs to."""
     for name in names:
-        registry[name] = registry[target.wire_name]
+        function = registry[target.wire_name]
+        registry[name] = Alias(name, function) if type(function) is Function else function

@@ -98,7 +98,7 @@ class Generator:
 
 def _checked(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise errors.bad_type(f"manual_seed expected a long, but got {type(seed).__name__}")
+        raise errors.bad_argument(f"manual_seed expected a long, but got {type(seed).__name__}")
     if not -(2**63) <= seed < 2**64:
         raise errors.bad_value("Overflow when unpacking long long")
     return seed % 2**64

@@ -168,8 +168,10 @@ def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
     Raises RuntimeError with torch's texts for a step of 0 or of the wrong sign, and for bounds that are not finite.
     """
     for each in (start, end, step):
-        if isinstance(each, complex) or not math.isfinite(each):
-            raise errors.bad_argument(f"unsupported range: {start} -> {end}")
+        if isinstance(each, complex):
+            raise errors.bad_argument("value cannot be converted to type double without overflow")
+        if not math.isfinite(each):
+            raise errors.bad_argument(f"unsupported range: {start:g} -> {end:g}")
     if step == 0:
         raise errors.bad_argument("step must be nonzero")
     if (end - start) * step < 0:

@@ -97,6 +97,7 @@ GIVEN = [
     row("softplus", "far", (of([-800.0, 800.0, 15.0]),), softplus),
     row("logsigmoid", "far", (of([-800.0, 800.0]),), lambda x: np.minimum(x, 0)),
     row("silu", "complex", (tensor(3, dtype="complex128", seed=2),), lambda x: x / (1 + np.exp(-x)), torch=False),
+    row("relu", "plain", (X,), lambda x: np.maximum(x, 0)),
     row("leaky_relu", "slope", (X, 0.3), leaky_relu),
     row("leaky_relu", "negative-slope", (X, -0.2), leaky_relu),
     row("hardtanh", "limits", (X, -0.75, 2.2), hardtanh),
@@ -198,7 +199,7 @@ IN_PLACE = [
 ] + [
     row(name, "inplace", (X, *ONLY.get(f"{name}_", (None, ()))[1]), reference, call=switched(name))
     for name, reference in [
-        *[(name[:-1], reference) for name, (reference, _) in ONLY.items() if name != "relu_"],
+        *[(name[:-1], reference) for name, (reference, _) in ONLY.items()],
         *[each for each in PLAIN if each[0] in ("silu", "mish", "relu6", "hardsigmoid", "hardswish")],
     ]
 ]

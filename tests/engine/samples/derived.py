@@ -68,8 +68,10 @@ def derived(samples: list[Sample]) -> list[Sample]:
     for name in registry:
         if name not in by_op and name.endswith("_") and name[:-1] in by_op:
             made[name] = in_place(name, by_op[name[:-1]])
-    by_function = {id(registry[name]): (name, group) for name, group in {**by_op, **made}.items() if name in registry}
+    by_function = {
+        id(registry[name].ops): (name, group) for name, group in {**by_op, **made}.items() if name in registry
+    }
     for name, function in registry.items():
-        if name not in by_op and name not in made and id(function) in by_function:
-            made[name] = renamed(name, by_function[id(function)][1])
+        if name not in by_op and name not in made and id(function.ops) in by_function:
+            made[name] = renamed(name, by_function[id(function.ops)][1])
     return [each for group in made.values() for each in group]

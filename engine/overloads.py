@@ -1,0 +1,55 @@
+"""What PyTorch's parser says differently from its documents: which overloads it knows, and what it calls `self`.
+
+With one overload, or with one that takes as many arguments as were given, PyTorch says what is wrong with that one;
+else it lists them all. Each entry of `OVERLOADS` holds the least and the most arguments of every overload it shows.
+"""
+
+from __future__ import annotations
+
+Range = tuple[int, int]
+
+
+def _named(names: str, *ranges: Range) -> dict[str, tuple[Range, ...]]:
+    return dict.fromkeys(names.split(), ranges)
+
+
+OVERLOADS: dict[str, tuple[Range, ...]] = {
+    # one is shown, beside deprecated ones that are not
+    **_named("add sub", (2, 4)),
+    **_named("addcdiv addcmul", (3, 5)),
+    **_named("addbmm addmv addmv_ addr", (3, 6)),
+    # a number or a tensor as the other operand
+    **_named("eq ne lt le gt ge not_equal less less_equal greater greater_equal copysign fmod rsub", (2, 3), (2, 3)),
+    **_named("bitwise_and bitwise_or bitwise_xor", (2, 3), (2, 2), (2, 3)),
+    **_named("floor_divide multiply", (2, 3), (2, 2)),
+    **_named("divide", (2, 3), (3, 4), (2, 2), (3, 3)),
+    **_named("isin", (2, 5), (2, 5), (2, 5)),
+    **_named("bucketize", (2, 5), (2, 4)),
+    **_named("searchsorted", (2, 7), (2, 7)),
+    **_named("masked_fill", (3, 3), (3, 3)),
+    **_named("index_fill", (4, 4), (4, 4)),
+    **_named("where", (1, 1), (3, 4), (3, 3), (3, 3), (3, 3)),
+    **_named("linspace", (3, 9), (3, 9), (3, 9), (3, 9)),
+    **_named("logspace", (3, 10), (3, 10), (3, 10), (3, 10)),
+    **_named("trapezoid cumulative_trapezoid", (2, 3), (1, 3)),
+    # one dim or several
+    **_named("all any", (1, 2), (1, 4), (2, 4)),
+    **_named("count_nonzero", (1, 2), (2, 2)),
+    **_named("movedim moveaxis", (3, 3), (3, 3)),
+    **_named("narrow", (4, 4), (4, 4)),
+    # with a dtype for the result, a generator, or a tolerance of another kind
+    **_named("mm bmm", (2, 3), (3, 4)),
+    **_named("addmm baddbmm", (3, 6), (4, 7)),
+    **_named("rand randn randperm", (2, 8), (1, 7)),
+    **_named("eye", (1, 7), (2, 8)),
+    **_named("linalg.matrix_rank linalg.pinv", (1, 5), (1, 5), (2, 4), (2, 4)),
+}
+
+# Documented with a matrix `A` as their first argument, which the parser knows as `input` only.
+INPUT_FIRST = frozenset(
+    f"linalg.{name}"
+    for name in (
+        "cholesky cond eig eigh eigvals eigvalsh lstsq matrix_exp matrix_norm matrix_power matrix_rank norm pinv "
+        "solve_triangular tensorinv tensorsolve vector_norm"
+    ).split()
+) | {"matrix_power", "matrix_exp", "det", "cholesky_inverse", "lu_solve", "linalg.cholesky_ex"}
