@@ -227,7 +227,7 @@ def _all_positional(kernel: Any) -> Callable[..., Any]:
 
 
 def said(name: str) -> str:
-    """A function's name in the messages of torch's parser: `linalg_solve` for `linalg.solve`, else without namespace."""
+    """A function's name in the messages of torch's parser: `linalg_solve` for `linalg.solve`, `relu` for any other."""
     namespace, _, name = name.rpartition(".")
     return f"{namespace}_{name}" if namespace in ("linalg", "fft", "special") else name
 
