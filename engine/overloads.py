@@ -47,8 +47,8 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
 
 # Documented with a matrix `A` as their first argument, which the parser knows as `input` only.
 _MATRICES = (
-    "cholesky cholesky_ex cond eig eigh eigvals eigvalsh lstsq matrix_exp matrix_norm matrix_power matrix_rank norm pinv "
-    "solve_triangular tensorinv tensorsolve vector_norm"
+    "cholesky cholesky_ex cond eig eigh eigvals eigvalsh lstsq matrix_exp matrix_norm matrix_power matrix_rank norm "
+    "pinv solve_triangular tensorinv tensorsolve vector_norm"
 )
 INPUT_FIRST = frozenset(f"linalg.{name}" for name in _MATRICES.split()) | {
     "matrix_power",
