@@ -20,11 +20,14 @@ from app.metrics import Metrics
 from app.middleware import Front, problem_response
 from app.openapi import operation_id
 from app.problems import Problem
-from app.routes import autograd, ops, run, service, sessions, tensors
+from app.routes import autograd, functions, ops, optimizers, run, service, sessions, tensors
 from app.settings import Settings
 
 # The most called first: routes are tried in turn.
-ROUTERS = (ops.router, run.router, autograd.router, tensors.router, sessions.router, service.router)
+ROUTERS = (
+    *(ops.router, run.router, autograd.router, functions.router),
+    *(tensors.router, optimizers.router, sessions.router, service.router),
+)
 
 
 class Service(FastAPI):

@@ -15,12 +15,16 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import catalogue
-from app.examples import example_of
-from app.operations import JSON, OPERATIONS, PARAMETERS, Operation, responses_of
+from app.examples import Example, example_of
+from app.families import FAMILIES
+from app.function_schemas import FUNCTION_SCHEMAS
+from app.operations import HEADER_REFS, HEADERS, JSON, OPERATIONS, PARAMETERS, Operation, responses_of
+from app.optimizer_schemas import OPTIMIZER_SCHEMAS
 from app.pages import File, file_of
 from app.problems import MEDIA_TYPE
 from app.schemas import COMPONENTS, any_of, body_schema, ref
 from app.session.arguments import parameters_of
+from app.session.optimizing import PREFIX
 from app.session.special import SPECIALS
 from engine.op import registry
 
@@ -35,10 +39,15 @@ NOUNS = {
     "tensors": "Tensors of a session, their values and gradients",
     "run": "Many steps in one request",
     "ops": "One step at a time, and the catalogue; the families below have a path for each op",
+    "optimizers": "`torch.optim`: what updates tensors by their gradients",
     "autograd": "Backward, gradients, Jacobians, and the graph",
+    "functions": "Saved functions: called without a session for values and derivatives, or as steps of one",
 }
 OP_PATH = "/v1/sessions/{session}/ops/"
-PROBLEM = {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": ref("Problem")}}}
+PROBLEM = {
+    "description": "A problem (RFC 9457): nothing has changed, `code` says why",
+    "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
+}
 ANSWERS = {
     "OpAnswer": any_of(ref("Result"), ref("Results")),
     "Text": {"type": "string"},
@@ -49,9 +58,30 @@ Document = dict[str, Any]
 _MAKING = threading.Lock()
 
 
+# Ops that answer one tensor or several, as their arguments say; of the others the declaration tells.
+ONE_OR_SEVERAL = frozenset(
+    {
+        *("atleast_1d", "atleast_2d", "atleast_3d", "nonzero", "unique", "unique_consecutive"),
+        *(f"nn.functional.{kind}max_pool{dims}d" for kind in ("", "adaptive_") for dims in (1, 2, 3)),
+    }
+)
+
+
 def operation_id(route: APIRoute) -> str:
     """The name of a call in the OpenAPI document: the name of its function."""
     return route.name
+
+
+def op_operation_id(name: str) -> str:
+    """The name of an op's call, which differs from the others' also without its case and a last `_`.
+
+    Generators of clients make classes of these names, and drop both.
+    """
+    found = "op_" + name.replace(".", "_")
+    if found.endswith("_"):
+        found += "inplace"
+    same = found == found.lower() or name.startswith(PREFIX)
+    return found if same else f"{found}_property"  # T beside t
 
 
 def document_of(app: FastAPI) -> File:
@@ -73,8 +103,9 @@ def make_document(app: FastAPI) -> Document:
         "tags": [*({"name": name, "description": text} for name, text in NOUNS.items()), *families],
         "paths": {**route_paths(app), **ops},
         "components": {
-            "schemas": {**COMPONENTS, **ANSWERS},
+            "schemas": {**COMPONENTS, **FUNCTION_SCHEMAS, **OPTIMIZER_SCHEMAS, **ANSWERS},
             "parameters": PARAMETERS,
+            "headers": HEADERS,
             "responses": {
                 "Problem": PROBLEM,
                 **{name: _answer(name, text) for name, text in _OP_ANSWERS.items()},
@@ -103,7 +134,7 @@ def _route(route: APIRoute) -> Document:
         "summary": route.description.partition("\n")[0],
         "operationId": operation_id(route),
         "parameters": [_parameter(name) for name in named],
-        "responses": responses_of(operation),
+        "responses": responses_of(operation, "session" in named),
     }
     body = (route.openapi_extra or {}).get("requestBody")
     if body is not None:
@@ -124,13 +155,13 @@ _OP_PARAMETERS = [_parameter(name) for name in ("session", "data", "if-match", "
 
 
 def _answer(name: str, text: str) -> Document:
-    return {"description": text, "content": {JSON: {"schema": ref(name)}}}
+    return {"description": text, "headers": {"ETag": HEADER_REFS["ETag"]}, "content": {JSON: {"schema": ref(name)}}}
 
 
 @functools.cache
 def op_paths() -> tuple[Document, list[Document]]:
     """The path of every op, family by family, and the families as tags."""
-    listed = sorted(catalogue.list_ops(), key=lambda each: (each["family"], each["name"]))
+    listed = sorted(catalogue.list_ops(), key=lambda each: (FAMILIES.index(each["family"]), each["name"]))
     paths = {f"{OP_PATH}{each['name']}": {"post": _op(each["name"], each["family"])} for each in listed}
     counts: dict[str, int] = {}
     for each in listed:
@@ -141,7 +172,7 @@ def op_paths() -> tuple[Document, list[Document]]:
 
 def tag_of(family: str) -> str:
     """The tag of a family of ops."""
-    return f"ops: {family.replace('_', ' ')}"
+    return f"ops: {family}"
 
 
 def _op(name: str, family: str) -> Document:
@@ -154,25 +185,27 @@ def _op(name: str, family: str) -> Document:
     return {
         "tags": [tag_of(family)],
         "summary": described["doc"].partition("\n")[0],
-        "description": _description(described, example.x),
-        "operationId": "op_" + name.replace(".", "_"),
+        "description": _description(described, example),
+        "operationId": op_operation_id(name),
         "parameters": _OP_PARAMETERS,
         "requestBody": {"required": True, "content": {JSON: content}},
         "responses": {
-            "200": {"$ref": f"#/components/responses/{_kind_of_answer(described['signatures'])}"},
+            "200": {"$ref": f"#/components/responses/{answer_of(name)}"},
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
 
 
-def _kind_of_answer(signatures: list[dict[str, Any]]) -> str:
+def answer_of(name: str) -> str:
+    """The schema of an op's answer: Result, Results, or OpAnswer where it may be either."""
+    signatures = catalogue.describe(name)["signatures"]
     several = {each["returns_list"] or len(each["outputs"]) > 1 for each in signatures}
-    if len(several) > 1:
+    if len(several) > 1 or name in ONE_OR_SEVERAL:
         return "OpAnswer"
     return "Results" if several == {True} else "Result"
 
 
-def _description(described: dict[str, Any], x: Any) -> str:
+def _description(described: dict[str, Any], example: Example) -> str:
     """The rest of the documentation, what an op differentiates, its other names, and what its example needs."""
     rest = described["doc"].partition("\n")[2].strip()
     first = described["signatures"][0]
@@ -185,9 +218,12 @@ def _description(described: dict[str, Any], x: Any) -> str:
         notes.append(f"In place: `{described['inplace']}`.")
     if described["aliases"]:
         notes.append(f"Also {_names(described['aliases'])}.")
-    if x is not None:
-        body = orjson.dumps(x).decode()
+    if example.x is not None:
+        body = orjson.dumps(example.x).decode()
         notes.append(f"The example needs `x`: `PUT /v1/sessions/demo/tensors/x` with `{body}`.")
+    if example.optimizer is not None:
+        body = orjson.dumps(example.optimizer).decode()
+        notes.append(f"And it needs `opt`: `POST /v1/sessions/demo/optimizers` with `{body}`.")
     return "\n\n".join(notes)
 
 

@@ -22,10 +22,12 @@ import orjson
 
 from app import codec, fields
 from app.calls import Answer, Call, server_timing
+from app.hosts.functions import FunctionHost
 from app.hosts.idempotency import Replies
 from app.hosts.preconditions import check_version
 from app.hosts.slot import Slot, unknown_session
 from app.problems import Problem, problem_of
+from app.session.bodies import check_query
 from app.session.session import Session
 from app.settings import Settings
 
@@ -49,6 +51,7 @@ class InlineHost:
     """Makes, finds and frees sessions, and gives each call its turn."""
 
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        self.functions = FunctionHost(settings)
         self._settings = settings
         self._limits = settings.limits
         self._now = now
@@ -72,6 +75,7 @@ class InlineHost:
                 await self._sweeper
         self._slots.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.functions.stop()
 
     async def create(self, tenant: str, body: bytes, key: str | None = None) -> Answer | Problem:
         """A new session from the JSON of `POST /v1/sessions`; `key` is its `Idempotency-Key`."""
@@ -91,6 +95,7 @@ class InlineHost:
             dtype=fields.dtype(given.get("dtype", "float32")),
             seed=fields.seed(given["seed"]) if "seed" in given else None,
             ttl_s=fields.ttl_s(given.get("ttl_s", self._settings.ttl_s), self._limits),
+            functions=self.functions.library(tenant),
             now=self._now,
         )
         if self._alive((tenant, id)):
@@ -112,6 +117,7 @@ class InlineHost:
 
     async def list(self, tenant: str, query: dict[str, str]) -> Answer:
         """One page of a tenant's sessions, in the order they were made."""
+        check_query("session.list", query)
         size = fields.page_size(query.get("limit"), self._limits)
         after = _cursor(query.get("cursor", "0"))
         own = [(place, slot) for place, slot in self._slots.items() if place[0] == tenant and slot.number > after]
@@ -162,7 +168,7 @@ class InlineHost:
 
     def totals(self) -> Totals:
         """What `GET /metrics` tells of the sessions."""
-        found = Totals(ops=self._ops)
+        found = Totals(ops=self._ops + self.functions.ops)
         for slot in list(self._slots.values()):
             if slot.session is not None:
                 state = slot.session.describe()

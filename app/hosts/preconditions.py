@@ -1,4 +1,4 @@
-"""`If-Match` (RFC 9110): a call that is only for one version of its session."""
+"""`If-Match` (RFC 9110): a call that is only for one version of its session or function."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TAGS = re.compile(rf"[ \t]*(?:{TAG})?(?:[ \t]*,[ \t]*(?:{TAG})?)*[ \t]*\Z")
 ANY = "*"
 
 
-def check_version(if_match: str, version: int) -> None:
-    """Whether a session of this version is meant.
+def check_version(if_match: str, version: int | str, what: str = "session") -> None:
+    """Whether a session, or whatever else it is, of this version is meant.
 
     A weak tag never matches, and neither does a header that is no list of tags: who sends it expects to be guarded.
     Raises Problem `precondition_failed`.
@@ -21,4 +21,4 @@ def check_version(if_match: str, version: int) -> None:
         return
     if not TAGS.match(if_match) or f'"{version}"' not in re.findall(TAG, if_match):
         tag = {"ETag": f'"{version}"'}
-        raise Problem("precondition_failed", f"the session is at version {version}", headers=tag)
+        raise Problem("precondition_failed", f"the {what} is at version {version}", headers=tag)

@@ -17,6 +17,7 @@ from app.problems import MAX_ERRORS, Problem
 from app.session.indexing import index_of
 from app.session.literals import make_tensor, parse_shape
 from app.session.names import SHOWN, Names
+from app.session.optimizers import Optimizers
 from engine import dtypes
 from engine.arguments import refuse
 from engine.devices import Device
@@ -37,6 +38,10 @@ class Extra(enum.Enum):
     SHAPE = "list of ints"
     NAME = "name"
     NAMES = "list of names"
+    PAIR = "pair of floats"
+    PARAMS = "list of names and parameter groups"
+    OPTIONS = "object of options"
+    STEPS = "list of steps"
 
 
 class Mismatch(Exception):
@@ -58,6 +63,10 @@ class Parameter:
     keyword_only: bool = False
 
 
+def _no_steps(body: Any) -> list[Tensor | None]:
+    raise Problem("bad_argument", "no steps can stand here")
+
+
 @dataclass(slots=True)
 class Scope:
     """What the arguments of one step may name, and what they have named so far."""
@@ -65,6 +74,8 @@ class Scope:
     names: Names
     addressed: dict[int, str] = field(default_factory=dict)  # by id of the tensor; the names keep the tensors alive
     literals: dict[int, Tensor] = field(default_factory=dict)  # by id of the JSON: overloads are tried in turn
+    optimizers: Optimizers | None = None  # of a session; a saved function has none
+    run: Callable[[Any], list[Tensor | None]] = _no_steps  # a step within the step
 
     def named(self, text: str) -> Tensor:
         """The tensor of `x` or `x.grad`.
@@ -106,6 +117,11 @@ def convert(kind: Kind | Extra, value: Any, scope: Scope, weak: bool) -> Any:
     Raises Mismatch, or Problem where the value is of the right kind but wrong.
     """
     return _CONVERT[kind](value, scope, weak)
+
+
+def converter_of(kind: Kind | Extra) -> Callable[[Any, Scope, bool], Any]:
+    """`convert` for one kind."""
+    return _CONVERT[kind]
 
 
 def _tensor(value: Any, scope: Scope, weak: bool) -> Any:
@@ -221,6 +237,19 @@ def _names(value: Any, scope: Scope, weak: bool) -> list[str]:
     return value
 
 
+def _params(value: Any, scope: Scope, weak: bool) -> list[Any]:
+    values = [value] if type(value) is str else value
+    if type(values) is not list or any(type(each) not in (str, dict) for each in values):
+        raise Mismatch("")
+    return values
+
+
+def _pair(value: Any, scope: Scope, weak: bool) -> tuple[float, ...]:
+    if type(value) is not list or len(value) != 2:
+        raise Mismatch("")
+    return tuple(_float(each, scope, weak) for each in value)
+
+
 def _shape(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
     return parse_shape(value)
 
@@ -250,6 +279,10 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.SHAPE: _shape,
     Extra.NAME: _exactly(str),
     Extra.NAMES: _names,
+    Extra.PAIR: _pair,
+    Extra.PARAMS: _params,
+    Extra.OPTIONS: _exactly(dict),
+    Extra.STEPS: _exactly(list),
 }
 
 
@@ -319,6 +352,17 @@ def bind_op(function: Function, args: list[Any], fields: Mapping[str, Any], scop
     Numbers stand for tensors only where no overload takes them as numbers. Raises Problem `bad_argument`, or
     `unknown_tensor` where a name is the reason.
     """
+    op, values, weak = choose_op(function, args, fields, scope)
+    return op, _settled(op, values) if weak else values
+
+
+def choose_op(
+    function: Function, args: list[Any], fields: Mapping[str, Any], scope: Scope
+) -> tuple[Op, list[Any], bool]:
+    """`bind_op` without a look at shapes: whether numbers stand in places of tensors is told beside.
+
+    Raises Problem.
+    """
     refusals: list[Mismatch] = []
     for weak in (False, True):
         for op in function.ops:
@@ -330,8 +374,8 @@ def bind_op(function: Function, args: list[Any], fields: Mapping[str, Any], scop
             if len(values) < len(op.params):
                 values = _with_generator(op, values)
             if op.leaf:
-                values = _floating(op, values)
-            return op, _settled(op, values) if weak else values
+                values = floating(op, values)
+            return op, values, weak
     raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
 
 
@@ -340,7 +384,7 @@ def _with_generator(op: Op, values: list[Any]) -> list[Any]:
     return [None if each.kind is Kind.GENERATOR else next(given) for each in op.params]
 
 
-def _floating(op: Op, values: list[Any]) -> list[Any]:
+def floating(op: Op, values: list[Any]) -> list[Any]:
     """A factory's numbers as floats where its result requires grad and has no dtype: JavaScript writes 1.0 as 1."""
     if values[op.index["dtype"]] is not None or not values[op.index["requires_grad"]]:
         return values

@@ -6,11 +6,13 @@ the session is measured, exactly. It must then be clear of the limit by a margin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.limits import Limits
+from app.session.names import Names
 from engine import arrays, errors
 from engine.graph import AccumulateGrad, Node
 from engine.guard import Guard
@@ -26,12 +28,13 @@ MARGIN = 32  # one part in so many of a limit
 class Budget(Guard):
     """The engine's guard for one session."""
 
-    __slots__ = ("_max_nodes", "_roots", "nodes")
+    __slots__ = ("_held", "_max_nodes", "_roots", "nodes")
 
     def __init__(self, limits: Limits, roots: Callable[[], Iterable[Tensor]]) -> None:
         super().__init__(limits.tensor_bytes, limits.session_bytes)
         self._max_nodes = limits.session_nodes
         self._roots = roots
+        self._held: list[Names] = []  # of the functions that run
         self.nodes = 0
 
     def check(self, op: Op, estimate: Estimate) -> None:
@@ -43,6 +46,13 @@ class Budget(Guard):
             self._count_node()
         super().check(op, estimate)
 
+    def spares(self, size: int) -> bool:
+        """Whether an op with a result of at most so many bytes may run unasked; counts its node."""
+        spared = self.nodes < self._max_nodes and super().spares(size)
+        if spared and state.ctx.grad_enabled:
+            self.nodes += 1
+        return spared
+
     def make_room(self, size: int) -> bool:
         """Measure; whether this many bytes more are within the limit."""
         self.measure()
@@ -53,7 +63,18 @@ class Budget(Guard):
         """Set `used` and `nodes` to what the session holds now."""
         found = Footprint()
         found.add(self._roots())
+        for names in self._held:
+            found.add(tensor for _, tensor in names.tensors())
         self.used, self.nodes = sum(found.storages.values()), len(found.nodes)
+
+    @contextmanager
+    def holding(self, names: Names) -> Iterator[None]:
+        """Count what these names stand for, for the block: those of a function while it runs."""
+        self._held.append(names)
+        try:
+            yield
+        finally:
+            self._held.pop()
 
     def _count_node(self) -> None:
         self.nodes += 1

@@ -13,6 +13,8 @@ from typing import Any
 from app.codec import number
 from app.session.arguments import Extra, Parameter, Scope
 from app.session.literals import has_dtype, make_tensor
+from engine import dtypes, modes
+from engine.dtypes import DType
 from engine.kinds import Kind
 from engine.tensor import Tensor
 
@@ -61,6 +63,21 @@ def maybe(name: str, kind: Kind | Extra, default: Any = None) -> Parameter:
 
 INPUT = Parameter("input", Kind.TENSOR)
 RESULT = ("out",)
+
+
+def solid_like(scope: Scope, dtype: DType | None, value: Any, floating: bool = False) -> Tensor:
+    """A tensor by name, number or literal; one without a dtype of its own has the one given.
+
+    With neither, and `floating`, integers have the default dtype: JavaScript writes 1.0 as 1.
+    """
+    if type(value) is str and number(value) is None:
+        return scope.named(value)
+    if dtype is not None and not has_dtype(value):
+        return make_tensor(value, dtype)
+    made = make_tensor(value)
+    if floating and made.dtype is dtypes.int64 and not has_dtype(value):
+        return make_tensor(value, modes.state.ctx.default_dtype)
+    return made
 
 
 def tensor_like(scope: Scope, like: Tensor | None, value: Any) -> Tensor:

@@ -6,12 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from app.limits import Limits
 from app.session.budget import Budget
+from app.session.frames import Functions, NoFunctions
 from app.session.graphs import Numbers
 from app.session.names import Names
+from app.session.optimizers import Optimizers
 from engine import arrays, dtypes
 from engine.devices import Device
 from engine.modes import Context
@@ -29,15 +32,18 @@ class State:
         dtype: str = "float32",
         seed: int | None = None,
         ttl_s: float = 3600.0,
+        functions: Functions | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.id = id
         self.limits = limits
         self.ctx = Context(dtypes.BY_NAME[dtype], arrays.resolve(Device(device)), seed)
         names = self.names = Names(limits.names)
+        optimizers = self.optimizers = Optimizers(limits.optimizers)
         # No method of this object: with a cycle the session's memory would wait for the garbage collector.
-        self.budget = Budget(limits, lambda: (tensor for _, tensor in names.tensors()))
+        self.budget = Budget(limits, lambda: chain((tensor for _, tensor in names.tensors()), optimizers.tensors()))
         self.ctx.guard = self.budget
+        self.functions = functions or NoFunctions()
         self.numbers = Numbers()
         self.version = 0
         self.decode_s = 0.0  # of the call that runs
@@ -66,10 +72,11 @@ class State:
             "tensors": len(self.names),
             "nodes": self.budget.nodes,
             "bytes": self.budget.used,
-            "created_at": _rfc3339(self.created_at),
-            "expires_at": _rfc3339(self.expires_at),
+            "created_at": rfc3339(self.created_at),
+            "expires_at": rfc3339(self.expires_at),
         }
 
 
-def _rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """A time as answers have it, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from app.problems import Problem
 from app.session.arguments import Mismatch, Scope, bind, bind_op, unknown_fields
 from app.session.bodies import flag, wrong
+from app.session.frames import Frame
 from app.session.names import SHOWN, Names, checked_name
+from app.session.quick import bind_quickly, bind_special, run_op
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State
-from engine.modes import no_grad
+from engine.grad_mode import no_grad
 from engine.op import Op, registry
 from engine.tensor import Size, Tensor
 
 ABSENT: Any = object()  # no `out`, which is not the same as null
+FUNCTIONS = "functions."  # before the name of a saved function
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ def step_of(body: Any, op: str | None = None) -> Step:
     """
     if type(body) is not dict:
         raise Problem("bad_argument", f"a step is a JSON object, not {type(body).__name__}", op=op)
-    fields = dict(body)
+    fields = body.copy()
     if op is None:
         op = fields.pop("op", None)
         if type(op) is not str:
@@ -58,35 +62,49 @@ def step_of(body: Any, op: str | None = None) -> Step:
     if type(args) is not list:
         raise wrong("args", "must be a list")
     out = fields.pop("out", ABSENT)
-    return Step(op, args, fields, out, flag({"no_grad": fields.pop("no_grad", False)}, "no_grad"))
+    no_grad = flag(fields, "no_grad") if "no_grad" in fields else False
+    fields.pop("no_grad", None)
+    return Step(op, args, fields, out, no_grad)
 
 
-def run_step(state: State, step: Step, status: int = 422) -> Outcome:
+def run_step(state: State | Frame, step: Step, status: int = 422) -> Outcome:
     """Run a step and name its results.
 
     Raises Problem or what the engine raises; an unknown op has `status` (404 where the URL names it).
     """
     state.budget.tick()
     _check_out(step.out)
-    scope = Scope(state.names)
+    scope = Scope(state.names, optimizers=state.optimizers, run=partial(_run_within, state))
     with no_grad() if step.no_grad else nullcontext():
         special = SPECIALS.get(step.op)
         if special is not None:
             result = _run_special(special, step, scope)
             several = special.several
+        elif step.op.startswith(FUNCTIONS):
+            result, several = state.functions.apply(step.op, step.args, step.fields, scope, status), False
         else:
             op, result = _run_op(step, scope, status)
             several = op.multiple
-    state.ops[step.op] += 1
+    state.ops[FUNCTIONS + "*" if step.op.startswith(FUNCTIONS) else step.op] += 1  # metrics have a fixed set of labels
     return _outcome(result, several, special is not None and special.several, step.out, scope)
 
 
+def _run_within(state: State | Frame, body: Any) -> list[Tensor | None]:
+    """The results of a step within a step; it names them only as `out` says, since it may run many times."""
+    step = step_of(body)
+    if step.out is ABSENT:
+        step.out = None
+    return [tensor for _, tensor in run_step(state, step).tensors]
+
+
 def _run_special(special: Special, step: Step, scope: Scope) -> Any:
-    try:
-        values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
-    except Mismatch as mismatch:
-        unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
-        raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
+    values = bind_special(special.name, special.parameters, step.args, step.fields, scope)
+    if values is None:
+        try:
+            values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
+        except Mismatch as mismatch:
+            unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
+            raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
     _refuse_literal(special.name, values, scope)
     return special.run(scope, *values)
 
@@ -95,9 +113,10 @@ def _run_op(step: Step, scope: Scope, status: int) -> tuple[Op, Any]:
     function = registry.get(step.op)
     if function is None or step.op.startswith("__"):
         raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=status)
-    op, values = bind_op(function, step.args, step.fields, scope)
+    found = bind_quickly(function, step.args, step.fields, scope)
+    op, values = found or bind_op(function, step.args, step.fields, scope)
     _refuse_literal(op.name, values, scope)
-    return op, Op.door(op, values)
+    return op, run_op(op, values)
 
 
 def _refuse_literal(name: str, values: list[Any], scope: Scope) -> None:
@@ -112,12 +131,17 @@ def _refuse_literal(name: str, values: list[Any], scope: Scope) -> None:
 def _check_out(out: Any) -> None:
     if out is ABSENT:
         return
+    if type(out) is str:
+        checked_name(out)
+        return
     for name in out if type(out) is list else [out]:
         if name is not None:
             checked_name(name)
 
 
 def _outcome(result: Any, several: bool, unnamed: bool, out: Any, scope: Scope) -> Outcome:
+    if type(result) is Tensor and not several and type(out) is not list:
+        return Outcome([(_bind(result, out, unnamed, scope), result)], True)
     several = several or (isinstance(result, (list, tuple)) and not isinstance(result, Size))
     if isinstance(result, Tensor) or several:
         tensors = list(result) if several else [result]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
+from engine.autograd.differences import analytical_jacobians, numerical_jacobian
 from engine.backward import grad
-from engine.modes import no_grad
 from engine.op import registry
 from engine.tensor import Tensor, wrap
 
@@ -77,14 +77,14 @@ def _check(
             )
     outputs = _outputs(func, inputs)
     for nr, out in enumerate(outputs):
-        analytical = _analytical(out, [inputs[at] for at in checked])
+        analytical = analytical_jacobians(out, [inputs[at] for at in checked])
         if nondet >= 0:
-            again = _analytical(_outputs(func, inputs)[nr], [inputs[at] for at in checked])
+            again = analytical_jacobians(_outputs(func, inputs)[nr], [inputs[at] for at in checked])
             for a, b in zip(analytical, again, strict=True):
                 if not np.allclose(a, b, rtol=0, atol=nondet, equal_nan=True):
                     raise GradcheckError(NOT_REENTRANT)
         for column, at in enumerate(checked):
-            numerical = _numerical(func, inputs, at, nr, eps)
+            numerical = numerical_jacobian(func, inputs, at, nr, eps)
             _compare(nr, at, numerical, analytical[column], atol, rtol, out, inputs[at])
     if undefined:
         _check_undefined(func, inputs, checked)
@@ -100,66 +100,6 @@ def _outputs(func: Func, inputs: tuple[Any, ...]) -> list[Tensor]:
     if not outs:
         raise errors.bad_value("gradcheck expects all tensor outputs to require grad")
     return outs
-
-
-def _analytical(out: Tensor, inputs: list[Tensor]) -> list[np.ndarray[Any, Any]]:
-    """For each input its Jacobian by backward, shape (input elements, output elements)."""
-    columns: list[list[Any]] = [[] for _ in inputs]
-    for at in range(out.numel()):
-        for unit in (1.0, 1j) if out.is_complex() else (1.0,):
-            seed = np.zeros(out.numel(), arrays.to_host(out._array).dtype)
-            seed[at] = unit
-            start = wrap(arrays.put(seed.reshape(tuple(out.shape)), out.device))
-            grads = grad(out, inputs, start, retain_graph=True, allow_unused=True)
-            for column, (g, each) in enumerate(zip(grads, inputs, strict=True)):
-                flat = np.zeros(each.numel(), arrays.to_host(each._array).dtype)
-                columns[column].append(flat if g is None else arrays.to_host(g._array).reshape(-1).copy())
-    empty = [np.zeros((each.numel(), 0)) for each in inputs]
-    return [np.stack(each, axis=1) if each else none for each, none in zip(columns, empty, strict=True)]
-
-
-def _numerical(func: Func, inputs: tuple[Any, ...], at: int, nr: int, eps: float) -> np.ndarray[Any, Any]:
-    """The Jacobian of one output by one input by central differences, in the form of `_analytical`."""
-    source = inputs[at]
-    host = arrays.to_host(source._array)
-    rows = []
-    for place in range(source.numel()):
-        parts = [_difference(func, inputs, at, nr, host, place, eps * unit, eps) for unit in _units(host)]
-        rows.append(parts)
-    return _wirtinger(rows, host)
-
-
-def _units(host: Any) -> tuple[complex, ...]:
-    return (1.0, 1j) if host.dtype.kind == "c" else (1.0,)
-
-
-def _difference(
-    func: Func, inputs: tuple[Any, ...], at: int, nr: int, host: Any, place: int, step: complex, eps: float
-) -> Any:
-    values = []
-    for sign in (1, -1):
-        moved = host.copy().reshape(-1)
-        moved[place] += host.dtype.type(sign * step)
-        changed = wrap(arrays.put(moved.reshape(host.shape), inputs[at].device)).requires_grad_()
-        with no_grad():
-            result = func(*inputs[:at], changed, *inputs[at + 1 :])
-        several = result if isinstance(result, (tuple, list)) else (result,)
-        floats = [each for each in several if isinstance(each, Tensor) and each.dtype.differentiable]
-        values.append(arrays.to_host(floats[nr]._array).reshape(-1).astype(np.complex128, copy=True))
-    return (values[0] - values[1]) / (2 * eps)
-
-
-def _wirtinger(rows: list[list[Any]], host: Any) -> np.ndarray[Any, Any]:
-    """Differences along each axis of the input, as the gradients of the real and imaginary parts of the outputs."""
-    table = []
-    for parts in rows:
-        columns = []
-        for out in range(len(parts[0])):
-            for unit in (1.0, 1j):
-                slope = [np.real(np.conj(unit) * part[out]) for part in parts]
-                columns.append(slope[0] + 1j * slope[1] if len(slope) == 2 else slope[0])
-        table.append(columns)
-    return np.array(table)
 
 
 def _compare(
@@ -241,7 +181,7 @@ def gradgradcheck(
 
 
 def _with_grad(func: Func, inputs: tuple[Any, ...]) -> list[Tensor]:
-    from engine.modes import enable_grad
+    from engine.grad_mode import enable_grad
 
     with enable_grad():
         return _outputs(func, inputs)

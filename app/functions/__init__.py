@@ -1,0 +1,1 @@
+"""Saved functions: pure, differentiable programs of a tenant, called without a session or as steps within one."""
