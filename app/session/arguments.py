@@ -367,7 +367,7 @@ def choose_op(
     for weak in (False, True):
         for op in function.ops:
             try:
-                values = bind(op.name, parameters_of(op), args, fields, scope, weak)
+                values = bind(op.said, parameters_of(op), args, _by_input(op, fields), scope, weak)
             except Mismatch as mismatch:
                 refusals.append(mismatch)
                 continue
@@ -377,6 +377,14 @@ def choose_op(
                 values = floating(op, values)
             return op, values, weak
     raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
+
+
+def _by_input(op: Op, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields with `input` under the name the op's first tensor is documented by: A, x1."""
+    if "input" not in fields or "input" in op.index or "input" not in op.keywords:
+        return fields
+    first = op.params[0].name
+    return fields if first in fields else {first if name == "input" else name: value for name, value in fields.items()}
 
 
 def _with_generator(op: Op, values: list[Any]) -> list[Any]:
@@ -414,7 +422,8 @@ def _refusal(
     for mismatch in refusals:
         if mismatch.problem is not None:
             return mismatch.problem
-    unknown = unknown_fields(fields, {each.name for op in function.ops for each in parameters_of(op)})
+    known = {each.name for op in function.ops for each in parameters_of(op)}
+    unknown = unknown_fields(fields, known | {"input" for op in function.ops if "input" in op.keywords})
     if len(function.ops) == 1 or unknown:
         return Problem("bad_argument", str(refusals[0]), errors=unknown)
     seen = {name: _seen(value, scope) for name, value in fields.items()}

@@ -43,6 +43,20 @@ def test_arguments_go_by_name_by_position_or_mixed(x, op, named, positional, mix
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize(
+    ("op", "other", "values"),
+    [
+        ("linalg.eigvalsh", {}, [1.0, 2.0]),
+        ("linalg.solve", {"B": [2.0, 4.0]}, [1.0, 4.0]),
+        ("linalg.matrix_power", {"n": 2}, [4.0, 0.0, 0.0, 1.0]),
+    ],
+)
+def test_an_op_on_a_matrix_takes_it_as_input_too(x, op, other, values):
+    assert flatten(x.op(op, input=[[2.0, 0.0], [0.0, 1.0]], **other)["data"]) == pytest.approx(values)
+    with unchanged(x):
+        problem(x.send("POST", f"ops/{op}", {"input": "x", "A": "x", **other}), 422, "bad_argument")
+
+
 SPREAD = [
     ("permute", [["x", 1, 0], ["x", [1, 0]]], [[1.0, 3.0], [2.0, 4.0]]),
     ("reshape", [["x", 1, 4], ["x", [1, 4]]], [[1.0, 2.0, 3.0, 4.0]]),
