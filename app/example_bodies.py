@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from app.session.optimizing import TYPES
+
 Json = Any
 Body = dict[str, Json]
 
@@ -226,6 +228,19 @@ STEPS: dict[str, Body] = {
     "detach_": {"input": "x"},
     "getitem": {"input": MATRIX, "index": [0, "1:"]},
     "manual_seed": {"seed": 0},
+    **{f"optim.{name}": {"params": ["x"], "lr": 0.1, "name": "opt"} for name in TYPES},
+    "optim.add_param_group": {"optimizer": "opt", "param_group": {"params": [], "lr": 0.5}},
+    "optim.delete": {"optimizer": "opt"},
+    "optim.set_options": {"optimizer": "opt", "options": {"lr": 0.01}},
+    "optim.step": {
+        "optimizer": "opt",
+        "closure": [
+            {"op": "optim.zero_grad", "optimizer": "opt"},
+            {"op": "square", "input": "x", "out": "loss"},
+            {"op": "backward", "tensors": "loss"},
+        ],
+    },
+    "optim.zero_grad": {"optimizer": "opt"},
     "rename": {"input": "x", "name": "y"},
     "requires_grad_": {"input": "x"},
     "retain_grad": {"input": "x"},

@@ -25,6 +25,7 @@ class Example:
 
     body: Mapping[str, Json]
     x: Mapping[str, Json] | None = None
+    optimizer: Mapping[str, Json] | None = None
 
 
 # What a required parameter is given where nothing better is known: by its name, else by its kind.
@@ -75,6 +76,7 @@ INPUTS: dict[str, Json] = dict.fromkeys(
 )
 BY_DIMENSIONS = {"1d": SIGNAL, "2d": IMAGE, "3d": VOLUME}
 X: Body = {"data": 2.5, "requires_grad": True}
+OPTIMIZER: Body = {"name": "opt", "type": "SGD", "params": ["x"], "lr": 0.1}
 
 
 @functools.cache
@@ -85,6 +87,8 @@ def example_of(name: str) -> Example:
     body = _found(name) or (_found(name[:-1]) if name.endswith("_") else None) or _made(name, parameters)
     lists = {each.name for each in parameters if each.kind is Kind.TENSORS}
     body = {key: [portable(each) for each in value] if key in lists else portable(value) for key, value in body.items()}
+    if body.get("optimizer") == "opt":
+        return Example(body, X, OPTIMIZER)
     if any(value in ("x", ["x"]) for value in body.values()):
         return Example(body, X)
     first = parameters[0].name

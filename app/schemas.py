@@ -375,18 +375,23 @@ KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
     Extra.SHAPE: INTS,
     Extra.NAME: NAME_OF,
     Extra.NAMES: listed(TEXT),
+    Extra.PAIR: listed(ref("Real"), minItems=2, maxItems=2),
+    Extra.PARAMS: ref("Params"),
+    Extra.OPTIONS: {"type": "object"},
+    Extra.STEPS: listed(ref("Step")),
 }
 
 
 def body_schema(parameters: Iterable[Parameter]) -> Schema:
     """The body of a step with these parameters, each by its name."""
     given = list(parameters)
-    properties = {each.name: _parameter(each) for each in given}
+    properties = {each.name: parameter_schema(each) for each in given}
     required = [each.name for each in given if each.default is REQUIRED]
     return closed(required, {**properties, "out": ref("Out"), "no_grad": ref("NoGrad")})
 
 
-def _parameter(parameter: Parameter) -> Schema:
+def parameter_schema(parameter: Parameter) -> Schema:
+    """The values that a parameter takes, with its default."""
     schema = KIND_SCHEMAS.get(parameter.kind, {})
     if parameter.optional and schema:
         plain = isinstance(schema.get("type"), str) and len(schema) == 1

@@ -17,6 +17,7 @@ QUERIES = {
     "function.put": frozenset(),
     "function.get": frozenset(),
     "function.delete": frozenset(),
+    "optimizer.list": frozenset({"limit", "cursor"}),
 }
 
 

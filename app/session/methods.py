@@ -13,7 +13,7 @@ from typing import Any
 from app import codec, fields
 from app.calls import Call
 from app.problems import Problem, problem_of
-from app.session import differentiation, drawing
+from app.session import differentiation, drawing, optimizer_methods
 from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
 from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
@@ -234,6 +234,8 @@ READING: dict[str, Method] = {
     "tensor.get": get_tensor,
     "grad.get": get_gradient,
     "graph.get": drawing.get_graph,
+    "optimizer.list": optimizer_methods.list_all,
+    "optimizer.get": optimizer_methods.get,
 }
 MUTATING: dict[str, Method] = {
     "session.patch": patch_session,
@@ -248,6 +250,9 @@ MUTATING: dict[str, Method] = {
     "grad": differentiation.grad,
     "jacobian": differentiation.jacobian,
     "hessian": differentiation.hessian,
+    "optimizer.create": optimizer_methods.create,
+    "optimizer.patch": optimizer_methods.patch,
+    "optimizer.delete": optimizer_methods.delete,
     "op": op,
     "run": run,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.problems import Problem
-from app.session import derivatives  # noqa: F401  # declares its steps when it is imported
+from app.session import derivatives, optimizing  # noqa: F401  # they declare their steps when they are imported
 from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import INPUT, RESULT, SPECIALS, Run, Special, Value, maybe, special, tensor_like
 from app.session.literals import make_tensor

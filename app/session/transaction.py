@@ -32,8 +32,10 @@ class Transaction:
         state.ctx.log = None
         if kind is None:
             state.names.commit()
+            state.optimizers.commit()
             return
         state.names.rollback()
+        state.optimizers.rollback()
         self._log.rollback()
         state.ctx.grad_enabled, state.ctx.default_dtype = self._modes
         state.version, state.ttl_s, state.budget.used, state.budget.nodes = self._counts

@@ -54,6 +54,8 @@ def refusal(name: str) -> Problem | None:
     try:
         if example.x is not None:
             call(session, "tensor.put", as_javascript(example.x), "x")
+        if example.optimizer is not None:
+            call(session, "optimizer.create", as_javascript(example.optimizer))
         answer = call(session, "op", as_javascript(example.body), name)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with an example is to be told
         return problem_of(error)
