@@ -21,7 +21,7 @@ from engine.op import registry
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A body for `POST …/ops/{op}`; where it names `x`, `x` is the body that makes that tensor."""
+    """A body for `POST …/ops/{op}`; where it names `x` or `opt`, here are the bodies that make them."""
 
     body: Mapping[str, Json]
     x: Mapping[str, Json] | None = None
