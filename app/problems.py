@@ -76,13 +76,20 @@ KINDS: dict[str, Kind] = {
     "unavailable": Kind(503, "Unavailable", "No capacity now, or the server is stopping; see `Retry-After`."),
     "deadline": Kind(504, "Deadline passed", "The request took longer than the time limit; nothing was applied."),
     # well-formed but wrong
+    "assertion_failed": Kind(422, "Assertion failed", "An `assert` of the code does not hold."),
     "bad_argument": Kind(422, "Bad argument", "A field is unknown, missing, of the wrong type or out of range."),
+    "bad_code": Kind(
+        422,
+        "Not code that runs here",
+        "`line` and `column` say where, `detail` what there is instead; see docs/exec.md.",
+    ),
     "device_unavailable": Kind(422, "Device unavailable", "`GET /v1/devices` lists the devices of this server."),
     "dtype_mismatch": Kind(422, "Dtypes do not fit", "The op does not take this dtype or this mix of dtypes."),
     "idempotency_mismatch": Kind(422, "Idempotency key used for another request", "Use a new key for a new body."),
     "no_grad_fn": Kind(422, "No graph", "The tensor does not require grad, or is not part of the graph."),
     "not_differentiable": Kind(422, "Not differentiable", "PyTorch has no derivative here either."),
     "not_implemented": Kind(422, "Not implemented", "PyTorch has this; this server does not yet."),
+    "raised": Kind(422, "Raised by the code", "The code itself raised an exception; `detail` is its text."),
     "shape_mismatch": Kind(422, "Shapes do not fit", "`detail` names the sizes that disagree."),
     "singular": Kind(422, "Singular matrix", "The matrix has no inverse or factorization."),
     # the server's own

@@ -1,0 +1,367 @@
+"""What stands behind the dot: one table for each type of value, of what is read, called and assigned.
+
+The ops' methods come from the engine's registry, all else is written out. No name of a client is ever looked up on a
+Python object.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from app.exec.budget import Run
+from app.exec.containers import DICT, LIST, SIZE, TEXT, TUPLE
+from app.exec.functions import FunctionValue
+from app.exec.signatures import (
+    Any_,
+    Bool,
+    Func,
+    Int,
+    MaybeBool,
+    MaybeInt,
+    MaybeTensor,
+    MaybeTensors,
+    Read,
+    T,
+    bare,
+    guarded,
+    method,
+    op_builtin,
+)
+from app.exec.values import (
+    MISSING,
+    Builtin,
+    ClassValue,
+    Kind,
+    Namespace,
+    attribute_error,
+    type_name,
+    wrong_type,
+)
+from engine import errors
+from engine.autograd.function import FunctionCtx
+from engine.devices import Device
+from engine.dtypes import DType
+from engine.graph import AccumulateGrad, Node
+from engine.hooks import RemovableHandle
+from engine.modes import state
+from engine.op import registry
+from engine.random import Generator
+from engine.tensor import Size, Tensor
+
+NOTES = "_notes"  # where the attributes that code puts on a `ctx` are kept
+
+
+# -- tensors --------------------------------------------------------------------------------------------------------
+
+
+def _backward(
+    run: Run,
+    self: T,
+    gradient: MaybeTensor = None,
+    retain_graph: MaybeBool = None,
+    create_graph: Bool = False,
+    inputs: MaybeTensors = None,
+) -> None:
+    self.backward(gradient, retain_graph, create_graph, inputs)
+
+
+def _requires_grad_(run: Run, self: T, requires_grad: Bool = True) -> Tensor:
+    return self.requires_grad_(requires_grad)  # type: ignore[no-any-return]  # annotated for the language
+
+
+def _tolist(run: Run, self: T) -> Any:
+    run.grow(self.numel())
+    run.spend(self.numel())
+    return self.tolist()
+
+
+def _size(run: Run, self: T, dim: MaybeInt = None) -> Any:
+    return self.size(dim)
+
+
+def _stride(run: Run, self: T, dim: MaybeInt = None) -> Any:
+    return self.stride(dim)
+
+
+def _register_hook(run: Run, self: T, hook: Func) -> Any:
+    return self.register_hook(hook)
+
+
+def _post_hook(run: Run, self: T, hook: Func) -> Any:
+    return self.register_post_accumulate_grad_hook(hook)
+
+
+TENSOR: dict[str, Read] = {
+    "data": lambda run, x: x.data,
+    "device": lambda run, x: x.device,
+    "dtype": lambda run, x: x.dtype,
+    "grad": lambda run, x: x.grad,
+    "grad_fn": lambda run, x: x.grad_fn,
+    "is_cuda": lambda run, x: x.is_cuda,
+    "is_leaf": lambda run, x: x.is_leaf,
+    "itemsize": lambda run, x: x.element_size(),
+    "nbytes": lambda run, x: x.nbytes,
+    "ndim": lambda run, x: x.ndim,
+    "output_nr": lambda run, x: x.output_nr,
+    "requires_grad": lambda run, x: x.requires_grad,
+    "retains_grad": lambda run, x: x.retains_grad,
+    "shape": lambda run, x: x.shape,
+    "_base": lambda run, x: x._base,
+    "_version": lambda run, x: x._version,
+    "backward": method("backward", _backward),
+    "detach_": method("detach_", bare(lambda x: x.detach_())),
+    "dim": method("dim", bare(lambda x: x.dim())),
+    "element_size": method("element_size", bare(lambda x: x.element_size())),
+    "is_complex": method("is_complex", bare(lambda x: x.is_complex())),
+    "is_contiguous": method("is_contiguous", bare(lambda x: x.is_contiguous())),
+    "is_floating_point": method("is_floating_point", bare(lambda x: x.is_floating_point())),
+    "is_inference": method("is_inference", bare(lambda x: x.is_inference())),
+    "_is_view": method("_is_view", bare(lambda x: x._is_view())),
+    "nelement": method("nelement", bare(lambda x: x.nelement())),
+    "numel": method("numel", bare(lambda x: x.numel())),
+    "register_hook": method("register_hook", _register_hook),
+    "register_post_accumulate_grad_hook": method("register_post_accumulate_grad_hook", _post_hook),
+    "requires_grad_": method("requires_grad_", _requires_grad_),
+    "retain_grad": method("retain_grad", bare(lambda x: x.retain_grad())),
+    "size": method("size", _size),
+    "storage_offset": method("storage_offset", bare(lambda x: x.storage_offset())),
+    "stride": method("stride", _stride),
+    "tolist": method("tolist", _tolist),
+}
+
+
+@functools.cache
+def tensor_reader(name: str) -> Read | None:
+    """What reads a name behind a tensor, or None."""
+    known = TENSOR.get(name)
+    if known is not None:
+        return known
+    function = None if name.startswith("__") or "." in name else registry.get(name)
+    if function is None or not any(op.method for op in function.ops):
+        return None
+    call = op_builtin(function, method=True)
+    if function.ops[0].prop:
+        return lambda run, x: call(run, [x], {})
+    return lambda run, x: Builtin(name, lambda run, args, kwargs: call(run, [x, *args], kwargs))
+
+
+# -- what the engine gives besides tensors ----------------------------------------------------------------------------
+
+
+def _manual_seed(run: Run, self: Any_, seed: Int) -> Any:
+    log = state.ctx.log
+    if log is not None:
+        log.generator(self)
+    return self.manual_seed(seed)
+
+
+def _node_hook(run: Run, self: Any_, fn: Func) -> Any:
+    return self.register_hook(fn)
+
+
+def _node_prehook(run: Run, self: Any_, fn: Func) -> Any:
+    return self.register_prehook(fn)
+
+
+def _save(name: str) -> Read:
+    """One of the methods of `ctx` that take tensors."""
+
+    def call(run: Run, self: Any_, *tensors: MaybeTensor) -> None:
+        _SAVE[name](self, *tensors)
+
+    return method(name, call)
+
+
+_SAVE: dict[str, Callable[..., None]] = {
+    "save_for_backward": FunctionCtx.save_for_backward,
+    "save_for_forward": FunctionCtx.save_for_forward,
+    "mark_dirty": FunctionCtx.mark_dirty,
+    "mark_non_differentiable": FunctionCtx.mark_non_differentiable,
+}
+
+
+def _materialize(run: Run, self: Any_, value: Bool) -> None:
+    self.set_materialize_grads(value)
+
+
+NODE: dict[str, Read] = {
+    "name": method("name", bare(lambda node: node.name())),
+    "next_functions": lambda run, node: node.next_functions,
+    "register_hook": method("register_hook", _node_hook),
+    "register_prehook": method("register_prehook", _node_prehook),
+}
+CTX: dict[str, Read] = {
+    **NODE,
+    **{name: _save(name) for name in _SAVE},
+    "needs_input_grad": lambda run, ctx: ctx.needs_input_grad,
+    "saved_tensors": lambda run, ctx: ctx.saved_tensors,
+    "set_materialize_grads": method("set_materialize_grads", _materialize),
+}
+TABLES: list[tuple[type, dict[str, Read]]] = [
+    (Size, SIZE),
+    (tuple, TUPLE),
+    (list, LIST),
+    (dict, DICT),
+    (str, TEXT),
+    (
+        DType,
+        {
+            "is_floating_point": lambda run, x: x.is_floating_point,
+            "is_complex": lambda run, x: x.is_complex,
+            "is_signed": lambda run, x: x.is_signed,
+            "itemsize": lambda run, x: x.itemsize,
+        },
+    ),
+    (Device, {"type": lambda run, x: x.type, "index": lambda run, x: x.index}),
+    (
+        Generator,
+        {
+            "manual_seed": method("manual_seed", _manual_seed),
+            "initial_seed": method("initial_seed", bare(lambda x: x.initial_seed())),
+        },
+    ),
+    (FunctionCtx, CTX),
+    (AccumulateGrad, {**NODE, "variable": lambda run, node: node.variable}),
+    (Node, NODE),
+    (
+        RemovableHandle,
+        {"remove": method("remove", bare(lambda handle: handle.remove())), "id": lambda run, handle: handle.id},
+    ),
+    (FunctionValue, {"__name__": lambda run, x: x.__name__}),
+    (Kind, {"__name__": lambda run, x: x.__name__}),
+    (complex, {"real": lambda run, x: x.real, "imag": lambda run, x: x.imag}),
+    (
+        slice,
+        {
+            "start": lambda run, x: x.start,
+            "stop": lambda run, x: x.stop,
+            "step": lambda run, x: x.step,
+        },
+    ),
+]
+
+
+def table_of(kind: type) -> dict[str, Read]:
+    """The table of a type."""
+    return next((table for known, table in TABLES if issubclass(kind, known)), {})
+
+
+def read(run: Run, value: Any, name: str) -> Any:
+    """`value.name`.
+
+    Raises AttributeError (`bad_code`) where the table has no such name.
+    """
+    kind = type(value)
+    if kind is Tensor:
+        reader = tensor_reader(name)
+        if reader is None:
+            raise attribute_error(value, name, "; its ops are listed by GET /v1/ops")
+        found = reader(run, value)
+        run.note(found)
+        return found
+    if kind is Namespace:
+        found = value.find(name)
+        if found is MISSING:
+            raise attribute_error(value, name, f"; '{value.name}' has here what GET /v1/ops and docs/exec.md list")
+        return found
+    if kind is ClassValue:
+        return _member(value, name)
+    known = table_of(kind).get(name)
+    if known is not None:
+        return known(run, value)
+    if isinstance(value, tuple) and name in (fields := getattr(value, "_fields", ())):
+        return value[fields.index(name)]
+    if isinstance(value, Node):
+        return _of_node(run, value, name)
+    raise attribute_error(value, name)
+
+
+def _of_node(run: Run, node: Node, name: str) -> Any:
+    """What code put on a custom Function's node, or what an op's node saved under torch's name for it."""
+    if isinstance(node, FunctionCtx):
+        notes = node.__dict__.get(NOTES, {})
+        if name in notes:
+            return notes[name]
+    elif name.startswith("_saved_") and not isinstance(node, AccumulateGrad):
+        try:
+            found = node._lookup(name.removeprefix("_saved_"))
+        except AttributeError:
+            raise attribute_error(node, name) from None
+        run.note(found)
+        return found
+    raise attribute_error(node, name)
+
+
+def _member(value: ClassValue, name: str) -> Any:
+    if name == "apply":
+        return Builtin("apply", guarded(value.name, _apply(value)))
+    if name == "__name__":
+        return value.name
+    if name in value.members:
+        return value.members[name]
+    raise attribute_error(value, name)
+
+
+def _apply(value: ClassValue) -> Callable[..., Any]:
+    def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return value.engine_class.apply(*args, **kwargs)
+
+    return call
+
+
+# -- assignment -------------------------------------------------------------------------------------------------------
+
+
+def write(run: Run, value: Any, name: str, item: Any) -> None:
+    """`value.name = item`, where torch has it.
+
+    Raises AttributeError or TypeError.
+    """
+    if type(value) is Tensor:
+        setter = _TENSOR_SETTERS.get(name)
+        if setter is None:
+            settable = ", ".join(sorted(_TENSOR_SETTERS))
+            raise attribute_error(value, name, f" that can be assigned; there are {settable}")
+        setter(value, item)
+    elif isinstance(value, FunctionCtx) and name not in CTX and not name.startswith("__"):
+        notes = value.__dict__.setdefault(NOTES, {})
+        run.grow(2)
+        run.variables.changes(notes)
+        notes[name] = item
+    else:
+        raise attribute_error(value, name, " that can be assigned")
+
+
+def _set_grad(tensor: Tensor, item: Any) -> None:
+    if item is not None and not isinstance(item, Tensor):
+        raise wrong_type(f"assigned grad expected to be a Tensor or None but got grad of type {type_name(item)}")
+    tensor.grad = item
+
+
+def _set_data(tensor: Tensor, item: Any) -> None:
+    if not isinstance(item, Tensor):
+        raise wrong_type(f"Variable data has to be a tensor, but got {type_name(item)}")
+    tensor.data = item
+
+
+def _set_requires_grad(tensor: Tensor, item: Any) -> None:
+    if type(item) is not bool:
+        raise errors.bad_argument("requires_grad must be a bool")
+    tensor.requires_grad = item
+
+
+_TENSOR_SETTERS: dict[str, Callable[[Tensor, Any], None]] = {
+    "data": _set_data,
+    "grad": _set_grad,
+    "requires_grad": _set_requires_grad,
+}
+
+
+def erase(run: Run, value: Any, name: str) -> None:
+    """`del value.name`."""
+    if type(value) is Tensor and name == "grad":
+        value.grad = None
+    else:
+        raise attribute_error(value, name, " that can be deleted")

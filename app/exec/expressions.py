@@ -1,0 +1,459 @@
+"""Expressions: from checked syntax to closures `code(run, env)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from app.exec import attributes, subscripts, texts
+from app.exec.budget import Run
+from app.exec.builtins import BUILTINS
+from app.exec.functions import FunctionValue, Signature
+from app.exec.operators import BINARY, COMPARE, UNARY
+from app.exec.scopes import Code, Env, Scope, distance, parameter_names
+from app.exec.sequences import iterate, truth
+from app.exec.source import bad_code
+from app.exec.values import MISSING, PLAIN, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
+from engine import errors
+
+KNOWN = "the names bound in this session, torch, F, math, print, range, len and the other functions of docs/exec.md"
+
+
+def expression(node: ast.expr, scope: Scope | None) -> Code:
+    """The code of an expression in a scope."""
+    code: Code = _EXPRESSIONS[type(node)](node, scope)
+    return code
+
+
+def _constant(node: ast.Constant, scope: Scope | None) -> Code:
+    value = node.value
+    return lambda run, env: value
+
+
+# -- names ----------------------------------------------------------------------------------------------------------
+
+
+def name_error(node: Any, name: str) -> Exception:
+    """A name that stands for nothing, with its place."""
+    error = errors.coded(NameError, "bad_code", f"name '{name}' is not defined; there are {KNOWN}")
+    return placed(error, node)
+
+
+def placed(error: Exception, node: Any) -> Exception:
+    """The error with the line and column of a node."""
+    error.line, error.column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]  # as `code`
+    return error
+
+
+def _name(node: ast.Name, scope: Scope | None) -> Code:
+    name = node.id
+    steps = distance(scope, name)
+    if steps is None:
+        return _global(node)
+    if steps == 0:
+
+        def local(run: Run, env: Env) -> Any:
+            try:
+                return env.names[name]
+            except KeyError:
+                raise name_error(node, name) from None
+
+        return local
+
+    def enclosing(run: Run, env: Env) -> Any:
+        found: Any = env
+        for _ in range(steps):
+            found = found.outer
+        try:
+            return found.names[name]
+        except KeyError:
+            raise name_error(node, name) from None
+
+    return enclosing
+
+
+def _global(node: ast.Name) -> Code:
+    name = node.id
+
+    def load(run: Run, env: Env) -> Any:
+        try:
+            return run.variables.load(name)
+        except KeyError:
+            found = BUILTINS.get(name, MISSING)
+            if found is MISSING:
+                raise name_error(node, name) from None
+            return found
+
+    return load
+
+
+# -- operators ------------------------------------------------------------------------------------------------------
+
+
+def _binary(node: ast.BinOp, scope: Scope | None) -> Code:
+    left, right, operate = expression(node.left, scope), expression(node.right, scope), BINARY[type(node.op)]
+    return lambda run, env: operate(run, left(run, env), right(run, env))
+
+
+def _unary(node: ast.UnaryOp, scope: Scope | None) -> Code:
+    operand, operate = expression(node.operand, scope), UNARY[type(node.op)]
+    return lambda run, env: operate(run, operand(run, env))
+
+
+def _logical(node: ast.BoolOp, scope: Scope | None) -> Code:
+    *first, last = [expression(each, scope) for each in node.values]
+    stop = isinstance(node.op, ast.Or)
+
+    def code(run: Run, env: Env) -> Any:
+        for each in first:
+            value = each(run, env)
+            if truth(value) is stop:
+                return value
+        return last(run, env)
+
+    return code
+
+
+def _compare(node: ast.Compare, scope: Scope | None) -> Code:
+    start = expression(node.left, scope)
+    links = [(COMPARE[type(op)], expression(each, scope)) for op, each in zip(node.ops, node.comparators, strict=True)]
+    if len(links) == 1:
+        operate, other = links[0]
+        return lambda run, env: operate(run, start(run, env), other(run, env))
+
+    def code(run: Run, env: Env) -> Any:
+        left = start(run, env)
+        result: Any = True
+        for compare, other in links:
+            right = other(run, env)
+            result = compare(run, left, right)
+            if not truth(result):
+                return result
+            left = right
+        return result
+
+    return code
+
+
+def _conditional(node: ast.IfExp, scope: Scope | None) -> Code:
+    test, body, other = (expression(each, scope) for each in (node.test, node.body, node.orelse))
+    return lambda run, env: body(run, env) if truth(test(run, env)) else other(run, env)
+
+
+# -- displays and comprehensions ------------------------------------------------------------------------------------
+
+
+def _sequence(nodes: list[ast.expr], scope: Scope | None) -> Code:
+    """A new list of the values, `*` spread out."""
+    codes = [
+        (expression(each.value if isinstance(each, ast.Starred) else each, scope), isinstance(each, ast.Starred))
+        for each in nodes
+    ]
+    if not any(starred for _, starred in codes):
+        plain = [code for code, _ in codes]
+        return lambda run, env: [code(run, env) for code in plain]
+
+    def code(run: Run, env: Env) -> list[Any]:
+        values: list[Any] = []
+        for each, starred in codes:
+            if starred:
+                for value in iterate(run, each(run, env)):
+                    run.spend(1)
+                    run.grow(1)
+                    values.append(value)
+            else:
+                values.append(each(run, env))
+        return values
+
+    return code
+
+
+def _list(node: ast.List, scope: Scope | None) -> Code:
+    values, count = _sequence(node.elts, scope), len(node.elts)
+
+    def code(run: Run, env: Env) -> list[Any]:
+        run.grow(count + 1)
+        return values(run, env)  # type: ignore[no-any-return]  # a list
+
+    return code
+
+
+def _tuple(node: ast.Tuple, scope: Scope | None) -> Code:
+    values, count = _sequence(node.elts, scope), len(node.elts)
+
+    def code(run: Run, env: Env) -> tuple[Any, ...]:
+        run.grow(count)
+        return tuple(values(run, env))
+
+    return code
+
+
+def _dict(node: ast.Dict, scope: Scope | None) -> Code:
+    pairs = [
+        (expression(key, scope), expression(value, scope))
+        for key, value in zip(node.keys, node.values, strict=True)
+        if key is not None
+    ]
+
+    def code(run: Run, env: Env) -> dict[Any, Any]:
+        run.grow(2 * len(pairs) + 1)
+        made = {}
+        for key, value in pairs:
+            name = key(run, env)
+            if type(name) not in PLAIN:
+                raise wrong_type(f"keys are texts and numbers, not {type_name(name)}")
+            made[name] = value(run, env)
+        return made
+
+    return code
+
+
+def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope | None) -> Code:
+    """A list, for a generator expression too; its own names live in an Env of its own."""
+    names: set[str] = set()
+    for each in node.generators:
+        names |= {inner.id for inner in ast.walk(each.target) if isinstance(inner, ast.Name)}
+    own = Scope(names, scope)
+    first = expression(node.generators[0].iter, scope)
+    loops = [
+        (
+            None if at == 0 else expression(each.iter, own),
+            target(each.target, own),
+            [expression(test, own) for test in each.ifs],
+        )
+        for at, each in enumerate(node.generators)
+    ]
+    element = expression(node.elt, own)
+    cost = sum(1 for _ in ast.walk(node))
+
+    def code(run: Run, env: Env) -> list[Any]:
+        found: list[Any] = []
+        _loop(run, Env({}, env), loops, 0, first(run, env), element, found, cost)
+        return found
+
+    return code
+
+
+def _loop(
+    run: Run, env: Env, loops: list[Any], at: int, source: Any, element: Code, found: list[Any], cost: int
+) -> None:
+    _, assign, tests = loops[at]
+    for value in iterate(run, source):
+        run.spend(cost)
+        assign(run, env, value)
+        if not all(truth(test(run, env)) for test in tests):
+            continue
+        if at + 1 < len(loops):
+            _loop(run, env, loops, at + 1, loops[at + 1][0](run, env), element, found, cost)
+        else:
+            run.grow(1)
+            found.append(element(run, env))
+
+
+# -- targets --------------------------------------------------------------------------------------------------------
+
+Assign = Callable[[Run, Any, Any], None]
+
+
+def target(node: ast.expr, scope: Scope | None) -> Assign:
+    """What binds a value to a target: a name, attribute, item, or a tuple of them."""
+    if isinstance(node, ast.Name):
+        return _bind_name(node.id, scope)
+    if isinstance(node, ast.Attribute):
+        owner, attr = expression(node.value, scope), node.attr
+        return lambda run, env, value: attributes.write(run, owner(run, env), attr, value)
+    if isinstance(node, ast.Subscript):
+        owner, key = expression(node.value, scope), expression(node.slice, scope)
+        return lambda run, env, value: subscripts.put(run, owner(run, env), key(run, env), value)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return _bind_several([target(each, scope) for each in node.elts])
+    raise bad_code("this cannot be assigned to; a name, attribute, item or a tuple of them can", node)
+
+
+def _bind_name(name: str, scope: Scope | None) -> Assign:
+    if distance(scope, name) is None:
+        return lambda run, env, value: run.variables.store(name, value)
+
+    def bind(run: Run, env: Env, value: Any) -> None:
+        env.names[name] = value
+
+    return bind
+
+
+def _bind_several(targets: list[Assign]) -> Assign:
+    wanted = len(targets)
+
+    def bind(run: Run, env: Env, value: Any) -> None:
+        values: list[Any] = []
+        for each in iterate(run, value):
+            values.append(each)
+            if len(values) > wanted:
+                raise errors.bad_value(f"too many values to unpack (expected {wanted})")
+        if len(values) < wanted:
+            raise errors.bad_value(f"not enough values to unpack (expected {wanted}, got {len(values)})")
+        for assign, each in zip(targets, values, strict=True):
+            assign(run, env, each)
+
+    return bind
+
+
+# -- calls, attributes, items ---------------------------------------------------------------------------------------
+
+
+def call(run: Run, callee: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a value.
+
+    Raises TypeError if it is none that can be called, and what the call raises.
+    """
+    kind = type(callee)
+    if kind is Builtin:
+        result = callee.call(run, args, kwargs)
+        run.note(result)
+        return result
+    if kind is FunctionValue:
+        line = run.line
+        result = callee.invoke(run, args, kwargs)
+        run.line = line
+        return result
+    if kind is Kind and callee.construct is not None:
+        return callee.construct(run, args, kwargs)
+    if kind is Mode and len(args) == 1 and isinstance(args[0], FunctionValue) and not kwargs:
+        return args[0].within(callee)
+    if kind is ClassValue:
+        raise errors.bad_argument(f"call '{callee.name}.apply': a Function is not instantiated")
+    raise wrong_type(f"'{type_name(callee)}' object is not callable")
+
+
+def _call(node: ast.Call, scope: Scope | None) -> Code:
+    function, values = expression(node.func, scope), _sequence(node.args, scope)
+    named = [(each.arg, expression(each.value, scope)) for each in node.keywords if each.arg is not None]
+    if not named:
+        return lambda run, env: call(run, function(run, env), values(run, env), {})
+
+    def code(run: Run, env: Env) -> Any:
+        callee, args = function(run, env), values(run, env)
+        return call(run, callee, args, {key: value(run, env) for key, value in named})
+
+    return code
+
+
+def _attribute(node: ast.Attribute, scope: Scope | None) -> Code:
+    owner, name = expression(node.value, scope), node.attr
+    column = (node.end_col_offset or 0) - len(name) + 1
+
+    def code(run: Run, env: Env) -> Any:
+        value = owner(run, env)
+        try:
+            return attributes.read(run, value, name)
+        except AttributeError as error:
+            if not hasattr(error, "line"):
+                error.line, error.column = node.end_lineno, column  # type: ignore[attr-defined]  # as `placed`
+            raise
+
+    return code
+
+
+def _subscript(node: ast.Subscript, scope: Scope | None) -> Code:
+    owner, key = expression(node.value, scope), expression(node.slice, scope)
+    return lambda run, env: subscripts.get(run, owner(run, env), key(run, env))
+
+
+def _slice(node: ast.Slice, scope: Scope | None) -> Code:
+    parts = [None if each is None else expression(each, scope) for each in (node.lower, node.upper, node.step)]
+    return lambda run, env: slice(*(None if each is None else each(run, env) for each in parts))
+
+
+# -- texts and functions --------------------------------------------------------------------------------------------
+
+
+def _joined(node: ast.JoinedStr, scope: Scope | None) -> Code:
+    parts = [expression(each, scope) for each in node.values]
+
+    def code(run: Run, env: Env) -> str:
+        found = [part(run, env) for part in parts]
+        run.grow(sum(map(len, found)))
+        return "".join(found)
+
+    return code
+
+
+def _formatted(node: ast.FormattedValue, scope: Scope | None) -> Code:
+    value = expression(node.value, scope)
+    spec = None if node.format_spec is None else expression(node.format_spec, scope)
+    conversion = chr(node.conversion) if node.conversion > 0 else ""
+
+    def code(run: Run, env: Env) -> str:
+        item = value(run, env)
+        if conversion:
+            item = texts.text_of(run, item) if conversion == "s" else texts.shown(run, item)
+        return texts.formatted(run, item, "" if spec is None else spec(run, env))
+
+    return code
+
+
+def signature_of(arguments: ast.arguments) -> Signature:
+    """The parameters of a function."""
+    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    vararg = arguments.vararg.arg if arguments.vararg is not None else None
+    return Signature(positional, vararg, [each.arg for each in arguments.kwonlyargs])
+
+
+def defaults_of(arguments: ast.arguments, scope: Scope | None) -> list[tuple[str, Code]]:
+    """The defaults, to be computed where the function is defined."""
+    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+    late = positional[len(positional) - len(arguments.defaults) :]
+    pairs = list(zip(late, arguments.defaults, strict=True))
+    pairs += [
+        (each.arg, value)
+        for each, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if value is not None
+    ]
+    return [(name, expression(value, scope)) for name, value in pairs]
+
+
+def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
+    own = Scope(set(parameter_names(node.args)), scope)
+    signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
+    body = expression(node.body, own)
+    cost = sum(1 for _ in ast.walk(node.body))
+    height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
+
+    def charged(run: Run, env: Env) -> Any:
+        run.spend(cost)
+        return body(run, env)
+
+    def code(run: Run, env: Env | None) -> FunctionValue:
+        run.grow(8)
+        values = {name: default(run, env) for name, default in defaults}
+        return FunctionValue("<lambda>", signature, values, charged, height, env, run.variables)
+
+    return code
+
+
+def _starred(node: ast.Starred, scope: Scope | None) -> Code:
+    raise bad_code("`*` stands here only in calls, lists and tuples", node)
+
+
+_EXPRESSIONS: dict[type[ast.expr], Any] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: _logical,
+    ast.Compare: _compare,
+    ast.IfExp: _conditional,
+    ast.List: _list,
+    ast.Tuple: _tuple,
+    ast.Dict: _dict,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.Call: _call,
+    ast.Attribute: _attribute,
+    ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.JoinedStr: _joined,
+    ast.FormattedValue: _formatted,
+    ast.Lambda: _lambda,
+    ast.Starred: _starred,
+}

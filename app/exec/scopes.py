@@ -1,0 +1,74 @@
+"""Scopes: which names of a function are its own, as Python decides it, before anything runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from app.exec.budget import Run
+
+
+class Env:
+    """The names of one call of a function, and those of the function around it."""
+
+    __slots__ = ("names", "outer")
+
+    def __init__(self, names: dict[str, Any], outer: Env | None) -> None:
+        self.names = names
+        self.outer = outer
+
+
+Code = Callable[[Run, Any], Any]  # a piece of translated code; the second argument is an Env, None at the top
+
+
+class Scope:
+    """A function, lambda or comprehension at translation time; `None` stands for the top."""
+
+    __slots__ = ("names", "outer")
+
+    def __init__(self, names: set[str], outer: Scope | None) -> None:
+        self.names = names
+        self.outer = outer
+
+
+def distance(scope: Scope | None, name: str) -> int | None:
+    """How many functions out a name lives; None for a global one."""
+    steps = 0
+    while scope is not None:
+        if name in scope.names:
+            return steps
+        scope = scope.outer
+        steps += 1
+    return None
+
+
+def parameter_names(arguments: ast.arguments) -> list[str]:
+    """All parameters of a function."""
+    named = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return [*named, arguments.vararg.arg] if arguments.vararg is not None else named
+
+
+def assigned_names(body: list[ast.stmt]) -> set[str]:
+    """The names that statements bind, not looking into functions, classes and comprehensions."""
+    return {name for node in _own_nodes(body) for name in _bound_by(node)}
+
+
+def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    stack: list[ast.AST] = list(body)
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.GeneratorExp)):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        yield node.name
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield from (each.asname or each.name.partition(".")[0] for each in node.names)
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.name

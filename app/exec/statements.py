@@ -1,0 +1,479 @@
+"""Statements: from checked syntax to closures. A closure gives None, or says how its block ends."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from app.exec import attributes, imports, subscripts
+from app.exec.budget import Run
+from app.exec.expressions import call, defaults_of, expression, name_error, placed, signature_of, target
+from app.exec.functions import FunctionValue
+from app.exec.operators import INPLACE
+from app.exec.scopes import Code, Env, Scope, assigned_names, distance, parameter_names
+from app.exec.sequences import iterate, truth
+from app.exec.source import bad_code
+from app.exec.texts import text_of
+from app.exec.values import UNCATCHABLE, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
+from engine import errors
+from engine.autograd import Function
+from engine.hooks import RemovableHandle
+
+
+class Ending:
+    """How a block ends before its last statement."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = None) -> None:
+        self.value = value
+
+
+BREAK, CONTINUE, NOTHING = Ending(), Ending(), Ending()
+FUNCTION_MEMBERS = ("forward", "setup_context", "backward", "vjp", "jvp")
+
+
+def block(body: list[ast.stmt], scope: Scope | None) -> Code:
+    """The code of statements in a row."""
+    steps = [(_cost(each), each.lineno, _STATEMENTS[type(each)](each, scope)) for each in body]
+    if scope is None and not steps:
+        return lambda run, env: None
+
+    def code(run: Run, env: Env | None) -> Ending | None:
+        for cost, line, step in steps:
+            run.line = line
+            run.spend(cost)
+            ending: Ending | None = step(run, env)
+            if ending is not None:
+                return ending
+        return None
+
+    return code
+
+
+def _cost(node: ast.stmt) -> int:
+    """The nodes that run once when the statement does: blocks inside count on their own."""
+    stack: list[ast.AST] = [node]
+    count = 0
+    while stack:
+        each = stack.pop()
+        count += 1
+        if not isinstance(each, (ast.FunctionDef, ast.Lambda)):
+            stack.extend(child for child in ast.iter_child_nodes(each) if not isinstance(child, ast.stmt))
+    return count
+
+
+# -- plain statements -----------------------------------------------------------------------------------------------
+
+
+def _expr(node: ast.Expr, scope: Scope | None) -> Code:
+    value = expression(node.value, scope)
+
+    def code(run: Run, env: Any) -> None:
+        value(run, env)
+
+    return code
+
+
+def _assign(node: ast.Assign, scope: Scope | None) -> Code:
+    value, targets = expression(node.value, scope), [target(each, scope) for each in node.targets]
+    if len(targets) == 1:
+        only = targets[0]
+        return lambda run, env: only(run, env, value(run, env))
+
+    def code(run: Run, env: Any) -> None:
+        item = value(run, env)
+        for assign in targets:
+            assign(run, env, item)
+
+    return code
+
+
+def _annotated(node: ast.AnnAssign, scope: Scope | None) -> Code:
+    if node.value is None:
+        return _pass(node, scope)
+    value, assign = expression(node.value, scope), target(node.target, scope)
+    return lambda run, env: assign(run, env, value(run, env))
+
+
+def _augmented(node: ast.AugAssign, scope: Scope | None) -> Code:
+    operate, value = INPLACE[type(node.op)], expression(node.value, scope)
+    place = node.target
+    if isinstance(place, ast.Name):
+        before = expression(ast.copy_location(ast.Name(place.id, ast.Load()), place), scope)
+        assign = target(place, scope)
+        return lambda run, env: assign(run, env, operate(run, before(run, env), value(run, env)))
+    owner = expression(place.value, scope)
+    if isinstance(place, ast.Attribute):
+        name = place.attr
+
+        def attribute(run: Run, env: Any) -> None:
+            held = owner(run, env)
+            attributes.write(run, held, name, operate(run, attributes.read(run, held, name), value(run, env)))
+
+        return attribute
+    key = expression(place.slice, scope)
+
+    def item(run: Run, env: Any) -> None:
+        held, at = owner(run, env), key(run, env)
+        subscripts.put(run, held, at, operate(run, subscripts.get(run, held, at), value(run, env)))
+
+    return item
+
+
+def _delete(node: ast.Delete, scope: Scope | None) -> Code:
+    steps = [_delete_one(each, scope) for each in node.targets]
+
+    def code(run: Run, env: Any) -> None:
+        for step in steps:
+            step(run, env)
+
+    return code
+
+
+def _delete_one(node: ast.expr, scope: Scope | None) -> Code:
+    if isinstance(node, ast.Name):
+        name = node.id
+        is_global = distance(scope, name) is None
+
+        def unbind(run: Run, env: Any) -> None:
+            try:
+                if is_global:
+                    run.variables.delete(name)
+                else:
+                    del env.names[name]
+            except KeyError:
+                raise name_error(node, name) from None
+
+        return unbind
+    if isinstance(node, ast.Attribute):
+        owner, attr = expression(node.value, scope), node.attr
+        return lambda run, env: attributes.erase(run, owner(run, env), attr)
+    if isinstance(node, ast.Subscript):
+        owner, key = expression(node.value, scope), expression(node.slice, scope)
+        return lambda run, env: subscripts.remove(run, owner(run, env), key(run, env))
+    raise bad_code("this cannot be deleted; a name, attribute or item can", node)
+
+
+def _pass(node: ast.stmt, scope: Scope | None) -> Code:
+    return lambda run, env: None
+
+
+def _assert(node: ast.Assert, scope: Scope | None) -> Code:
+    test = expression(node.test, scope)
+    message = None if node.msg is None else expression(node.msg, scope)
+
+    def code(run: Run, env: Any) -> None:
+        if not truth(test(run, env)):
+            text = "" if message is None else text_of(run, message(run, env))
+            raise errors.coded(AssertionError, "assertion_failed", text)
+
+    return code
+
+
+def _import(node: ast.Import | ast.ImportFrom, scope: Scope | None) -> Code:
+    bindings = [
+        (target(ast.copy_location(ast.Name(name, ast.Store()), node), scope), value)
+        for name, value in imports.bindings(node)
+    ]
+
+    def code(run: Run, env: Any) -> None:
+        for assign, value in bindings:
+            assign(run, env, value)
+
+    return code
+
+
+# -- control --------------------------------------------------------------------------------------------------------
+
+
+def _if(node: ast.If, scope: Scope | None) -> Code:
+    test, body, other = expression(node.test, scope), block(node.body, scope), block(node.orelse, scope)
+    return lambda run, env: body(run, env) if truth(test(run, env)) else other(run, env)
+
+
+def _while(node: ast.While, scope: Scope | None) -> Code:
+    test, body, other = expression(node.test, scope), block(node.body, scope), block(node.orelse, scope)
+    cost, line = _cost(node), node.lineno
+
+    def code(run: Run, env: Any) -> Ending | None:
+        while truth(test(run, env)):
+            ending: Ending | None = body(run, env)
+            if ending is BREAK:
+                return None
+            if ending is not None and ending is not CONTINUE:
+                return ending
+            run.line = line
+            run.spend(cost)
+        return other(run, env)  # type: ignore[no-any-return]  # an ending
+
+    return code
+
+
+def _for(node: ast.For, scope: Scope | None) -> Code:
+    source, assign = expression(node.iter, scope), target(node.target, scope)
+    body, other = block(node.body, scope), block(node.orelse, scope)
+
+    def code(run: Run, env: Any) -> Ending | None:
+        for value in iterate(run, source(run, env)):
+            run.spend(1)
+            assign(run, env, value)
+            ending: Ending | None = body(run, env)
+            if ending is BREAK:
+                return None
+            if ending is not None and ending is not CONTINUE:
+                return ending
+        return other(run, env)  # type: ignore[no-any-return]  # an ending
+
+    return code
+
+
+def _break(node: ast.Break, scope: Scope | None) -> Code:
+    return lambda run, env: BREAK
+
+
+def _continue(node: ast.Continue, scope: Scope | None) -> Code:
+    return lambda run, env: CONTINUE
+
+
+def _with(node: ast.With, scope: Scope | None) -> Code:
+    items = [
+        (
+            expression(each.context_expr, scope),
+            None if each.optional_vars is None else target(each.optional_vars, scope),
+        )
+        for each in node.items
+    ]
+    body = block(node.body, scope)
+
+    def code(run: Run, env: Any) -> Any:
+        with ExitStack() as stack:
+            for make, assign in items:
+                given = _entered(run, stack, make(run, env))
+                if assign is not None:
+                    assign(run, env, given)
+            return body(run, env)
+
+    return code
+
+
+def _entered(run: Run, stack: ExitStack, value: Any) -> Any:
+    """Enter a context; its own value where it gives one that code can hold."""
+    if isinstance(value, RemovableHandle):
+        return stack.enter_context(value)
+    if not isinstance(value, Mode):
+        raise wrong_type(f"'{type_name(value)}' object does not support the context manager protocol")
+    try:
+        stack.enter_context(value.manager)
+    except (AttributeError, TypeError) as error:
+        if hasattr(error, "code"):
+            raise
+        raise errors.bad_argument(f"{value.name} can be entered once only") from None
+    return value
+
+
+def _try(node: ast.Try, scope: Scope | None) -> Code:
+    body, other, final = (block(each, scope) for each in (node.body, node.orelse, node.finalbody))
+    handlers = [
+        (
+            None if each.type is None else expression(each.type, scope),
+            None if each.name is None else target(ast.copy_location(ast.Name(each.name, ast.Store()), each), scope),
+            block(each.body, scope),
+        )
+        for each in node.handlers
+    ]
+
+    def attempt(run: Run, env: Any) -> Any:
+        depth = run.depth
+        try:
+            ending = body(run, env)
+        except Exception as error:
+            run.depth = depth
+            handler = None if not _catchable(error) else _handler(run, env, handlers, error)
+            if handler is None:
+                raise
+            bind, handle = handler
+            if bind is not None:
+                bind(run, env, _bare(error))
+            return handle(run, env)
+        return ending if ending is not None else other(run, env)
+
+    def code(run: Run, env: Any) -> Any:
+        try:
+            ending = attempt(run, env)
+        except Exception as error:
+            if _catchable(error):
+                last = final(run, env)
+                if last is not None:
+                    return last
+            raise
+        last = final(run, env)
+        return ending if last is None else last
+
+    return code
+
+
+def _catchable(error: Exception) -> bool:
+    """Whether code may go on after an error: not after its budget is used up, nor after a defect."""
+    return getattr(error, "code", "internal") not in (*UNCATCHABLE, "internal")
+
+
+def _bare(error: Exception) -> Exception:
+    """The error without its frames, which would keep tensors alive."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
+def _handler(run: Run, env: Any, handlers: list[Any], error: Exception) -> Any:
+    for kinds, bind, handle in handlers:
+        if kinds is None:
+            return bind, handle
+        wanted = kinds(run, env)
+        for kind in wanted if isinstance(wanted, tuple) else (wanted,):
+            if not (isinstance(kind, Kind) and any(issubclass(each, Exception) for each in kind.types)):
+                raise wrong_type("catching classes that do not inherit from BaseException is not allowed")
+            if isinstance(error, kind.types):
+                return bind, handle
+    return None
+
+
+def _raise(node: ast.Raise, scope: Scope | None) -> Code:
+    if node.exc is None:
+        raise bad_code("`raise` goes with an exception here", node)
+    value = expression(node.exc, scope)
+
+    def code(run: Run, env: Any) -> None:
+        error = value(run, env)
+        if isinstance(error, Kind) and error.construct is not None:
+            error = error.construct(run, [], {})
+        if not isinstance(error, Exception):
+            raise wrong_type("exceptions must derive from BaseException")
+        raise error
+
+    return code
+
+
+# -- definitions ----------------------------------------------------------------------------------------------------
+
+
+def _return(node: ast.Return, scope: Scope | None) -> Code:
+    if node.value is None:
+        return lambda run, env: NOTHING
+    value = expression(node.value, scope)
+    return lambda run, env: Ending(value(run, env))
+
+
+def function(node: ast.FunctionDef, scope: Scope | None) -> Callable[[Run, Any], FunctionValue]:
+    """What makes a function's value when its definition is reached."""
+    own = Scope({*parameter_names(node.args), *assigned_names(node.body)}, scope)
+    signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
+    statements = block(node.body, own)
+    height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
+
+    def body(run: Run, env: Env) -> Any:
+        ending = statements(run, env)
+        return None if ending is None else ending.value
+
+    def make(run: Run, env: Env | None) -> FunctionValue:
+        run.grow(16)
+        values = {name: default(run, env) for name, default in defaults}
+        return FunctionValue(node.name, signature, values, body, height, env, run.variables)
+
+    return make
+
+
+def _definition(node: ast.FunctionDef, scope: Scope | None) -> Code:
+    make = function(node, scope)
+    decorators = [expression(each, scope) for each in reversed(node.decorator_list)]
+    bind = target(ast.copy_location(ast.Name(node.name, ast.Store()), node), scope)
+
+    def code(run: Run, env: Any) -> None:
+        value: Any = make(run, env)
+        for decorator in decorators:
+            value = call(run, decorator(run, env), [value], {})
+        bind(run, env, value)
+
+    return code
+
+
+def _class(node: ast.ClassDef, scope: Scope | None) -> Code:
+    if len(node.bases) != 1 or node.keywords or node.decorator_list:
+        raise bad_code("classes derive from torch.autograd.Function here, and from nothing else", node)
+    base = expression(node.bases[0], scope)
+    members = [_class_member(each, scope) for each in node.body]
+    bind = target(ast.copy_location(ast.Name(node.name, ast.Store()), node), scope)
+
+    def code(run: Run, env: Any) -> None:
+        parent = base(run, env)
+        if not isinstance(parent, ClassValue):
+            raise placed(wrong_type("classes derive from torch.autograd.Function here, and from nothing else"), node)
+        run.grow(200)
+        held = dict(parent.members)
+        for member in members:
+            member(run, env, held)
+        bind(run, env, class_of(node.name, parent, held))
+
+    return code
+
+
+def _class_member(node: ast.stmt, scope: Scope | None) -> Callable[[Run, Any, dict[str, Any]], None]:
+    if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return lambda run, env, held: None
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        name, value = node.targets[0].id, expression(node.value, scope)
+
+        def assign(run: Run, env: Any, held: dict[str, Any]) -> None:
+            held[name] = value(run, env)
+
+        return assign
+    if not isinstance(node, ast.FunctionDef):
+        raise bad_code("in a class there are static methods, constants and a docstring", node)
+    make = function(node, scope)
+    decorators = [expression(each, scope) for each in reversed(node.decorator_list)]
+
+    def define(run: Run, env: Any, held: dict[str, Any]) -> None:
+        made: Any = make(run, env)
+        for decorator in decorators:
+            made = call(run, decorator(run, env), [made], {})
+        held[node.name] = made
+
+    return define
+
+
+def class_of(name: str, parent: ClassValue, members: dict[str, Any]) -> ClassValue:
+    """A Function of the engine whose methods are functions of the language."""
+    methods = {key: members[key] for key in FUNCTION_MEMBERS if key in members}
+    for key, each in methods.items():
+        if not isinstance(each, (FunctionValue, Builtin)):
+            raise wrong_type(f"{name}.{key} must be a function, not {type_name(each)}")
+    static: dict[str, Any] = {
+        key: staticmethod(each if isinstance(each, FunctionValue) else each.call) for key, each in methods.items()
+    }
+    made = type(name, (Function,), static)
+    return ClassValue(name, made, members)
+
+
+_STATEMENTS: dict[type[ast.stmt], Any] = {
+    ast.Expr: _expr,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Delete: _delete,
+    ast.Pass: _pass,
+    ast.Assert: _assert,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
+    ast.If: _if,
+    ast.While: _while,
+    ast.For: _for,
+    ast.Break: _break,
+    ast.Continue: _continue,
+    ast.With: _with,
+    ast.Try: _try,
+    ast.Raise: _raise,
+    ast.Return: _return,
+    ast.FunctionDef: _definition,
+    ast.ClassDef: _class,
+}

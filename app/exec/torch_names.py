@@ -1,0 +1,163 @@
+"""What stands behind `torch.`: the ops of the registry, and what is written out here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import engine as torch
+from app.exec.autograd_names import AUTOGRAD, FUNC, MODES, VMAP
+from app.exec.budget import Run
+from app.exec.namespaces import names_of, space
+from app.exec.sequences import walk
+from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, declared
+from app.exec.values import MISSING, NUMBERS, Builtin, Kind, Namespace, type_name, wrong_type
+from engine import dtypes, errors
+from engine.devices import Device
+from engine.dtypes import DType
+from engine.modes import state
+from engine.random import Generator
+from engine.tensor import Size, Tensor
+
+# -- making tensors ---------------------------------------------------------------------------------------------------
+
+
+@declared("torch.tensor")
+def _tensor(
+    run: Run, data: Any_, *, dtype: MaybeDtype = None, device: MaybeDevice = None, requires_grad: Bool = False
+) -> Tensor:
+    if isinstance(data, range):
+        data = list(data[: run.cells + 1])
+    if isinstance(data, (list, tuple)):
+        before = run.steps
+        walk(run, data)
+        _ask("tensor", 8 * (before - run.steps))
+    elif type(data) not in NUMBERS and not isinstance(data, Tensor):
+        if isinstance(data, str):
+            raise wrong_type("new(): invalid data type 'str'")
+        raise errors.bad_argument(f"Could not infer dtype of {type_name(data)}")
+    return torch.tensor(data, dtype=_dtype_of(dtype), device=device, requires_grad=requires_grad)
+
+
+@declared("torch.as_tensor")
+def _as_tensor(run: Run, data: Any_, dtype: MaybeDtype = None, device: MaybeDevice = None) -> Any:
+    if isinstance(data, Tensor):
+        return data.to(device=device, dtype=_dtype_of(dtype))
+    return _tensor.call(run, [data], {"dtype": dtype, "device": device})
+
+
+def _dtype_of(dtype: Any) -> Any:
+    by_type = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
+    return by_type.get(dtype, dtype)
+
+
+def _ask(name: str, size: int) -> None:
+    guard = state.ctx.guard
+    if guard is not None:
+        guard.result(name, size)
+        guard.allocate(name, size)
+
+
+@declared("torch.manual_seed")
+def _manual_seed(run: Run, seed: Int) -> Generator:
+    return torch.manual_seed(seed)
+
+
+@declared("torch.set_default_dtype")
+def _set_default_dtype(run: Run, d: Dtype) -> None:
+    torch.set_default_dtype(_dtype_of(d))
+
+
+@declared("torch.promote_types")
+def _promote_types(run: Run, type1: Dtype, type2: Dtype) -> DType:
+    return torch.promote_types(_dtype_of(type1), _dtype_of(type2))
+
+
+@declared("torch.is_tensor")
+def _is_tensor(run: Run, obj: Any_) -> bool:
+    return isinstance(obj, Tensor)
+
+
+def _reader(name: str, read: Callable[[], Any]) -> Builtin:
+    def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if args or kwargs:
+            raise wrong_type(f"{name}() takes no arguments")
+        return read()
+
+    return Builtin(name, call)
+
+
+# -- types ------------------------------------------------------------------------------------------------------------
+
+
+def _size(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Size:
+    entries = list(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else []
+    if kwargs or len(args) > 1 or any(type(each) is not int for each in entries):
+        raise wrong_type("torch.Size() takes a list of ints")
+    return Size(entries)
+
+
+def _device(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Device:
+    if kwargs or not args or len(args) > 2 or not isinstance(args[0], (str, Device)):
+        raise wrong_type("torch.device() takes a name such as 'cpu' or 'cuda:0', and an index")
+    if len(args) == 2 and type(args[1]) is not int:
+        raise wrong_type("torch.device(): the index must be int")
+    return Device(*args)
+
+
+def _generator(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Generator:
+    device = (args[0] if args else kwargs.get("device", "cpu")) if len(args) + len(kwargs) < 2 else None
+    if not isinstance(device, (str, Device)) or Device(device).type != "cpu":
+        raise wrong_type("torch.Generator() takes a device, which is the cpu here")
+    return Generator(0)
+
+
+# -- the tables -------------------------------------------------------------------------------------------------------
+
+DTYPES: dict[str, DType] = {
+    **dtypes.BY_NAME,
+    "int": dtypes.int32,
+    "short": dtypes.int16,
+    "long": dtypes.int64,
+    "bool": dtypes.bool_,
+}
+CONSTANTS: dict[str, Any] = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
+F = space("torch.nn.functional", {}, "nn.functional.")
+TABLE: dict[str, Any] = {
+    **DTYPES,
+    **CONSTANTS,
+    **MODES,
+    "Generator": Kind("Generator", (Generator,), _generator, "torch.Generator"),
+    "Size": Kind("Size", (Size,), _size, "torch.Size"),
+    "Tensor": Kind("Tensor", (Tensor,), None, "torch.Tensor"),
+    "device": Kind("device", (Device,), _device, "torch.device"),
+    "dtype": Kind("dtype", (DType,), None, "torch.dtype"),
+    "as_tensor": _as_tensor,
+    "autograd": AUTOGRAD,
+    "fft": space("torch.fft", {}, "fft."),
+    "func": FUNC,
+    "get_default_dtype": _reader("get_default_dtype", torch.get_default_dtype),
+    "initial_seed": _reader("initial_seed", torch.initial_seed),
+    "is_grad_enabled": _reader("is_grad_enabled", torch.is_grad_enabled),
+    "is_inference_mode_enabled": _reader("is_inference_mode_enabled", torch.is_inference_mode_enabled),
+    "is_tensor": _is_tensor,
+    "linalg": space("torch.linalg", {}, "linalg."),
+    "manual_seed": _manual_seed,
+    "nn": space("torch.nn", {"functional": F}),
+    "promote_types": _promote_types,
+    "set_default_dtype": _set_default_dtype,
+    "signal": space("torch.signal", {"windows": space("torch.signal.windows", {}, "signal.windows.")}),
+    "special": space("torch.special", {}, "special."),
+    "tensor": _tensor,
+    "vmap": VMAP,
+}
+
+
+def _find_in_torch(name: str) -> Any:
+    found = TABLE.get(name, MISSING)
+    return _torch_ops(name) if found is MISSING else found
+
+
+_torch_ops = names_of("", {})
+TORCH = Namespace("torch", _find_in_torch)
