@@ -49,4 +49,4 @@ class Answer:
 
 def server_timing(phases: Mapping[str, float]) -> str:
     """The value of the header `Server-Timing`: what took how many milliseconds."""
-    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases.items())
+    return ", ".join([f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases.items()])

@@ -30,8 +30,8 @@ MAX_LISTS = 2**21  # a list takes 28 times the memory of its two bytes of JSON
 MAX_DIMS = 64  # NumPy's
 INT64 = range(-(2**63), 2**63)
 
-# The one float32 whose shortest digits, 7.038531e-26, read as a float64 and then rounded to float32 give its neighbour.
-_TWICE_ROUNDED = np.array(0x15AE43FD, np.uint32).view(np.float32)
+# The one float32 whose shortest digits, read as a float64 and then rounded to float32, give its neighbour.
+_TWICE_ROUNDED = b"7.038531e-26"
 
 # Bytes with every digit as 0, the decimal point as it is and everything else as a space: in them this is
 # the beginning of a number whose whole part might not fit int64.
@@ -244,22 +244,23 @@ def values(array: Any) -> Any:
         host = np.ascontiguousarray(host)
     if host.dtype.kind == "c":
         host = host.reshape(-1).view(dtypes.of(host).to_real().numpy).reshape((*shape, 2))
-    if host.dtype in dtypes.HALF_TYPES or (host.dtype == np.float32 and (np.abs(host) == _TWICE_ROUNDED).any()):
+    if host.dtype in dtypes.HALF_TYPES:
         host = host.astype(np.float64)  # which has exact digits for them
-    finite = host.dtype.kind != "f" or bool(np.isfinite(host).all())
-    if not finite:
-        return _with_non_finite(host)
-    return host if host.ndim else orjson.Fragment(dumps(host.reshape(1))[1:-1])
+    text = dumps(host if host.ndim else host.reshape(1))
+    if host.dtype == np.float32 and _TWICE_ROUNDED in text:
+        host = host.astype(np.float64)
+        text = dumps(host if host.ndim else host.reshape(1))
+    if host.dtype.kind == "f" and b"null" in text:
+        text = _with_non_finite(text, host.reshape(-1))
+    return orjson.Fragment(text if host.ndim else text[1:-1])
 
 
-def _with_non_finite(host: Array) -> Any:
+def _with_non_finite(text: bytes, flat: Array) -> bytes:
     """The text with a name in each place where the writer put null."""
-    flat = host.reshape(-1)
     odd = flat[~np.isfinite(flat)].tolist()
     names = [b'"NaN"' if each != each else b'"Infinity"' if each > 0 else b'"-Infinity"' for each in odd]
-    parts = dumps(host if host.ndim else flat).split(b"null")
-    text = b"".join(chain.from_iterable(zip(parts, names, strict=False))) + parts[-1]
-    return orjson.Fragment(text if host.ndim else text[1:-1])
+    parts = text.split(b"null")
+    return b"".join(chain.from_iterable(zip(parts, names, strict=False))) + parts[-1]
 
 
 def plain(value: Any) -> Any:

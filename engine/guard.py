@@ -8,6 +8,9 @@ from engine import errors
 from engine.infer import Estimate
 from engine.op import Op
 
+SMALL = 2**16  # bytes
+SPARED = 32  # small ops in a row
+
 
 class Guard:
     """Limits for the ops of one flow.
@@ -16,7 +19,7 @@ class Guard:
     `used`, to which every op adds what it allocates); `deadline` is a `time.monotonic()` value, checked between ops.
     """
 
-    __slots__ = ("deadline", "tensor_bytes", "total_bytes", "used")
+    __slots__ = ("_spared", "deadline", "tensor_bytes", "total_bytes", "used")
 
     def __init__(
         self, tensor_bytes: int | None = None, total_bytes: int | None = None, deadline: float | None = None
@@ -25,6 +28,7 @@ class Guard:
         self.total_bytes = total_bytes
         self.deadline = deadline
         self.used = 0
+        self._spared = 0  # small ops since the last look at the clock
 
     def check(self, op: Op, estimate: Estimate) -> None:
         """Whether the op may run.
@@ -32,9 +36,23 @@ class Guard:
         Raises MemoryError (`too_large`) or TimeoutError (`deadline`).
         """
         self.tick()
-        self.result(op.wire_name, estimate.output_bytes)
-        if estimate.allocated:
-            self.allocate(op.wire_name, estimate.allocated)
+        size = estimate.output_bytes
+        if self.tensor_bytes is not None and size > self.tensor_bytes:
+            self.result(op.wire_name, size)
+        size = estimate.temporaries + (0 if estimate.shared else size)
+        if size:
+            self.allocate(op.wire_name, size)
+
+    def spares(self, size: int) -> bool:
+        """Whether an op with a result of at most so many bytes may run unasked; who runs it adds its bytes to `used`.
+
+        Every so often the answer is no, so that the clock is looked at.
+        """
+        self._spared += 1
+        if self._spared > SPARED or size > SMALL or (self.tensor_bytes is not None and size > self.tensor_bytes):
+            self._spared = 0
+            return False
+        return self.total_bytes is None or self.used + size <= self.total_bytes
 
     def tick(self) -> None:
         """Whether there is time left."""
