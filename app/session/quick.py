@@ -1,0 +1,109 @@
+"""The short way to bind a step's arguments: what positions and names mean is worked out once for each op.
+
+It gives what `app.session.arguments` would give, or None for whatever does not fit at once; the ordinary way then finds
+another overload, or says what is wrong. Its worth stands in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.problems import Problem
+from app.session.arguments import Mismatch, Parameter, Scope, converter_of, floating, parameters_of
+from engine.kinds import REQUIRED, Kind
+from engine.op import Function, Op
+
+_TENSORS = (Kind.TENSOR, Kind.OPERAND)
+_GATHERING = (Kind.SIZE, Kind.TENSORS)
+
+
+class Form:
+    """The parameters of one step, ready to bind; `places` are their positions among the values it gives."""
+
+    __slots__ = ("_accept", "_defaults", "_gathers", "_index", "_most", "_places", "_required")
+
+    def __init__(self, parameters: Sequence[Parameter], places: Sequence[int], defaults: list[Any]) -> None:
+        self._accept = [(converter_of(each.kind), each.kind in _TENSORS, each.optional) for each in parameters]
+        self._places = list(places)
+        self._defaults = defaults
+        self._index = {each.name: at for at, each in enumerate(parameters)}
+        self._most = sum(not each.keyword_only for each in parameters)
+        self._required = [place for place in places if defaults[place] is REQUIRED]
+        self._gathers = any(each.kind in _GATHERING and not each.keyword_only for each in parameters)
+
+    def bind(self, args: list[Any], fields: Mapping[str, Any], scope: Scope) -> list[Any] | None:
+        """The arguments in their places, converted; None if anything needs a closer look."""
+        count = len(args)
+        if count > self._most or (count and self._gathers):
+            return None
+        values = list(self._defaults)
+        try:
+            for at in range(count):
+                values[self._places[at]] = self._converted(at, args[at], scope)
+            for name, value in fields.items():
+                at = self._index.get(name, -1)
+                if at < count:  # unknown, or given by position too
+                    return None
+                values[self._places[at]] = self._converted(at, value, scope)
+        except (Mismatch, Problem):
+            return None
+        for place in self._required:
+            if values[place] is REQUIRED:
+                return None
+        return values
+
+    def _converted(self, at: int, value: Any, scope: Scope) -> Any:
+        convert, is_tensor, optional = self._accept[at]
+        if is_tensor and type(value) is str:
+            tensor = scope.names.get(value)
+            if tensor is not None:
+                scope.addressed.setdefault(id(tensor), value)
+                return tensor
+        if value is None and optional:
+            return None
+        return convert(value, scope, False)
+
+
+_SPECIAL: dict[str, Form] = {}  # by the name of the step
+
+
+def bind_special(
+    name: str, parameters: Sequence[Parameter], args: list[Any], fields: Mapping[str, Any], scope: Scope
+) -> list[Any] | None:
+    """The arguments of a step that is no op, in the order of its parameters; None if anything needs a closer look."""
+    form = _SPECIAL.get(name)
+    if form is None:
+        form = _SPECIAL[name] = Form(parameters, range(len(parameters)), [each.default for each in parameters])
+    return form.bind(args, fields, scope)
+
+
+@functools.cache
+def _form_of_op(op: Op) -> Form:
+    places = [at for at, each in enumerate(op.params) if each.kind is not Kind.GENERATOR]
+    defaults = [None if each.kind is Kind.GENERATOR else each.default for each in op.params]
+    return Form(parameters_of(op), places, defaults)
+
+
+def bind_quickly(
+    function: Function, args: list[Any], fields: Mapping[str, Any], scope: Scope
+) -> tuple[Op, list[Any]] | None:
+    """The first overload that takes the arguments as they are, and they in the order of its parameters; else None."""
+    for op in function.ops:
+        values = _form_of_op(op).bind(args, fields, scope)
+        if values is not None:
+            return op, floating(op, values) if op.leaf else values
+    return None
+
+
+def run_op(op: Op, values: list[Any]) -> Any:
+    """Run an op on bound arguments, by the engine's short way where it has one for them."""
+    short = op.short
+    if short is None:
+        return Op.door(op, values)
+    count = op.operands
+    if len(values) == count:
+        return short(*values)
+    further = zip(values[count:], op.defaults[count:], strict=True)
+    return short(*values[:count]) if all(value is default for value, default in further) else Op.door(op, values)
