@@ -132,7 +132,7 @@ class Footprint:
             return
         self.nodes.add(node)
         self._stack.extend(edge[0] for edge in node.edges if edge is not None and edge[0] not in self.nodes)
-        for array, _, _ in node.saved or ():
-            self._stack.append(array)
+        self._stack.extend(each[0] for each in node.saved or () if each is not None)
+        self._stack.extend(getattr(node, "__dict__", {}).values())  # what a custom Function put on its ctx
         for name in _HELD.get(type(node), ("attributes",)):
             self._stack.append(getattr(node, name, None))

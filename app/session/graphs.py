@@ -102,11 +102,14 @@ def saved_by(node: Node) -> list[dict[str, Any]] | None:
         return None
     if not node.saved:
         return []
-    names = node.plan.tensors
+    if node.ordinary:
+        names = [saved_name(name) for name in node.plan.tensors]
+    else:  # of a custom Function
+        names = [f"saved_tensors[{at}]" for at in range(len(node.saved))]
     return [
-        {"name": saved_name(name), "shape": list(array.shape), "dtype": dtypes.of(array).name}
-        for name, (array, _, _) in zip(names, node.saved, strict=True)
-        if hasattr(array, "shape")  # an optional input that was not there saved nothing
+        {"name": name, "shape": list(each[0].shape), "dtype": dtypes.of(each[0]).name}
+        for name, each in zip(names, node.saved, strict=True)
+        if each is not None and hasattr(each[0], "shape")  # an optional input that was not there saved nothing
     ]
 
 

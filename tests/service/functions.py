@@ -1,6 +1,7 @@
 """Saved functions that the tests share, and what they say to them."""
 
 import contextlib
+import itertools
 
 import httpx
 
@@ -29,12 +30,12 @@ def rosenbrock(dtype: str = "float64") -> dict:
 
 
 def rosenbrock_value(x: list[float]) -> float:
-    return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in zip(x, x[1:], strict=False))
+    return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in itertools.pairwise(x))
 
 
 def rosenbrock_grad(x: list[float]) -> list[float]:
     g = [0.0] * len(x)
-    for i, (a, b) in enumerate(zip(x, x[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(x)):
         g[i] += -400 * a * (b - a * a) - 2 * (1 - a)
         g[i + 1] += 200 * (b - a * a)
     return g
@@ -42,7 +43,7 @@ def rosenbrock_grad(x: list[float]) -> list[float]:
 
 def rosenbrock_hessian(x: list[float]) -> list[list[float]]:
     h = [[0.0] * len(x) for _ in x]
-    for i, (a, b) in enumerate(zip(x, x[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(x)):
         h[i][i] += 1200 * a * a - 400 * b + 2
         h[i][i + 1] += -400 * a
         h[i + 1][i] += -400 * a

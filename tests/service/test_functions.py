@@ -100,8 +100,17 @@ def test_arguments_by_position_by_name_and_as_literals(client):
     literal = {"data": POINT, "dtype": "float64", "shape": [3]}
     (made,) = ask(client, "rosenbrock", "call", literal)["outputs"]
     assert made == {
-        **{"name": None, "shape": [], "dtype": "float64", "device": "cpu", "requires_grad": False, "is_leaf": True},
-        **{"grad_fn": None, "retains_grad": False, "version": 0, "data": wanted, "grad": None},
+        "name": None,
+        "shape": [],
+        "dtype": "float64",
+        "device": "cpu",
+        "requires_grad": False,
+        "is_leaf": True,
+        "grad_fn": None,
+        "retains_grad": False,
+        "version": 0,
+        "data": wanted,
+        "grad": None,
     }
 
 
