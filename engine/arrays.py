@@ -93,6 +93,8 @@ def scalar(value: complex, dtype: np.dtype[Any]) -> Array:
 
 
 def _new_scalar(value: complex, dtype: np.dtype[Any]) -> Array:
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        raise errors.number_overflow(value)
     if isinstance(value, int) and dtype.kind in "iu":
         bits = 8 * dtype.itemsize
         wrapped = value & ((1 << bits) - 1)
@@ -257,7 +259,8 @@ def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], o
     """A view of the memory from `array`'s first element on: `strides` and `offset` in elements."""
     xp = backend_of(array).xp
     itemsize = array.dtype.itemsize
-    steps = tuple(stride * itemsize for stride in strides)
+    # a step that no address has room for is that of a dim of size 1
+    steps = tuple(stride * itemsize if abs(stride * itemsize) < 2**63 else 0 for stride in strides)
     if 0 in shape:
         return xp.empty(shape, array.dtype)
     if xp is not np:

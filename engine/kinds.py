@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, errors
 from engine.devices import Device
 from engine.random import Generator
 
@@ -52,6 +52,8 @@ Index = Annotated[Any, Kind.INDEX]
 Data = Annotated[Any, Kind.DATA]
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a parameter that has none
+INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
+INT_OVERFLOW = "Overflow when unpacking long long"
 PLAIN = {int: Kind.INT, float: Kind.FLOAT, bool: Kind.BOOL, str: Kind.STR}
 TENSOR_KINDS = (Kind.TENSOR, Kind.OPERAND, Kind.TENSORS)
 
@@ -83,6 +85,8 @@ def _tensors(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     if isinstance(value, (bool, int, float, complex)):
+        if isinstance(value, int) and not INT64_MIN <= value <= UINT64_MAX:
+            raise errors.number_overflow(value)
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -93,7 +97,9 @@ def _number(value: Any) -> Any:
 
 def _int(value: Any) -> int:
     if type(value) is int:
-        return value
+        if INT64_MIN <= value <= INT64_MAX:
+            return value
+        raise errors.bad_value(INT_OVERFLOW)
     if isinstance(value, (bool, np.bool_, float)):
         raise Mismatch
     try:
@@ -103,10 +109,13 @@ def _int(value: Any) -> int:
 
 
 def _float(value: Any) -> float:
-    number = _number(value)
+    number = value if type(value) is int else _number(value)
     if isinstance(number, (bool, complex)):
         raise Mismatch
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError:
+        raise errors.coded(OverflowError, "bad_argument", "int too large to convert to float") from None
 
 
 def _bool(value: Any) -> bool:
@@ -125,14 +134,16 @@ def _dims(value: Any) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)):
         return (_int(value),)
     for each in value:
-        if type(each) is not int:
+        if type(each) is not int or not INT64_MIN <= each <= INT64_MAX:
             break
     else:
         return tuple(value)
     for at, each in enumerate(value):
         if (type(each) is not int and not hasattr(each, "__index__")) or isinstance(each, bool):
             raise Mismatch(f", but found element of type {type(each).__name__} at pos {at}")
-    return tuple(_int(each) for each in value)
+        if not INT64_MIN <= operator.index(each) <= INT64_MAX:
+            raise Mismatch(f'failed to unpack the object at pos {at + 1} with error "{INT_OVERFLOW}')
+    return tuple(operator.index(each) for each in value)
 
 
 def _size(value: Any) -> tuple[int, ...]:

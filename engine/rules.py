@@ -18,6 +18,7 @@ from engine.tensor import check_dim
 
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
+LARGEST_FLOAT, LARGEST_DOUBLE = (float(np.finfo(each).max) for each in (np.float32, np.float64))
 Shape = tuple[int, ...]
 
 
@@ -72,6 +73,27 @@ def refuse_dtype(op: Op, dtype: dtypes.DType, refused: tuple[int, ...], kernel: 
     """Raise NotImplementedError, as torch's kernels do, for a dtype of a category in `refused`."""
     if dtype.category in refused:
         raise errors.not_implemented_for(kernel or f"{op.name}_cpu", dtype.type_name)
+
+
+def check_number(value: Any, dtype: Any) -> None:
+    """Raise RuntimeError for a number, given beside tensors of this dtype, that the dtype cannot hold.
+
+    Half types compute in float32: it counts what that holds.
+    """
+    if value in (0, 1):
+        return
+    if dtype.kind in "iu":
+        top = int(np.iinfo(dtype).max)
+        low = -top if dtype.kind == "u" else -top - 1
+        fits = not isinstance(value, complex) and low <= value <= top
+    elif isinstance(value, complex):
+        fits = dtype.kind == "c"
+    else:
+        top = LARGEST_DOUBLE if dtype.name in ("float64", "complex128") else LARGEST_FLOAT
+        fits = dtype.kind == "b" or -top <= value <= top or not math.isfinite(value)
+    if not fits:
+        name = "float" if dtype in dtypes.HALF_TYPES else dtypes.BY_NUMPY[dtype].scalar_name
+        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
 
 
 def cast_bytes(arrays: list[Any], compute: Any) -> int:

@@ -81,7 +81,14 @@ def falling(x: Any, factor: float, rate: float) -> Any:
     return scale(exp(scale(clamp_max_number(x, 0), rate)), factor)
 
 
-@op(smooth("elu_cpu"), hidden=True, inplace=True, name="celu_of", node="CeluBackward0")
+def celu_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of celu: an alpha to divide by."""
+    if not values[1]:
+        raise errors.bad_argument("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return smooth("elu_cpu")(op, values)
+
+
+@op(celu_rule, hidden=True, inplace=True, name="celu_of", node="CeluBackward0")
 def celu_of(input: Array, alpha: float) -> Any:
     """x above 0, alpha * (exp(x / alpha) - 1) below."""
     x = widened(input)
@@ -112,8 +119,6 @@ def celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Any:
 
     Raises RuntimeError for alpha 0.
     """
-    if alpha == 0:
-        raise errors.bad_argument("ZeroDivisionError: alpha cannot be 0 for CELU")
     return (celu_ if inplace else celu_of)(input, alpha)
 
 
@@ -283,7 +288,7 @@ def softplus_bend(x: Any, beta: float) -> Any:
     return scale(mul(s, shift(neg(s), 1)), beta)
 
 
-@op(smooth("log_sigmoid_cpu", 5), namespace=FUNCTIONAL, node="LogSigmoidBackward0")
+@op(smooth("log_sigmoid_cpu", 5), namespace=FUNCTIONAL, node="LogSigmoidBackward0", rows=True)
 def logsigmoid(input: Array) -> Any:
     """log(1 / (1 + exp(-x))), without overflow."""
     x = widened(input)

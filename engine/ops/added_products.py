@@ -15,7 +15,7 @@ from engine.ops.linalg import bmm, mv, product, scaled
 from engine.ops.matrices import HALF
 from engine.ops.products import check_vector
 from engine.ops.views import expand, t, transpose, unsqueeze
-from engine.rules import default_dtype
+from engine.rules import check_number, default_dtype
 from engine.shapes import expanded
 from engine.tensor import check_dim
 
@@ -24,7 +24,7 @@ def check_numbers(op: Op, values: list[Any], dtype: Any) -> None:
     """Raise RuntimeError for a floating alpha or beta of integers."""
     for name in ("beta", "alpha"):
         value = values[op.index[name]]
-        if isinstance(value, float) and not dtypes.BY_NUMPY[dtype].differentiable:
+        if isinstance(value, (float, complex)) and not dtypes.BY_NUMPY[dtype].differentiable:
             raise errors.bad_argument(
                 f"For integral input tensors, argument {name} must not be a floating point number."
             )
@@ -49,7 +49,12 @@ def expand_to(input: Any, shape: tuple[int, ...]) -> None:
 
 
 def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: int) -> Estimate:
-    """The estimate of a sum with a product: two buffers of the result's form, in float32 for half types."""
+    """The estimate of a sum with a product: two buffers of the result's form, in float32 for half types.
+
+    Raises RuntimeError for a beta or alpha that the dtype cannot hold.
+    """
+    for number in values[3:]:
+        check_number(number, dtype)
     width = max(dtype.itemsize, 4)
     extra = 0
     if dtype in HALF:
@@ -57,17 +62,19 @@ def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: i
     return Estimate(values, [(shape, dtype)], None, 3 * math.prod(shape) * width + extra, flops)
 
 
-def batch_sizes(a: Any, b: Any) -> None:
-    """Raise IndexError as torch does for operands that are not batches of matrices."""
-    for each in (a, b):
-        if len(each.shape) < 3:
-            check_dim(2, len(each.shape))
+def check_batches(a: Any, b: Any) -> None:
+    """Raise RuntimeError for operands that are not batches of matrices, IndexError for some of too few dims."""
+    check_dim(1, len(a.shape))
+    check_dim(2, len(b.shape))
+    for name, each in (("batch1", a), ("batch2", b)):
+        if len(each.shape) != 3:
+            raise errors.shape_mismatch(f"{name} must be a 3D tensor")
 
 
 def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of baddbmm."""
     added, a, b = values[:3]
-    batch_sizes(a, b)
+    check_batches(a, b)
     shape = (a.shape[0], a.shape[1], b.shape[2])
     expand_to(added, shape)
     if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
@@ -102,7 +109,7 @@ baddbmm.vjp(
 def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addbmm."""
     added, a, b = values[:3]
-    batch_sizes(a, b)
+    check_batches(a, b)
     shape = (a.shape[1], b.shape[2])
     expand_to(added, shape)
     if a.shape[0] != b.shape[0]:

@@ -10,7 +10,7 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import conj_of, div, mul, neg, scale, scaled, shift, sub
-from engine.rules import elementwise, roomy
+from engine.rules import check_number, elementwise, roomy
 from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
@@ -25,15 +25,9 @@ def lerp_rule(op: Op, values: list[Any]) -> Estimate:
         if not free and each.dtype != input.dtype:
             expected, got = (dtypes.BY_NUMPY[one.dtype].cpp_name for one in (input, each))
             raise errors.dtype_mismatch(f"expected dtype {expected} for `{name}` but got dtype {got}")
-    check_number(weight, input.dtype)
+    if is_number(weight):
+        check_number(weight, input.dtype)
     return roomy(elementwise(refuse=WHOLE, kernel=kernel, cost=5), 4)(op, values)
-
-
-def check_number(value: Any, dtype: Any) -> None:
-    """Raise RuntimeError for a complex number beside real tensors."""
-    if isinstance(value, complex) and dtype.kind != "c":
-        name = dtypes.BY_NUMPY[dtype].cpp_name
-        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
 
 
 @op(lerp_rule, inplace=True, node="LerpBackward1")

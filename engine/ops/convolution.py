@@ -73,8 +73,9 @@ def inner(sizes: Shape, padding: Shape) -> tuple[Any, ...]:
 def windows(x: Any, kernel: Shape, out: Shape, stride: Shape, dilation: Shape) -> Any:
     """Each kernel place's view of the input: (N, C, *kernel, *out), without a copy."""
     steps = x.strides[2:]
-    inside = tuple(step * gap for step, gap in zip(steps, dilation, strict=True))
-    across = tuple(step * gap for step, gap in zip(steps, stride, strict=True))
+    # no step from the only place of its dim: it may be larger than any address
+    inside = tuple(step * gap if size > 1 else 0 for step, gap, size in zip(steps, dilation, kernel, strict=True))
+    across = tuple(step * gap if size > 1 else 0 for step, gap, size in zip(steps, stride, out, strict=True))
     shape = (*x.shape[:2], *kernel, *out)
     return xp.lib.stride_tricks.as_strided(x, shape, (*x.strides[:2], *inside, *across))
 

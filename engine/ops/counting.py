@@ -12,7 +12,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Number
 from engine.op import Op, op
-from engine.rules import INT64
+from engine.rules import INT64, LARGEST_DOUBLE, check_number
 from engine.tensor import check_dim
 
 FLOAT64 = np.dtype(np.float64)
@@ -64,6 +64,9 @@ def histc_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if isinstance(low, complex) or isinstance(high, complex):
         raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if dtype.is_floating_point:
+        check_number(low, array.dtype)
+        check_number(high, array.dtype)
     if low > high:
         raise errors.bad_argument("torch.histc: max must be larger than min")
     if not dtype.is_floating_point:
@@ -96,8 +99,7 @@ def histogram_rule(op: Op, values: list[Any]) -> Estimate:
     check_histogram(array, weight)
     if bins <= 0:
         raise errors.bad_argument(f"torch.histogramdd(): bins must be > 0, but got {bins} for dimension 0")
-    if span is not None and (len(span) != 2 or not all(isinstance(each, (int, float)) for each in span)):
-        raise errors.bad_argument("torch.histogramdd: for a 1-dimensional histogram range should have 2 elements")
+    check_span(span)
     low, high = span or (0.0, 0.0)
     if span is None and array.size and not isinstance(array, Meta):
         low, high = float(array.min()), float(array.max())
@@ -111,6 +113,24 @@ def histogram_rule(op: Op, values: list[Any]) -> Estimate:
         low, high = (0.0, 1.0) if span is None and not array.size else (low - 0.5, high + 0.5)
     values = [array, bins, (low, high), weight, values[4]]
     return Estimate(values, [((bins,), array.dtype), ((bins + 1,), array.dtype)], None, 40 * array.size)
+
+
+def check_span(span: Any) -> None:
+    """Raise TypeError for a range that is no list of numbers, RuntimeError for one of other than two."""
+    if span is None:
+        return
+    if not isinstance(span, (list, tuple)):
+        raise errors.bad_type(f"histogram(): argument 'range' must be tuple of floats, not {type(span).__name__}")
+    for at, each in enumerate(span, 1):
+        if not isinstance(each, (int, float)) or (isinstance(each, int) and abs(each) > LARGEST_DOUBLE):
+            kind = type(each).__name__
+            raise errors.bad_type(
+                f"histogram(): argument 'range' must be tuple of floats, but found element of type {kind} at pos {at}"
+            )
+    if len(span) != 2:
+        raise errors.bad_argument(
+            f"torch.histogramdd: for a 1-dimensional histogram range should have 2 elements, but got {len(span)}"
+        )
 
 
 def check_histogram(array: Any, weight: Any) -> None:

@@ -98,10 +98,15 @@ def diagonal_copy_rule(op: Op, values: list[Any]) -> Estimate:
     return copied(estimate.values, estimate.outputs[0][0])
 
 
+def clipped(array: Any, offset: int, dim1: int = -2, dim2: int = -1) -> int:
+    """An offset, or the nearest one beyond the matrices' corners: NumPy takes no larger ones."""
+    return max(-array.shape[dim1], min(offset, array.shape[dim2]))
+
+
 @op(diagonal_copy_rule, node="DiagonalBackward0_copy", method=False)
 def diagonal_copy(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal over two dims, as a copy."""
-    return xp.array(xp.diagonal(input, offset, dim1, dim2), order="C")
+    return xp.array(xp.diagonal(input, clipped(input, offset, dim1, dim2), dim1, dim2), order="C")
 
 
 diagonal_copy.vjp(
@@ -170,19 +175,19 @@ def triangle_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(triangle_rule, inplace=True)
+@op(triangle_rule, inplace=True, rows=True)
 def tril(input: Array, diagonal: int = 0) -> Any:
     """The matrices with zeros above a diagonal."""
-    return xp.tril(input, diagonal)
+    return xp.tril(input, clipped(input, diagonal))
 
 
 tril.vjp(input=lambda g, diagonal: tril(g, diagonal))
 
 
-@op(triangle_rule, inplace=True)
+@op(triangle_rule, inplace=True, rows=True)
 def triu(input: Array, diagonal: int = 0) -> Any:
     """The matrices with zeros below a diagonal."""
-    return xp.triu(input, diagonal)
+    return xp.triu(input, clipped(input, diagonal))
 
 
 triu.vjp(input=lambda g, diagonal: triu(g, diagonal))
@@ -209,8 +214,16 @@ def indices_rule(op: Op, values: list[Any]) -> Estimate:
     if dtype is not None and dtype not in (dtypes.int32, dtypes.int64):
         raise errors.not_implemented_for(op.name, dtype.type_name)
     estimate = factory(op, values, (2, count), dtypes.int64)
-    estimate.temporaries = 16 * count + 2 * rows * columns
+    estimate.temporaries = 64 * count
     return estimate
+
+
+def places(starts: Any, ends: Any, first: int, dtype: Any) -> Any:
+    """Row numbers and column numbers of rows from `first` on, each from its start to before its end."""
+    lengths = ends - starts
+    rows = xp.repeat(xp.arange(first, first + lengths.size), lengths)
+    before = xp.repeat(xp.cumsum(lengths) - lengths - starts, lengths)
+    return xp.stack([rows, xp.arange(rows.size) - before]).astype(dtype)
 
 
 @op(indices_rule, method=False, leaf=True)
@@ -218,7 +231,9 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """The places on and below a diagonal, row by row: a row of row numbers and one of column numbers."""
-    return xp.stack(xp.tril_indices(row, offset, col)).astype(dtype.numpy)
+    first = min(max(-offset, 0), row if col else 0)  # rows before it have none
+    ends = xp.minimum(xp.arange(first, row if col else 0) + max(min(offset, col), -row) + 1, col)
+    return places(xp.zeros_like(ends), ends, first, dtype.numpy)
 
 
 @op(indices_rule, method=False, leaf=True)
@@ -226,4 +241,6 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """The places on and above a diagonal, row by row: a row of row numbers and one of column numbers."""
-    return xp.stack(xp.triu_indices(row, offset, col)).astype(dtype.numpy)
+    last = max(min(col - offset, row), 0) if col else 0  # rows from it on have none
+    starts = xp.maximum(xp.arange(last) + max(offset, -row), 0)
+    return places(starts, xp.full_like(starts, col), 0, dtype.numpy)

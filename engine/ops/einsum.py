@@ -15,7 +15,7 @@ from engine.ops.diagonals import diagonal
 from engine.ops.linalg import bmm, dot, mm
 from engine.ops.reduction import sum_dim
 from engine.ops.views import permute, reshape, unsqueeze, view
-from engine.tensor import check_dim
+from engine.tensor import check_dim, counted_dim
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ELLIPSIS = "..."
@@ -352,12 +352,19 @@ def tensordot(a: Array, b: Array, dims: Data = 2) -> Any:
 
 
 def contracted_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:
-    """tensordot's `dims` as two lists."""
+    """tensordot's `dims` as two lists.
+
+    Raises RuntimeError, ValueError or TypeError for what is neither a number nor two lists of dims.
+    """
     if hasattr(dims, "_array"):
-        dims = dims.tolist() if len(dims.shape) else int(dims.item())
+        dims = dims.tolist() if math.prod(dims.shape) > 1 else int(dims.item())
     if isinstance(dims, (list, tuple)):
-        first, second = (dims[0], dims[1]) if len(dims) > 1 else (dims[0], dims[0])
-        return ([first], [second]) if isinstance(first, int) else (list(first), list(second))
+        return listed_dims(dims)
+    if not isinstance(dims, int):
+        raise errors.bad_argument(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
+            f"but got dims={dims!s:.100}"
+        )
     if dims < 0:
         raise errors.bad_argument(f"tensordot expects dims >= 0, but got dims={dims}")
     if dims > min(ndim_a, ndim_b):
@@ -365,11 +372,27 @@ def contracted_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], lis
     return list(range(-dims, 0)), list(range(dims))
 
 
+def listed_dims(dims: Any) -> tuple[list[int], list[int]]:
+    """Two lists of dims."""
+    if len(dims) < 2:
+        raise errors.bad_value(f"not enough values to unpack (expected 2, got {len(dims)})")
+    if len(dims) > 2:
+        raise errors.bad_value("too many values to unpack (expected 2)")
+    for name, position, group in (("dims_self", 3, dims[0]), ("dims_other", 4, dims[1])):
+        wanted = f"tensordot(): argument '{name}' (position {position}) must be tuple of ints"
+        if not isinstance(group, (list, tuple)):
+            raise errors.bad_type(f"{wanted}, not {type(group).__name__}")
+        for at, each in enumerate(group):
+            if type(each) is not int:
+                raise errors.bad_type(f"{wanted}, but found element of type {type(each).__name__} at pos {at}")
+    return list(dims[0]), list(dims[1])
+
+
 def summed_where_one(a: Any, b: Any, over_a: list[int], over_b: list[int]) -> tuple[Any, Any]:
     """The operands, summed over a contracted dim where the other's has size 1."""
     for one, other in zip(over_a, over_b, strict=True):
-        size_a = tuple(a.shape)[check_dim(one, len(a.shape))]
-        size_b = tuple(b.shape)[check_dim(other, len(b.shape))]
+        size_a = tuple(a.shape)[counted_dim(one, len(a.shape))]
+        size_b = tuple(b.shape)[counted_dim(other, len(b.shape))]
         if size_b == 1:
             a = sum_dim(a, (check_dim(one, len(a.shape)),), True)
         elif size_a == 1:

@@ -13,7 +13,7 @@ from engine.op import Op, op
 from engine.ops.creation import factory
 from engine.ops.flipping import roll
 from engine.rules import default_dtype
-from engine.tensor import check_dim
+from engine.tensor import counted_dim
 
 
 @op(composed, namespace="fft", composite=True)
@@ -31,7 +31,7 @@ def ifftshift(input: Array, dim: Dims | None = None) -> Any:
 def shifted(x: Any, dim: Any, more: int) -> Any:
     """The entries moved on by half the size of each dim, rounded up for `more`."""
     shape = tuple(x.shape)
-    dims = tuple(range(len(shape))) if dim is None else tuple(check_dim(each, len(shape)) for each in dim)
+    dims = tuple(range(len(shape))) if dim is None else tuple(counted_dim(each, len(shape)) for each in dim)
     if not dims:
         raise errors.bad_argument("`shifts` required")
     return roll(x, tuple((shape[each] + more) // 2 for each in dims), dims)
@@ -42,10 +42,16 @@ def frequencies_rule(op: Op, values: list[Any]) -> Estimate:
     n, dtype = values[0], values[op.index["dtype"]]
     if dtype is not None and not dtype.differentiable:
         raise errors.dtype_mismatch(f"{op.name} requires a floating point or complex dtype")
-    count = n // 2 + 1 if op.name == "rfftfreq" else n
+    half = n // 2 if n >= 0 else -(-n // 2)
+    count = half + 1 if op.name == "rfftfreq" else n
     if count < 0:
         raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {count}: [{count}]")
     return factory(op, values, (count,), default_dtype())
+
+
+def spacing(n: int, d: float) -> float:
+    """The distance between two frequencies; infinite for points that lie 0 apart."""
+    return 1.0 / (n * d) if n * d else math.copysign(math.inf, d)
 
 
 @op(frequencies_rule, namespace="fft", leaf=True)
@@ -55,7 +61,7 @@ def fftfreq(
     """The frequencies of the entries of a transform of `n` points that lie `d` apart."""
     places = xp.arange(n)
     places[(n + 1) // 2 :] -= n
-    return (places * (1.0 / (n * d))).astype(dtype.numpy) if n else xp.zeros(0, dtype.numpy)
+    return (places * spacing(n, d)).astype(dtype.numpy) if n else xp.zeros(0, dtype.numpy)
 
 
 @op(frequencies_rule, namespace="fft", leaf=True)
@@ -63,4 +69,4 @@ def rfftfreq(
     n: int, d: float = 1.0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """The frequencies of the entries of a real transform of `n` points that lie `d` apart."""
-    return (xp.arange(n // 2 + 1) * (1.0 / (n * d) if n else math.inf)).astype(dtype.numpy)
+    return (xp.arange(n // 2 + 1) * spacing(n, d)).astype(dtype.numpy)

@@ -126,6 +126,9 @@ def square_(input: Array) -> Any:
     return pow_number_into(input, 2)
 
 
+LARGEST_POWER = 308  # of 10 that a double holds
+
+
 def decimals_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of round to decimals: floats only."""
     return roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel="round_cpu"), 2)(op, values)
@@ -134,7 +137,7 @@ def decimals_rule(op: Op, values: list[Any]) -> Estimate:
 @op(decimals_rule, name="round", inplace=True, node="RoundBackward1")
 def round_decimals(input: Array, *, decimals: int) -> Any:
     """The nearest number of so many decimals; halves to the even one."""
-    power = 10.0 ** abs(decimals)
+    power = 10.0 ** abs(decimals) if abs(decimals) <= LARGEST_POWER else math.inf
     x = widened(input)
     return xp.rint(x * power) / power if decimals >= 0 else xp.rint(x / power) * power
 

@@ -14,7 +14,7 @@ from engine.ops.arithmetic import add, conj_of, div, mul, sub
 from engine.ops.creation import eye, ones_like, zeros_like
 from engine.ops.selection import where
 from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
-from engine.rules import broadcast
+from engine.rules import broadcast, check_number
 from engine.shapes import expanded
 
 HALF = dtypes.HALF_TYPES
@@ -229,6 +229,8 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
             "self and mat2 must have the same dtype, but got "
             f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}"
         )
+    for number in values[3:]:
+        check_number(number, a.dtype)
     return Estimate(values, [(out, a.dtype)], None, out[0] * out[1] * a.dtype.itemsize, 2 * a.size * b.shape[1])
 
 

@@ -17,7 +17,7 @@ from engine.ops.creation import zeros_like
 from engine.ops.gathering import gather
 from engine.ops.reduction import sum
 from engine.ops.views import expand, reshape
-from engine.rules import INT64, broadcast, default_dtype, with_values
+from engine.rules import INT64, argument, broadcast, check_number, default_dtype, with_values
 from engine.tensor import check_dim, wrap
 
 
@@ -103,6 +103,7 @@ def entries_rule(op: Op, values: list[Any]) -> Estimate:
             f"{names[1]}"
         )
     check_places(index, length_of(array, dim), "index out of range in self")
+    check_number(argument(op, values, "alpha", 1), array.dtype)
     itemsize = array.dtype.itemsize
     return Estimate(
         with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, 3 * source.size * itemsize, source.size
@@ -244,7 +245,7 @@ def take_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(index.shape, array.dtype)], None, array.size * array.dtype.itemsize, index.size)
 
 
-@op(take_rule)
+@op(take_rule, rows=True)
 def take(input: Array, index: Array) -> Any:
     """The elements at places of the flattened tensor."""
     return input.reshape(-1)[index]

@@ -36,17 +36,16 @@ def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -
     return Estimate(values, [(shape, INT32 if out_int32 else INT64)], None, held, 20 * count)
 
 
-@op(bucketize_rule)
+@op(bucketize_rule, rows=True)
 def bucketize(input: Operand, boundaries: Array, *, out_int32: bool = False, right: bool = False) -> Any:
     """The number of the bucket of each element; boundaries belong to the lower one unless `right`."""
     return search(boundaries, input, "right" if right else "left")
 
 
 def search(sequence: Any, values: Any, side: str) -> Any:
-    """searchsorted of one sequence, in the wider of both dtypes."""
-    wide = xp.result_type(sequence.dtype, values.dtype) if sequence.dtype.kind != "V" else xp.float32
-    if values.dtype.kind == "V":
-        wide = xp.float32
+    """searchsorted of one sequence, in the wider of both dtypes (NumPy cannot search bfloat16)."""
+    types = sequence.dtype, values.dtype
+    wide = xp.float64 if "V" in (types[0].kind, types[1].kind) else xp.result_type(*types)
     found = xp.searchsorted(sequence.astype(wide), values.astype(wide), side)
     return xp.asarray(found, dtype=xp.int64)
 
@@ -103,7 +102,7 @@ def check_sorter(sequence: Any, sorter: Any) -> None:
         raise errors.bad_argument("torch.searchsorted(): sorter index out of range")
 
 
-@op(searchsorted_rule, method=False)
+@op(searchsorted_rule, method=False, rows=True)
 def searchsorted(
     sorted_sequence: Array,
     input: Operand,
@@ -139,7 +138,7 @@ def isin_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape_of(elements), BOOL)], None, 48 * (count + other), 20 * (count + other))
 
 
-@op(isin_rule, method=False)
+@op(isin_rule, method=False, rows=True)
 def isin(elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False) -> Any:
     """Whether each element is among the others."""
     elements, tests = xp.asarray(elements), xp.asarray(test_elements).reshape(-1)

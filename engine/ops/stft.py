@@ -118,7 +118,11 @@ def centred(x: Any, width: int, mode: str) -> Any:
     shape = tuple(x.shape)
     wide = (*(1,) * (3 - len(shape)), *shape)
     length = wide[-1]
-    if mode == "constant":
+    if width < 0:
+        if length + 2 * width < 1:
+            raise errors.bad_argument(f"input (W: {length}) is too small. Calculated output W: {length + 2 * width}")
+        made = slice_(view(x, wide), len(wide) - 1, -width, length + width, 1)
+    elif mode == "constant":
         made = zero_pad(view(x, wide), ((width, width),))
     elif (mode == "reflect" and width >= length) or (mode == "circular" and width > length):
         raise errors.shape_mismatch(

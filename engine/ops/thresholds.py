@@ -129,6 +129,8 @@ def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[array.dtype]
     if dtype is dtypes.bool_:
         raise errors.dtype_mismatch("Bool inputs not supported for hardtanh")
+    if isinstance(low, complex) or isinstance(high, complex):
+        raise errors.bad_argument("value cannot be converted to type double without overflow")
     if dtype is dtypes.uint8 and (low < 0 or high < 0):
         raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
     return roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
@@ -159,8 +161,11 @@ hardtanh_: Any = hardtanh_of.twin
 def hardtanh(input: Array, min_val: Number = -1.0, max_val: Number = 1.0, inplace: bool = False) -> Any:
     """x held between two numbers.
 
-    Raises ValueError if the first is above the second.
+    Raises ValueError if the first is above the second, TypeError for complex ones.
     """
+    if isinstance(min_val, complex) or isinstance(max_val, complex):
+        kinds = [type(each).__name__ for each in (min_val, max_val)]
+        raise errors.bad_type("'>' not supported between instances of '{}' and '{}'".format(*kinds))
     if min_val > max_val:
         raise errors.bad_value("min_val cannot be greater than max_val")
     return (hardtanh_ if inplace else hardtanh_of)(input, min_val, max_val)

@@ -139,6 +139,8 @@ unsafe_split.vjp(input=lambda g, input_shape, split_size, dim: joined(g, input_s
 @op(composed, composite=True, returns_list=True)
 def unsafe_chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` parts of equal size along a dim, as copies."""
+    if not len(input.shape):
+        raise errors.shape_mismatch("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise errors.bad_argument(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     length = tuple(input.shape)[check_dim(dim, len(input.shape))]
