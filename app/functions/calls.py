@@ -111,7 +111,7 @@ def gradcheck(invocation: Invocation) -> dict[str, Any]:
     with widened():
         checked = compare_gradients(
             lambda *moved: tuple(invocation.outputs(moved)),
-            [each.to(wide(each.dtype)) for each in given],
+            [each.to(wide(each.dtype)) if isinstance(each, Tensor) else each for each in given],
             places,
             eps=eps,
             atol=atol,
@@ -181,7 +181,8 @@ def _pulled(
 def _jacobian(invocation: Invocation, output: Tensor, wanted: list[Tensor]) -> list[Tensor]:
     if not output.requires_grad:
         return [_zeros((*output.shape, *each.shape), each) for each in wanted]
-    return derivatives.jacobian(invocation.scope(), output, wanted, False)
+    made: list[Tensor] = derivatives.jacobian(invocation.scope(), output, wanted, False)
+    return made
 
 
 def _single(invocation: Invocation, tensors: list[Tensor], name: str) -> Tensor:

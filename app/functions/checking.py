@@ -112,12 +112,10 @@ def _unseen(name: str, errors: list[dict[str, str]] | None = None) -> Problem:
     return Problem("unknown_tensor", text, status=422, errors=errors)
 
 
-def called_by(*programs: Any) -> set[str]:
+def called_by(steps: Any) -> set[str]:
     """The names of the functions that steps in JSON call."""
     return {
         step["op"].removeprefix(FUNCTIONS)
-        for steps in programs
-        if type(steps) is list
-        for step in steps
+        for step in (steps if type(steps) is list else [])
         if type(step) is dict and type(step.get("op")) is str and step["op"].startswith(FUNCTIONS)
     }

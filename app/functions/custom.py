@@ -9,6 +9,7 @@ from typing import Any
 from app.functions.applying import frame_of
 from app.functions.definition import Definition, Program
 from app.functions.stepping import run_steps
+from app.problems import Problem
 from app.session.steps import Step
 from engine.autograd import Function
 
@@ -32,6 +33,9 @@ def function_class(name: str, program: Program, backward: Backward, calls: Mappi
     def forward(ctx: Any, *args: Any) -> Any:
         with frame_of(calls) as frame:
             outputs = program.run(args, frame)
+            if len(outputs) != len(backward.inputs):
+                text = f"{name}() has {len(outputs)} outputs, and its backward {len(backward.inputs)} inputs for them"
+                raise Problem("bad_argument", text)
             ctx.save_for_backward(*[frame.names.named(each) for each in backward.saved])
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 

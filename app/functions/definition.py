@@ -20,7 +20,7 @@ MAX_DEPTH = 16  # functions that call one another, one inside the other
 class Program(Protocol):
     """What a function computes."""
 
-    def run(self, args: Sequence[Tensor], frame: Frame) -> list[Tensor]:
+    def run(self, args: Sequence[Any], frame: Frame) -> list[Tensor]:
         """The outputs for these arguments; what the program names stands in the frame when it has run."""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from app.functions.applying import apply_step
+from app.functions.applying import apply_step, invoke
 from app.functions.definition import Definition
 from app.limits import Limits
 from app.problems import Problem
@@ -110,6 +110,10 @@ class Library:
         """The result of a step of a session whose op is `functions.NAME`."""
         definition = self.get(op.removeprefix(FUNCTIONS), status).definition
         return apply_step(definition, args, fields, scope)
+
+    def invoke(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The result for tensors and numbers, as code of a session has them."""
+        return invoke(self.get(name, 422).definition, args, kwargs)
 
     def _check_quotas(self, definition: Definition, is_new: bool) -> None:
         limits = self._limits

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.functions.checking import Checker, called_by
 from app.functions.custom import Backward, function_class
 from app.functions.definition import MAX_DEPTH, Definition, Program, hash_of
 from app.functions.patterns import Input, inputs_of
+from app.functions.sourcing import inputs_of_source, source_of
 from app.functions.stepping import Steps
 from app.limits import Limits
 from app.problems import Problem
@@ -31,21 +32,51 @@ def definition_of(name: str, body: Any, find: Find, limits: Limits) -> Definitio
     body = body_of(body, FIELDS)
     document = {field: value for field, value in body.items() if value is not None}
     if "source" in document:
-        raise wrong("source", "is not understood yet: give inputs, steps and outputs")
-    body_of(document, FIELDS, ("inputs", "steps", "outputs"))
-    custom = document.get("backward")
-    calls = callees(name, called_by(document["steps"], custom.get("steps") if type(custom) is dict else None), find)
-    program, inputs, outputs, checker = _steps_program(name, document, calls, limits)
+        program, inputs, outputs, checker, calls = _of_source(name, document, find)
+    else:
+        program, inputs, outputs, checker, calls = _of_steps(name, document, find, limits)
     made = None
-    if custom is not None:
-        backward = _backward(name, custom, inputs, len(outputs), checker, calls, limits)
+    if "backward" in document:
+        backward = _backward(name, document["backward"], inputs, outputs, checker, calls, limits)
         made = function_class(name, program, backward, calls)
     hashed, size = hash_of(document, calls)
     depth = 1 + max((each.depth for each in calls.values()), default=0)
     return Definition(name, document, hashed, inputs, outputs, program, made, calls, size, depth)
 
 
-def callees(name: str, called: set[str], find: Find) -> dict[str, Definition]:
+Parts = tuple[Program, tuple[Input, ...], tuple[str, ...] | None, Checker, dict[str, Definition]]
+
+
+def _of_source(name: str, document: Mapping[str, Any], find: Find) -> Parts:
+    for field in ("steps", "outputs"):
+        if field in document:
+            raise wrong(field, "do not go with source")
+    program = source_of(name, document["source"])
+    calls = callees(name, program.uses | _called_in_backward(document), find)
+    declared = inputs_of(document["inputs"]) if "inputs" in document else None
+    inputs = inputs_of_source(program, declared)
+    return program, inputs, None, Checker([each.name for each in inputs], calls), calls
+
+
+def _of_steps(name: str, document: Mapping[str, Any], find: Find, limits: Limits) -> Parts:
+    body_of(document, FIELDS, ("inputs", "steps", "outputs"))
+    calls = callees(name, called_by(document["steps"]) | _called_in_backward(document), find)
+    inputs = inputs_of(document["inputs"])
+    checker = Checker([each.name for each in inputs], calls)
+    steps = checker.steps(document["steps"], "steps", limits.run_steps)
+    wanted = document["outputs"]
+    if type(wanted) is not list or not wanted:
+        raise wrong("outputs", "must be a list of one name or more")
+    outputs = tuple(checker.named(each, f"outputs[{at}]") for at, each in enumerate(wanted))
+    return Steps(name, tuple(each.name for each in inputs), steps, outputs), inputs, outputs, checker, calls
+
+
+def _called_in_backward(document: Mapping[str, Any]) -> set[str]:
+    backward = document.get("backward")
+    return called_by(backward.get("steps")) if type(backward) is dict else set()
+
+
+def callees(name: str, called: Iterable[str], find: Find) -> dict[str, Definition]:
     """The functions that are called, as they are now.
 
     Raises Problem if one is not there, calls `name`, or has too many others inside.
@@ -65,24 +96,11 @@ def callees(name: str, called: set[str], find: Find) -> dict[str, Definition]:
     return calls
 
 
-def _steps_program(
-    name: str, document: Mapping[str, Any], calls: Mapping[str, Definition], limits: Limits
-) -> tuple[Program, tuple[Input, ...], tuple[str, ...], Checker]:
-    inputs = inputs_of(document["inputs"])
-    checker = Checker([each.name for each in inputs], calls)
-    steps = checker.steps(document["steps"], "steps", limits.run_steps)
-    wanted = document["outputs"]
-    if type(wanted) is not list or not wanted:
-        raise wrong("outputs", "must be a list of one name or more")
-    outputs = tuple(checker.named(each, f"outputs[{at}]") for at, each in enumerate(wanted))
-    return Steps(name, tuple(each.name for each in inputs), steps, outputs), inputs, outputs, checker
-
-
 def _backward(
     name: str,
     value: Any,
     inputs: tuple[Input, ...],
-    outputs: int,
+    outputs: tuple[str, ...] | None,
     forward: Checker,
     calls: Mapping[str, Definition],
     limits: Limits,
@@ -90,8 +108,8 @@ def _backward(
     """The custom gradient. Raises Problem; torch's text for a number of gradients that is not the number of inputs."""
     body = body_of(value, BACKWARD_FIELDS, ("inputs", "steps", "outputs"), what="backward")
     given = _names(body["inputs"], "backward.inputs")
-    if len(given) != outputs:
-        raise wrong("backward.inputs", f"has {len(given)} names for the gradients of {outputs} outputs")
+    if outputs is not None and len(given) != len(outputs):
+        raise wrong("backward.inputs", f"has {len(given)} names for the gradients of {len(outputs)} outputs")
     saved = [
         forward.named(each, f"backward.saved[{at}]")
         for at, each in enumerate(_names(body.get("saved", []), "backward.saved"))

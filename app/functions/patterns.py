@@ -24,16 +24,21 @@ RESERVED = frozenset({"op", "args", "out", "no_grad"})  # a step's own fields, b
 MAX_INPUTS = 255
 
 Pattern = tuple[int | str | None, ...]
+DEFAULT: Any = object()  # in the place of an argument that is not given
 _wide = ContextVar("wide", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its name, and the dtype and shape it must have, None for any."""
+    """One input: its name, and the dtype and shape it must have, None for any.
+
+    An `option` has a default, and takes numbers, texts and null as they are; tensors have to be given as literals.
+    """
 
     name: str
     dtype: DType | None = None
     shape: Pattern | None = None
+    option: bool = False
 
     @property
     def wanted(self) -> DType | None:
@@ -43,12 +48,13 @@ class Input:
     @property
     def may_differentiate(self) -> bool:
         """Whether the signature leaves it open that gradients flow to it."""
-        return self.dtype is None or self.dtype.differentiable
+        return not self.option and (self.dtype is None or self.dtype.differentiable)
 
     def describe(self) -> dict[str, Any]:
         """The input as JSON."""
         shape = None if self.shape is None else list(self.shape)
-        return {"name": self.name, "dtype": None if self.dtype is None else self.dtype.name, "shape": shape}
+        dtype = None if self.dtype is None else self.dtype.name
+        return {"name": self.name, "dtype": dtype, "shape": shape, **({"option": True} if self.option else {})}
 
 
 def wide(dtype: DType) -> DType:
@@ -117,13 +123,15 @@ def _pattern(value: Any, field: str) -> Pattern:
     return tuple(value)
 
 
-def check(function: str, inputs: Sequence[Input], tensors: Sequence[Tensor]) -> None:
-    """Whether tensors fit the signature of a function.
+def check(function: str, inputs: Sequence[Input], values: Sequence[Any]) -> None:
+    """Whether the tensors among the arguments fit the signature of a function.
 
     Raises Problem `dtype_mismatch` or `shape_mismatch`.
     """
     sizes: dict[str, tuple[int, str]] = {}  # of each letter: the size, and the input that first had it
-    for each, tensor in zip(inputs, tensors, strict=True):
+    for each, tensor in zip(inputs, values, strict=True):
+        if not isinstance(tensor, Tensor):
+            continue  # of an option
         wanted = each.wanted
         if wanted is not None and tensor.dtype is not wanted:
             text = f"{function}(): argument '{each.name}' must have dtype {wanted.name}, not {tensor.dtype.name}"

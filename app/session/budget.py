@@ -6,13 +6,15 @@ the session is measured, exactly. It must then be clear of the limit by a margin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from app.limits import Limits
-from app.session.names import Names
+from app.session import light
+from app.session.light import Heavy
 from engine import arrays, errors
 from engine.graph import AccumulateGrad, Node
 from engine.guard import Guard
@@ -25,23 +27,71 @@ from engine.views import CopySlices
 MARGIN = 32  # one part in so many of a limit
 
 
+class Holder(Protocol):
+    """Who holds tensors beside a session: the names of a function, or the variables of code."""
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """The tensors, each with its name."""
+
+
 class Budget(Guard):
     """The engine's guard for one session."""
 
-    __slots__ = ("_held", "_max_nodes", "_roots", "nodes")
+    __slots__ = ("_held", "_light_seconds", "_light_until", "_max_nodes", "_roots", "nodes")
 
     def __init__(self, limits: Limits, roots: Callable[[], Iterable[Tensor]]) -> None:
         super().__init__(limits.tensor_bytes, limits.session_bytes)
         self._max_nodes = limits.session_nodes
         self._roots = roots
-        self._held: list[Names] = []  # of the functions that run
+        self._held: list[Holder] = []  # of the functions that run
         self.nodes = 0
+        self._light_until: float | None = None
+        self._light_seconds = 0.0
+
+    @contextmanager
+    def light(self) -> Iterator[None]:
+        """Let what happens in the block raise `Heavy` as soon as it takes too long for the event loop."""
+        self._light_until = time.monotonic() + light.SECONDS
+        self._light_seconds = time.thread_time() + light.SECONDS
+        try:
+            yield
+        finally:
+            self._light_until = None
+
+    def tick(self) -> None:
+        """Whether there is time left; raises TimeoutError (`deadline`), or `Heavy`."""
+        if self._light_until is not None and time.monotonic() > self._light_until:
+            if time.thread_time() > self._light_seconds:  # dear to ask, and a busy machine makes no call heavy
+                raise Heavy
+        super().tick()
+
+    def admit(self, values: Iterable[Any]) -> None:
+        """Whether a light call may look at all of these; raises `Heavy`."""
+        if self._light_until is None:
+            return
+        for each in values:
+            if isinstance(each, Tensor):
+                if arrays.owner(each._array).size > light.ELEMENTS:  # in-place ops keep a copy of all of it
+                    raise Heavy
+            elif type(each) is list:
+                self.admit(each)
+
+    def allocate(self, name: str, size: int) -> None:
+        """Count bytes about to be allocated; raises MemoryError (`too_large`), or `Heavy`."""
+        if size > light.RESULT_BYTES and self._light_until is not None:
+            raise Heavy
+        super().allocate(name, size)
 
     def check(self, op: Op, estimate: Estimate) -> None:
         """Whether the op may run.
 
         Raises MemoryError (`too_large`) or TimeoutError (`deadline`).
         """
+        if self._light_until is not None:
+            arguments = estimate.values
+            elements = sum([getattr(arguments[at], "size", 0) for at in op.tensor_at])
+            if light.is_heavy(estimate, elements):
+                raise Heavy
         if op.formulas and state.ctx.grad_enabled:
             self._count_node()
         super().check(op, estimate)
@@ -68,7 +118,7 @@ class Budget(Guard):
         self.used, self.nodes = sum(found.storages.values()), len(found.nodes)
 
     @contextmanager
-    def holding(self, names: Names) -> Iterator[None]:
+    def holding(self, names: Holder) -> Iterator[None]:
         """Count what these names stand for, for the block: those of a function while it runs."""
         self._held.append(names)
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.exec.budget import Allowance
 from app.problems import Problem
 from app.session.arguments import Scope
 from app.session.budget import Budget
@@ -24,9 +25,16 @@ class Functions(Protocol):
         Raises Problem `unknown_function` with this status, and what the function raises.
         """
 
+    def invoke(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The result for tensors and numbers as code has them. Raises as `apply` does."""
+
 
 class NoFunctions:
     """Where nobody has saved any."""
+
+    def invoke(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Refuse."""
+        raise unknown_function(name, 422)
 
     def apply(self, op: str, args: list[Any], fields: Mapping[str, Any], scope: Scope, status: int) -> Any:
         """Refuse."""
@@ -38,6 +46,14 @@ def unknown_function(name: str, status: int = 404) -> Problem:
     return Problem("unknown_function", f"there is no function '{name[:SHOWN]}'", status=status)
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What code needs of a session: its variables, and what one run may use."""
+
+    variables: Any  # `app.session.variables.SessionVariables`, declared above this module
+    allowance: Allowance
+
+
 @dataclass(slots=True)
 class Frame:
     """Names, the budget that their tensors count towards, the functions that may be called, and the steps run."""
@@ -46,6 +62,7 @@ class Frame:
     budget: Budget
     functions: Functions
     optimizers: None = None
+    code: None = None
     ops: Counter[str] = field(default_factory=Counter)
 
     @classmethod
