@@ -24,6 +24,7 @@ MATRIX: Json = [[1.5, 2.0], [3.0, 4.5]]
 SYMMETRIC: Json = [[2.0, 1.0], [1.0, 3.0]]  # and positive definite
 STACK: Json = [MATRIX, [[5.0, 6.0], [7.0, 8.0]]]
 WHOLE: Json = [[1, 2], [3, 4]]
+ONES: Json = {"data": [[1, 1], [1, 1]], "dtype": "float32"}
 COMPLEX: Json = {"data": [[1.0, 2.0], [3.0, -4.0]], "dtype": "complex64"}
 UNIT: Json = [0.25, 0.5, 0.75]
 SIGNS: Json = [1.0, -1.0]
@@ -221,11 +222,11 @@ VALUES: dict[str, Body] = {
     "stft": {"input": grid(8), "n_fft": 4, "return_complex": True},
 }
 STEPS: dict[str, Body] = {
-    "autograd.grad": {"outputs": "x", "inputs": ["x"]},
-    "autograd.hessian": {"output": "x", "inputs": ["x"]},
-    "autograd.jacobian": {"output": "x", "inputs": ["x"]},
-    "backward": {"tensors": "x"},
-    "detach_": {"input": "x"},
+    "autograd.grad": {"outputs": "y", "inputs": ["x"], "grad_outputs": ONES, "retain_graph": True},
+    "autograd.hessian": {"output": "scratch", "inputs": ["scratch"]},
+    "autograd.jacobian": {"output": "y", "inputs": ["x"]},
+    "backward": {"tensors": "y", "grad_tensors": ONES, "retain_graph": True},
+    "detach_": {"input": "scratch"},
     "getitem": {"input": MATRIX, "index": [0, "1:"]},
     "manual_seed": {"seed": 0},
     **{f"optim.{name}": {"params": ["x"], "lr": 0.1, "name": "opt"} for name in TYPES},
@@ -236,20 +237,26 @@ STEPS: dict[str, Body] = {
         "optimizer": "opt",
         "closure": [
             {"op": "optim.zero_grad", "optimizer": "opt"},
-            {"op": "square", "input": "x", "out": "loss"},
+            {"op": "square", "input": "x", "out": "squares"},
+            {"op": "sum", "input": "squares", "out": "loss"},
             {"op": "backward", "tensors": "loss"},
         ],
     },
     "optim.zero_grad": {"optimizer": "opt"},
-    "rename": {"input": "x", "name": "y"},
+    "rename": {"input": "scratch", "name": "w"},
     "requires_grad_": {"input": "x"},
-    "retain_grad": {"input": "x"},
-    "set_data": {"input": "x", "data": 3.0},
-    "set_grad": {"input": "x", "grad": 1.0},
+    "retain_grad": {"input": "y"},
+    "set_data": {"input": "x", "data": MATRIX},
+    "set_grad": {"input": "x", "grad": MATRIX},
     "setitem_": {"input": MATRIX, "index": [0, "1:"], "value": 9},
     "tensor": {"data": MATRIX, "requires_grad": True, "out": "w"},
     "zero_grad": {"names": ["x"]},
-    "del": {"names": ["x"]},
+    "exec": {"code": "y = x * 2\nprint(y)"},
+    "del": {"names": ["scratch"]},
     "size": {"input": MATRIX},
 }
 BODIES: dict[str, Body] = {**LINEAR, **NETWORKS, **PICKING, **SHAPES, **VALUES, **STEPS}
+# Steps before an example, where it needs more than `scratch`.
+BEFORE: dict[str, tuple[Body, ...]] = {
+    "rename": ({"op": "tensor", "data": 0, "out": "w"}, {"op": "del", "names": ["w"]})
+}

@@ -1,7 +1,8 @@
 """Examples of the ops that run as they are: literals for tensors, small and of the shape that the op is about.
 
-An op may declare its own (`example=`); else it is in the table of bodies, or made from its parameters. A step that
-changes its input needs a tensor of the session: its example names `x`, and `Example.x` makes it.
+An op may declare its own (`example=`); else it is in the table of bodies, or made from its parameters. They run in a
+session that has what the README's first calls make: `x`, ones of size 2 by 2 that require grad, and `y = x + 2`. A step
+that changes its input has to name it: `x` where that will do, else `scratch`, which steps before it make.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.example_bodies import BODIES, IMAGE, MATRIX, SIGNAL, STACK, SYMMETRIC, UNIT, VOLUME, Body, Json
+from app.example_bodies import BEFORE, BODIES, IMAGE, MATRIX, SIGNAL, STACK, SYMMETRIC, UNIT, VOLUME, Body, Json
 from app.session.arguments import Parameter, parameters_of
 from app.session.special import SPECIALS
 from engine.kinds import REQUIRED, Kind
@@ -21,11 +22,10 @@ from engine.op import registry
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A body for `POST …/ops/{op}`; where it names `x` or `opt`, here are the bodies that make them."""
+    """A body for `POST …/ops/{op}`, and steps to be run before it where it names more than `x` and `y`."""
 
     body: Mapping[str, Json]
-    x: Mapping[str, Json] | None = None
-    optimizer: Mapping[str, Json] | None = None
+    before: tuple[Mapping[str, Json], ...] = ()
 
 
 # What a required parameter is given where nothing better is known: by its name, else by its kind.
@@ -75,8 +75,10 @@ INPUTS: dict[str, Json] = dict.fromkeys(
     ("asin", "acos", "atanh", "arcsin", "arccos", "arctanh", "logit", "erfinv", "ndtri", "bernoulli"), UNIT
 )
 BY_DIMENSIONS = {"1d": SIGNAL, "2d": IMAGE, "3d": VOLUME}
-X: Body = {"data": 2.5, "requires_grad": True}
-OPTIMIZER: Body = {"name": "opt", "type": "SGD", "params": ["x"], "lr": 0.1}
+SCRATCH: Body = {"data": 2.5, "requires_grad": True}
+OPTIMIZER: Body = {"op": "optim.SGD", "name": "opt", "params": ["x"], "lr": 0.1}
+# In-place steps of another shape than that of `x`, or that leave it another.
+NOT_WITH_X = frozenset({"addmv_", "baddbmm_", "unsqueeze_"})
 
 
 @functools.cache
@@ -88,14 +90,28 @@ def example_of(name: str) -> Example:
     lists = {each.name for each in parameters if each.kind is Kind.TENSORS}
     body = {key: [portable(each) for each in value] if key in lists else portable(value) for key, value in body.items()}
     if body.get("optimizer") == "opt":
-        return Example(body, X, OPTIMIZER)
-    if any(value in ("x", ["x"]) for value in body.values()):
-        return Example(body, X)
+        return Example(body, (OPTIMIZER,))
+    if any(value in ("scratch", ["scratch"]) for value in body.values()):
+        return Example(body, (*BEFORE.get(name, ()), _scratch(SCRATCH)))
     first = parameters[0].name
-    if not name.endswith("_") or first not in body:
+    if not name.endswith("_") or type(body.get(first)) is str or first not in body:
         return Example(body)
-    literal = body[first]
-    return Example({**body, first: "x"}, literal if type(literal) is dict else {"data": literal})
+    literal = body[first] if type(body[first]) is dict else {"data": body[first]}
+    if name in NOT_WITH_X or not _is_like_x(literal):
+        return Example({**body, first: "scratch"}, (_scratch(literal),))
+    return Example({**body, first: "x", "no_grad": True})
+
+
+def _scratch(literal: Body) -> Body:
+    return {"op": "tensor", **literal, "out": "scratch"}
+
+
+def _is_like_x(literal: Body) -> bool:
+    """Whether `x` will do: a single number goes with any tensor, and others have to be floating-point."""
+    data = literal["data"]
+    return literal.get("dtype", "float32") == "float32" and (
+        type(data) is not list or float in map(type, _numbers(data))
+    )
 
 
 def portable(value: Json) -> Json:

@@ -18,7 +18,7 @@ from app import catalogue
 from app.examples import Example, example_of
 from app.families import FAMILIES
 from app.function_schemas import FUNCTION_SCHEMAS
-from app.operations import HEADER_REFS, HEADERS, JSON, OPERATIONS, PARAMETERS, Operation, responses_of
+from app.operations import BEFORE, HEADER_REFS, HEADERS, JSON, OPERATIONS, PARAMETERS, Operation, responses_of
 from app.optimizer_schemas import OPTIMIZER_SCHEMAS
 from app.pages import File, file_of
 from app.problems import MEDIA_TYPE
@@ -38,6 +38,7 @@ NOUNS = {
     "sessions": "A session holds tensors by name, the graph that connects them, and modes",
     "tensors": "Tensors of a session, their values and gradients",
     "run": "Many steps in one request",
+    "exec": "PyTorch code as text",
     "ops": "One step at a time, and the catalogue; the families below have a path for each op",
     "optimizers": "`torch.optim`: what updates tensors by their gradients",
     "autograd": "Backward, gradients, Jacobians, and the graph",
@@ -136,7 +137,9 @@ def _route(route: APIRoute) -> Document:
         "parameters": [_parameter(name) for name in named],
         "responses": responses_of(operation, "session" in named),
     }
-    body = (route.openapi_extra or {}).get("requestBody")
+    extra = route.openapi_extra or {}
+    shown |= {BEFORE: extra[BEFORE]} if BEFORE in extra else {}
+    body = extra.get("requestBody")
     if body is not None:
         schema = ref(operation.body) if operation.body else {"type": "object"}
         content = {kind: {**each, "schema": schema} for kind, each in body["content"].items()}
@@ -183,6 +186,7 @@ def _op(name: str, family: str) -> Document:
     bodies = [body_schema(each) for each in parameters]
     content = {"schema": bodies[0] if len(bodies) == 1 else any_of(*bodies), "example": example.body}
     return {
+        **({BEFORE: example.before} if example.before else {}),
         "tags": [tag_of(family)],
         "summary": described["doc"].partition("\n")[0],
         "description": _description(described, example),
@@ -218,12 +222,9 @@ def _description(described: dict[str, Any], example: Example) -> str:
         notes.append(f"In place: `{described['inplace']}`.")
     if described["aliases"]:
         notes.append(f"Also {_names(described['aliases'])}.")
-    if example.x is not None:
-        body = orjson.dumps(example.x).decode()
-        notes.append(f"The example needs `x`: `PUT /v1/sessions/demo/tensors/x` with `{body}`.")
-    if example.optimizer is not None:
-        body = orjson.dumps(example.optimizer).decode()
-        notes.append(f"And it needs `opt`: `POST /v1/sessions/demo/optimizers` with `{body}`.")
+    if example.before:
+        steps = orjson.dumps({"steps": example.before}).decode()
+        notes.append(f"Before the example, **Execute** on this page runs `{steps}`.")
     return "\n\n".join(notes)
 
 

@@ -9,6 +9,7 @@ from app.calls import DOT
 from app.schemas import ID, NAME, ref
 
 JSON = "application/json"
+BEFORE = "x-before"  # of an operation: steps that its example needs run before it; static/docs.js runs them
 
 TEXT: dict[str, Any] = {"type": "string"}
 KEY = r"^[!-~]{1,255}$"  # visible ASCII
@@ -92,6 +93,7 @@ OPERATIONS: dict[str, Operation] = {
     "put_gradient": Operation("Gradient", "Literal", parameters=("data", *CHANGING)),
     "delete_gradient": Operation(status=204, parameters=CHANGING),
     "run_op": Operation("OpAnswer", "OpRequest", parameters=("data", *CHANGING)),
+    "execute": Operation("ExecAnswer", "ExecRequest", parameters=CHANGING),
     "run_steps": Operation("RunAnswer", "RunRequest", parameters=("data", *CHANGING)),
     "backward": Operation("BackwardAnswer", "BackwardRequest", parameters=("data", *CHANGING)),
     "grad": Operation("GradAnswer", "GradRequest", parameters=("data", *CHANGING)),

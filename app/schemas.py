@@ -79,8 +79,9 @@ _GRADIENT: Schema = {
     "data": any_of(ref("Values"), NULL, description="Nested lists; null where there are too many for this answer."),
 }
 _DIFFERENTIATE: Schema = {"create_graph": {"type": "boolean", "default": False}}
-_ROOTS: Schema = any_of(ref("TensorArgument"), description="A tensor, or a list with one entry per tensor.")
-_OPTIONAL_ROOTS: Schema = any_of(ref("TensorArgument"), listed(any_of(ref("TensorArgument"), NULL)), NULL)
+_LONE: tuple[Schema, ...] = (TEXT, {"type": "number"}, BOOL, ref("Complex"), ref("Literal"))
+_ROOTS: Schema = ref("Roots")
+_OPTIONAL_ROOTS: Schema = any_of(*_LONE, listed(any_of(ref("TensorArgument"), NULL)), NULL)
 
 VALUES: dict[str, Schema] = {
     "Dtype": {"type": "string", "enum": [each.name for each in dtypes.ALL]},
@@ -122,6 +123,11 @@ VALUES: dict[str, Schema] = {
         ref("Literal"),
         description="A tensor: by name, as a Python scalar, as nested lists, or as a literal.",
     ),
+    "Roots": any_of(
+        *_LONE,
+        listed(ref("TensorArgument")),
+        description="A tensor, or a list with one entry per tensor: here a list is never the values of one.",
+    ),
     "Index": listed(
         any_of(INT, TEXT, NULL, BOOL, listed({}), ref("Literal")),
         description="As in `x[0, 1:3, ..., None]`: integers, slices such as `1:3`, `...`, null for a new axis, nested "
@@ -155,6 +161,15 @@ OBJECTS: dict[str, Schema] = {
         optional=["value"],
     ),
     "Results": answered({"results": listed(any_of(ref("Tensor"), NULL))}),
+    "ExecAnswer": answered(
+        {
+            "stdout": {"type": "string", "description": "What the code printed, as PyTorch prints it."},
+            "result": {"description": "The last expression: a tensor object, a value, or the text it prints as."},
+            "text": {"type": ["string", "null"], "description": "The `repr` of the last expression."},
+            "tensors": {"type": "object", "additionalProperties": ref("Tensor")},
+            "version": INT,
+        }
+    ),
     "RunAnswer": answered(
         {
             "version": INT,
@@ -307,6 +322,9 @@ REQUESTS: dict[str, Schema] = {
         "properties": {"args": {"type": "array", "items": {}}, "out": ref("Out"), "no_grad": ref("NoGrad")},
         "additionalProperties": {"description": "An argument by its name in PyTorch."},
     },
+    "ExecRequest": closed(
+        ["code"], {"code": {"type": "string", "maxLength": 65536, "description": "The language: docs/exec.md."}}
+    ),
     "RunRequest": closed(
         ["steps"],
         {
@@ -322,7 +340,7 @@ REQUESTS: dict[str, Schema] = {
             "grad_tensors": _OPTIONAL_ROOTS,
             "retain_graph": {"type": ["boolean", "null"], "description": "As `create_graph` unless given."},
             **_DIFFERENTIATE,
-            "inputs": any_of(_ROOTS, NULL),
+            "inputs": any_of(_ROOTS, NULL, description="The leaves to accumulate into; else all."),
         },
     ),
     "GradRequest": closed(

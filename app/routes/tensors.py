@@ -14,7 +14,7 @@ TENSOR = TENSORS + "/{tensor}"
 
 
 @router.post(
-    TENSORS, status_code=201, openapi_extra=json_body({"name": "x", "data": [[1, 1], [1, 1]], "requires_grad": True})
+    TENSORS, status_code=201, openapi_extra=json_body({"name": "w", "data": [[1, 2], [3, 4]], "requires_grad": True})
 )
 async def create_tensor(request: Request, session: str) -> Response:
     """Make a tensor; 409 if the name is taken."""
@@ -27,7 +27,7 @@ async def list_tensors(request: Request, session: str) -> Response:
     return await forward(request, session, "tensor.list")
 
 
-@router.put(TENSOR, openapi_extra=json_body({"data": [1.0, 2.0]}))
+@router.put(TENSOR, openapi_extra=json_body({"data": [[1, 1], [1, 1]], "requires_grad": True}))
 async def put_tensor(request: Request, session: str, tensor: str) -> Response:
     """Make a tensor of this name, or bind the name again."""
     return await forward(request, session, "tensor.put", tensor)
@@ -51,7 +51,7 @@ async def delete_tensor(request: Request, session: str, tensor: str) -> Response
     return await forward(request, session, "tensor.delete", tensor)
 
 
-@router.put(TENSOR + "/data", openapi_extra=json_body({"data": [3.0, 4.0]}))
+@router.put(TENSOR + "/data", openapi_extra=json_body({"data": [[1, 2], [3, 4]]}))
 async def set_tensor_data(request: Request, session: str, tensor: str) -> Response:
     """Overwrite the values in place, as an optimiser does under `no_grad`."""
     return await forward(request, session, "tensor.set_data", tensor)
@@ -63,7 +63,7 @@ async def get_gradient(request: Request, session: str, tensor: str) -> Response:
     return await forward(request, session, "grad.get", tensor)
 
 
-@router.put(TENSOR + "/grad", openapi_extra=json_body({"data": [0.0, 0.0]}))
+@router.put(TENSOR + "/grad", openapi_extra=json_body({"data": [[0, 0], [0, 0]]}))
 async def put_gradient(request: Request, session: str, tensor: str) -> Response:
     """Assign the gradient."""
     return await forward(request, session, "grad.put", tensor)

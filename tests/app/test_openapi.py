@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import engine.ops
 from app import catalogue, operations
 from app.examples import example_of
+from app.families import FAMILIES, FAMILY_OF_MODULE, FAMILY_OF_OP
 from app.main import create_app
-from app.openapi import OP_PATH, document_of, make_document, op_paths, tag_of
+from app.openapi import ONE_OR_SEVERAL, OP_PATH, answer_of, document_of, make_document, op_paths, tag_of
+from app.operations import BEFORE
 from app.problems import Problem, problem_of
 from app.settings import Settings
 from tests.app.fuzzing import Json, call, new_session
@@ -22,6 +28,8 @@ from tests.app.fuzzing import Json, call, new_session
 MOST_BYTES = 2_000_000
 MOST_SECONDS = 5.0  # far more than it takes, for a machine that is busy
 NEEDS_A_GPU = {"cuda"}
+ANSWERS = {"Result": {"result"}, "Results": {"results"}, "OpAnswer": {"result", "results"}}
+MOST_BEFORE = 30
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +56,17 @@ def as_javascript(value: Json) -> Json:
 
 
 def refusal(name: str) -> Problem | None:
-    """What the example of an op is refused with in a session that has nothing but what it asks for, or None."""
+    """What the example of an op is refused with in a session that has `x` and `y` of the README, or None."""
     session = new_session()
+    call(session, "tensor.put", {"data": [[1, 1], [1, 1]], "requires_grad": True}, "x")
+    call(session, "op", {"input": "x", "other": 2, "out": "y"}, "add")
     example = example_of(name)
     try:
-        if example.x is not None:
-            call(session, "tensor.put", as_javascript(example.x), "x")
-        if example.optimizer is not None:
-            call(session, "optimizer.create", as_javascript(example.optimizer))
+        call(session, "run", {"steps": as_javascript(list(example.before)), "return": []})
         answer = call(session, "op", as_javascript(example.body), name)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with an example is to be told
         return problem_of(error)
-    assert answer.keys() <= {"result", "results", "value"}
+    assert ANSWERS[answer_of(name)] & answer.keys()
     return None
 
 
@@ -118,8 +125,18 @@ def test_every_route_and_every_op_is_there_once(document: dict[str, Any]) -> Non
     ops = {(OP_PATH + name, "post") for name in names()}
     assert {(path, method) for path, each in document["paths"].items() for method in each} == routes | ops
     ids = [each["operationId"] for each in calls(document)]
-    assert len(ids) == len(set(ids))
     assert operations.OPERATIONS.keys() <= set(ids)
+
+
+def test_generators_of_clients_tell_the_calls_apart(document: dict[str, Any]) -> None:
+    """They make classes and modules of the names, and drop the case and what is no letter or digit."""
+    bare = Counter(re.sub(r"[^a-z0-9]", "", each["operationId"].lower()) for each in calls(document))
+    assert [name for name, count in bare.items() if count > 1] == []
+
+
+def test_few_examples_need_more_than_the_tensors_of_the_readme(document: dict[str, Any]) -> None:
+    needing = [each["operationId"] for each in calls(document) if BEFORE in each]
+    assert 0 < len(needing) <= MOST_BEFORE
 
 
 def test_every_call_says_what_it_does_answers_and_refuses(document: dict[str, Any]) -> None:
@@ -138,6 +155,14 @@ def test_a_body_has_the_parameters_of_the_declaration(document: dict[str, Any]) 
     assert (schema["required"], schema["properties"]["alpha"]["default"]) == (["input", "other"], 1)
     assert schema["properties"]["other"] == {"$ref": "#/components/schemas/TensorArgument"}
     assert schema["additionalProperties"] is False
+
+
+def test_the_families_name_modules_and_ops_that_there_are() -> None:
+    listed = catalogue.list_ops()
+    modules = {path.stem for path in Path(engine.ops.__file__).parent.glob("*.py")}
+    assert FAMILY_OF_MODULE.keys() <= modules
+    assert {*FAMILY_OF_OP, *ONE_OR_SEVERAL} <= {each["name"] for each in listed}
+    assert {each["family"] for each in listed} == set(FAMILIES)
 
 
 def test_paths_are_relative_to_the_document_and_the_session_is_demo(document: dict[str, Any]) -> None:
