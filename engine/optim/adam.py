@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import errors
 from engine.optim import checks
 from engine.optim.elementwise import Elementwise, State, count
 from engine.optim.optimizer import Group
@@ -58,6 +59,8 @@ class Adam(Elementwise):
         checks.learning_rate(options["lr"])
         checks.not_negative("epsilon value", options["eps"])
         checks.betas(options["betas"])
+        if len({isinstance(beta, Tensor) for beta in options["betas"]}) > 1 or int in map(type, options["betas"]):
+            raise errors.bad_value("betas must be either both floats or both Tensors")
         checks.not_negative("weight_decay value", options["weight_decay"])
         checks.implementation(options)
 
@@ -69,9 +72,8 @@ class Adam(Elementwise):
         """The weights of the averages, the size of the step, the root's correction, eps, the factor of decay."""
         step = count(state)
         beta1, beta2 = map(float, group["betas"])
-        lr = float(group["lr"])
-        decay = 1 - lr * group["weight_decay"] if group["decoupled_weight_decay"] else 1
-        return beta1, beta2, lr / (1 - beta1**step), (1 - beta2**step) ** 0.5, float(group["eps"]), decay
+        size, correction = float(group["lr"]) / (1 - beta1**step), (1 - beta2**step) ** 0.5
+        return beta1, beta2, size, correction, float(group["eps"]), self.shrinking(group)
 
     @staticmethod
     def update(xp: Any, rates: Any, p: Array, g: Array, *buffers: Array) -> None:

@@ -7,14 +7,14 @@ of one real array. A complex parameter is updated as two real ones; halves are c
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from engine import arrays, construct, dtypes, modes
-from engine.modes import enable_grad
+from engine.grad_mode import enable_grad
 from engine.optim.optimizer import Closure, Group, Optimizer
-from engine.optim.writing import Array, ask_guard, check_devices, opened, release
+from engine.optim.writing import Array, ask_guard, check_fits, opened, release
 from engine.tensor import Tensor, wrap
 
 State = dict[str, Any]
@@ -24,7 +24,9 @@ TEMPORARIES = 3  # arrays of the parameter's size that an update makes, at most
 class Elementwise(Optimizer):
     """The loop over groups and parameters."""
 
-    scalars: ClassVar[dict[str, float]] = {"step": 0.0}
+    def scalars(self, group: Group) -> dict[str, float]:
+        """The numbers that go with each parameter, as they start."""
+        return {"step": 0.0}
 
     def buffers(self, group: Group) -> tuple[str, ...]:
         """The names of the arrays that go with each parameter of a group."""
@@ -33,6 +35,15 @@ class Elementwise(Optimizer):
     def initial(self, name: str, group: Group) -> float:
         """What a new buffer is filled with."""
         return 0.0
+
+    def writes(self, group: Group) -> int:
+        """How often torch writes the parameter in a step, which its version tells."""
+        return 2 if self.shrinking(group) != 1 else 1
+
+    def shrinking(self, group: Group) -> float:
+        """The factor of weight decay that acts on the parameter itself."""
+        decoupled = group.get("decoupled_weight_decay") and group["weight_decay"] != 0
+        return 1 - float(group["lr"]) * float(group["weight_decay"]) if decoupled else 1.0
 
     def rates(self, group: Group, state: State, first: bool) -> Any:
         """The numbers of this step of one parameter; counts the step. `first`: a buffer is new."""
@@ -61,16 +72,19 @@ class Elementwise(Optimizer):
         ctx = modes.state.ctx
         size = TEMPORARIES * param.nbytes
         ask_guard(size)
-        check_devices(param._array, grad)
+        check_fits(param._array, grad)
         state, first = self._begin(param, names, group)
+        for name in names:
+            check_fits(state[name]._array, grad)
         rates = self.rates(group, state, first)
-        written = [opened(param, ctx), *(opened(state[name], ctx) for name in names)]
+        opens = [opened(param, ctx), *(opened(state[name], ctx) for name in names)]
+        param._counter[0] += self.writes(group) - 1
         backend = arrays.backend_of(grad)
         if backend is arrays.NUMPY:
-            self._compute(np, rates, written, grad, group)
+            self._compute(np, rates, opens, grad, group)
         else:
             with backend.on_device_of(grad):
-                self._compute(backend.xp, rates, written, grad, group)
+                self._compute(backend.xp, rates, opens, grad, group)
         release(size)
 
     def _begin(self, param: Tensor, names: tuple[str, ...], group: Group) -> tuple[State, bool]:
@@ -78,25 +92,27 @@ class Elementwise(Optimizer):
 
         Raises MemoryError (`too_large`) before anything is allocated.
         """
-        if not (names or self.scalars):
+        scalars = self.scalars(group)
+        if not (names or scalars):
             return {}, True
         state: State = self.state[param]
         missing = [name for name in names if state.get(name) is None]
         if missing:
             ask_guard(len(missing) * param.nbytes)
-        for name, value in self.scalars.items():
+        for name, value in scalars.items():
             if name not in state:
                 state[name] = scalar(value)
         for name in missing:
             state[name] = _filled_like(param, self.initial(name, group))
         return state, bool(missing)
 
-    def _compute(self, xp: Any, rates: Any, written: list[Array], grad: Array, group: Group) -> None:
+    def _compute(self, xp: Any, rates: Any, opens: list[Array], grad: Array, group: Group) -> None:
+        """`update` on arrays of at least one dimension, real and not half."""
         kind = grad.dtype.kind
         if not grad.shape:  # NumPy's results of 0-d arrays are no arrays
-            written, grad = [each.reshape(1) for each in written], grad.reshape(1)
+            opens, grad = [each.reshape(1) for each in opens], grad.reshape(1)
         halves = grad.dtype in dtypes.HALF_TYPES
-        wide = [each.astype(np.float32) for each in written] if halves else written
+        wide = [each.astype(np.float32) for each in opens] if halves else opens
         grad = _directed(grad.astype(np.float32) if halves else grad, wide[0], group)
         if kind == "c":
             self.update(xp, rates, wide[0].real, grad.real, *(each.real for each in wide[1:]))
@@ -104,7 +120,7 @@ class Elementwise(Optimizer):
         else:
             self.update(xp, rates, wide[0], grad, *wide[1:])
         if halves:
-            for narrow, each in zip(written, wide, strict=True):
+            for narrow, each in zip(opens, wide, strict=True):
                 narrow[...] = each
 
 
@@ -128,9 +144,14 @@ def scalar(value: float) -> Tensor:
 
 def count(state: State) -> float:
     """One step more; how many there were with it."""
-    array = opened(state["step"], modes.state.ctx)
+    array = written(state["step"])
     array += 1
     return float(array)
+
+
+def written(number: Tensor) -> Array:
+    """The array of a number of the state, to be written."""
+    return opened(number, modes.state.ctx)
 
 
 def _filled_like(param: Tensor, value: float) -> Tensor:

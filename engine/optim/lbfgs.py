@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors, modes
-from engine.modes import enable_grad, no_grad
+from engine.grad_mode import enable_grad, no_grad
 from engine.optim import checks
 from engine.optim.line_search import Number, Point, strong_wolfe
 from engine.optim.optimizer import Closure, Optimizer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from engine import errors
 from engine.optim import checks
@@ -17,8 +17,6 @@ class SGD(Elementwise):
 
     Raises ValueError for a negative rate, momentum or weight decay, or for Nesterov's without plain momentum.
     """
-
-    scalars: ClassVar[dict[str, float]] = {}
 
     def __init__(
         self,
@@ -59,6 +57,10 @@ class SGD(Elementwise):
         if options["nesterov"] and (options["momentum"] <= 0 or dampening != 0):
             raise errors.bad_value("Nesterov momentum requires a momentum and zero dampening")
         checks.implementation(options)
+
+    def scalars(self, group: Group) -> dict[str, float]:
+        """None."""
+        return {}
 
     def buffers(self, group: Group) -> tuple[str, ...]:
         """The momentum, if there is any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import arrays, errors, modes
+from engine import arrays, dtypes, errors, modes
 from engine.modes import Context
 from engine.tensor import InferenceCounter, Tensor
 
@@ -28,10 +28,23 @@ def opened(tensor: Tensor, ctx: Context) -> Array:
     return arrays.writeable(array)
 
 
-def check_devices(param: Array, grad: Array) -> None:
-    """Raises RuntimeError where a gradient lies on another device than its parameter, or than the first one."""
-    if arrays.gpu_loaded() and arrays.device_of(param) != arrays.device_of(grad):
-        names = " and ".join(sorted((str(arrays.device_of(param)), str(arrays.device_of(grad))), reverse=True))
+def check_fits(array: Array, grad: Array) -> None:
+    """Whether a parameter, or an array of its state, goes with a gradient: not so after `.data` was set.
+
+    Raises RuntimeError.
+    """
+    if array.shape != grad.shape:
+        raise errors.broadcast_mismatch(array.shape, grad.shape)
+    if array.dtype != grad.dtype:
+        name, other = (dtypes.BY_NUMPY[each.dtype].cpp_name for each in (array, grad))
+        raise errors.dtype_mismatch(f"expected dtype {name} but got dtype {other}")
+    check_devices(array, grad)
+
+
+def check_devices(array: Array, grad: Array) -> None:
+    """Raises RuntimeError where a gradient lies on another device."""
+    if arrays.gpu_loaded() and arrays.device_of(array) != arrays.device_of(grad):
+        names = " and ".join(sorted((str(arrays.device_of(array)), str(arrays.device_of(grad))), reverse=True))
         raise errors.bad_argument(
             f"Expected all tensors to be on the same device, but found at least two devices, {names}!"
         )
