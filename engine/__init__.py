@@ -12,6 +12,7 @@ import pkgutil
 from typing import Any
 
 from engine import autograd, fast, fft, func, linalg, nn, ops, optim, signal, special
+from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
@@ -30,18 +31,17 @@ from engine.dtypes import int32 as int
 from engine.dtypes import int32 as int32
 from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
+from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from engine.methods import install
 from engine.modes import (
-    enable_grad,
     get_default_dtype,
-    inference_mode,
     initial_seed,
     is_grad_enabled,
     is_inference_mode_enabled,
+    is_warn_always_enabled,
     manual_seed,
-    no_grad,
     set_default_dtype,
-    set_grad_enabled,
+    set_warn_always,
 )
 from engine.namespaces import function_named
 from engine.op import registry
@@ -83,9 +83,12 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "is_warn_always_enabled",
     "linalg",
     "long",
     "manual_seed",
@@ -98,6 +101,7 @@ __all__ = [
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_warn_always",
     "short",
     "signal",
     "special",

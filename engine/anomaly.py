@@ -21,7 +21,7 @@ class Anomaly:
 
     def note(self, node: Any) -> None:
         """Keep the stack of the forward call with its node."""
-        node.metadata[KEY] = "".join(traceback.format_stack()[:-2])
+        node.metadata[KEY] = traceback.format_stack()[:-2]
 
     def check(self, node: Any, results: list[Any]) -> None:
         """Raise RuntimeError if a gradient a node made is NaN."""
@@ -30,7 +30,7 @@ class Anomaly:
         for nr, each in enumerate(results):
             array = getattr(each, "_array", each)
             if array is not None and bool((arrays.as_array(array) != arrays.as_array(array)).any()):
-                stack = node.metadata.get(KEY, "No forward pass information available.")
+                stack = "".join(node.metadata.get(KEY, ["No forward pass information available."]))
                 warnings.warn(
                     f"Error detected in {type(node).__name__}. Traceback of forward call that caused the error:\n"
                     f"{stack}",

@@ -10,11 +10,14 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.binding import bind
 from engine.devices import CPU
-from engine.graph import FROZEN, Edge, Node, Packed, Rare, Saved, plan_of
+from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of
 from engine.infer import Estimate
+from engine.layouts import as_operands
 from engine.modes import Context, state
 from engine.op import Op, is_number
 from engine.order import next_sequence
+from engine.saved import packed
+from engine.shapes import check_empty
 from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved
 from engine.views import check_inplace, edge_of, rebase, view_of
 
@@ -35,15 +38,19 @@ def apply(op: Op, values: list[Any]) -> Any:
         raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
     links = _check_inplace(op, values, ctx) if op.inplace_only else None
     estimate: Estimate = op.rule(op, raw)
-    for shape, _ in estimate.outputs:
+    for shape, dtype in estimate.outputs:
         if len(shape) > 64:
             raise errors.shape_mismatch(f"tensor has too many (>64) dims: {len(shape)}")
+        if 0 in shape:
+            size = check_empty(shape, dtype.itemsize)
+            if ctx.guard is not None:
+                ctx.guard.result(op.wire_name, size)
     if ctx.guard is not None:
         ctx.guard.check(op, estimate)
     if links is not None:
         return _apply_inplace(op, values, raw, estimate, ctx, links)
     if op.leaf:
-        return _leaf(op, values, op.run(*estimate.values), ctx)
+        return _leaf(op, values, _made(op, estimate), ctx)
     result = _compute(op, raw, estimate)
     return _finish(op, values, raw, result, estimate, ctx)
 
@@ -53,7 +60,7 @@ Op.door = staticmethod(apply)
 
 def _unwrapped(value: Any) -> Any:
     if type(value) is list and value and isinstance(value[0], Tensor):
-        return [each._array for each in value]
+        return [each._array if isinstance(each, Tensor) else each for each in value]
     return value
 
 
@@ -96,8 +103,23 @@ def _compute(op: Op, raw: list[Any], estimate: Estimate) -> Any:
         first = next(each for each in _flat(operands) if arrays.backend_of(each) is backend)
         with backend.on_device_of(first):
             return bind(op.run, backend.name, backend.xp)(*operands)
-    except MemoryError:
-        raise errors.too_large("DefaultCPUAllocator: can't allocate memory") from None
+    except (MemoryError, ValueError) as error:
+        raise _refusal(error) from None
+
+
+def _made(op: Op, estimate: Estimate) -> Any:
+    """What a factory makes."""
+    try:
+        return op.run(*estimate.values)
+    except (MemoryError, ValueError) as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: MemoryError | ValueError) -> Exception:
+    """What a kernel raised; NumPy's texts for sizes beyond memory as the engine's."""
+    if isinstance(error, MemoryError) or str(error).startswith(("array is too big", "Maximum allowed")):
+        return errors.too_large("DefaultCPUAllocator: can't allocate memory")
+    return error
 
 
 def _flat(values: list[Any]) -> Iterator[Any]:
@@ -123,6 +145,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
     tensors = []
     for nr, each in enumerate(made):
         array = arrays.as_array(each)
+        if array.ndim > 1 and (op.rows or op.weak):
+            array = _in_layout(op, array, raw)
         wanted = estimate.outputs[nr][1]
         tensor = wrap(array if array.dtype == wanted else array.astype(wanted))
         if ctx.inference:
@@ -139,6 +163,14 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
     if not op.multiple:
         return tensors[0]
     return op.pack(tensors)
+
+
+def _in_layout(op: Op, array: Any, raw: list[Any]) -> Any:
+    """A new result in the layout torch gives it."""
+    if op.rows:
+        return array if array.flags.c_contiguous else arrays.backend_of(array).xp.ascontiguousarray(array)
+    operands = [raw[at] for at in op.tensor_at if hasattr(raw[at], "shape")]
+    return array if all(each.flags.c_contiguous for each in operands) else as_operands(array, operands)
 
 
 def _leaf(op: Op, values: list[Any], array: Any, ctx: Context) -> Tensor:
@@ -239,7 +271,7 @@ def save(
             stamp = counter[0] if output or stamps is None else stamps.get(id(counter), counter[0])
             saved.append((source._array, counter, stamp))
             if not state.ctx.plain or type(counter) is InferenceCounter:
-                saved[-1] = special_save(node, saved[-1])
+                saved[-1] = special_save(node, saved[-1], None if output else source)
         elif source is None:
             saved.append((None, FROZEN, 0))
         else:
@@ -259,10 +291,10 @@ def _by_value(saved: Saved) -> Saved:
     return (array[()], *saved[1:]) if type(array) is np.ndarray and not array.shape else saved
 
 
-def special_save(node: Node, saved: Saved) -> Saved:
+def special_save(node: Node, saved: Saved, source: Tensor | None) -> Saved:
     """A saved tensor under the modes that change what is kept: packed by hooks, or copied.
 
-    Raises RuntimeError for an inference tensor.
+    Hooks see the tensor itself (`source`), or an output without its graph. Raises RuntimeError for an inference tensor.
     """
     array, counter, _ = saved
     ctx = state.ctx
@@ -272,13 +304,14 @@ def special_save(node: Node, saved: Saved) -> Saved:
             "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
             "it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
         )
-    if ctx.saved_hooks:
-        pack, unpack = ctx.saved_hooks[-1]
+    if ctx.saved_hooks and not isinstance(ctx.saved_hooks[-1], str):
         node.rare = node.rare or Rare()
-        return (Packed(pack(wrap_saved(array, counter, None)), unpack), FROZEN, 0)
-    if ctx.clone_saved:
-        return (array.copy(), FROZEN, 0)
+        return (packed(_shown(source, array, counter), *ctx.saved_hooks[-1]), FROZEN, 0)
     return saved
+
+
+def _shown(source: Tensor | None, array: Any, counter: list[Any]) -> Any:
+    return wrap_saved(array, counter, None) if source is None else source
 
 
 def _is_uncast(value: Any, compute: Any) -> bool:

@@ -145,7 +145,11 @@ def number_dtype(value: Any, default: DType) -> DType:
         return bool_
     if kind is int:
         return int64
-    return default if kind is float else default.to_complex()
+    if kind is float:
+        return default
+    if isinstance(value, int):
+        return int64
+    return default.to_complex() if isinstance(value, complex) else default
 
 
 def result_type(operands: Iterable[Any], default: DType) -> DType:

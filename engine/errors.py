@@ -25,12 +25,25 @@ NOT_LEAF = (
 )
 VIEW_MODES = (
     "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "the view and the inplace either both inside the {mode} block (if you don't want the inplace to be tracked) or "
     "both outside (if you want the inplace to be tracked)."
+)
+FUNCTION_VIEW = (
+    "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to "
+    "handle view+inplace would override the custom backward associated with the custom Function, leading to incorrect "
+    "gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
 MULTIPLE_VIEWS = (
     "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+SEARCH = (
+    "enable anomaly detection to find the operation that failed to compute its gradient, with "
+    "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+)
+FOUND = (
+    "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
+    "was changed in there or anywhere later. Good luck!"
 )
 DEEPCOPY = (
     "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
@@ -76,6 +89,12 @@ def bad_type(text: str) -> TypeError:
 def bad_value(text: str) -> ValueError:
     """An argument of the right type with a value that is not allowed."""
     return coded(ValueError, "bad_argument", text)
+
+
+def number_overflow(value: int) -> OverflowError:
+    """An int that neither int64 nor uint64 holds, where a number is wanted."""
+    text = "int too big to convert" if value > 0 else "can't convert negative int to unsigned"
+    return coded(OverflowError, "bad_argument", text)
 
 
 def shape_mismatch(text: str) -> RuntimeError:
@@ -147,30 +166,34 @@ def inplace_on_leaf(view: bool = False) -> RuntimeError:
     return coded(RuntimeError, "inplace_on_leaf", text)
 
 
-def modified_inplace(what: str, origin: str, version: int, expected: int) -> RuntimeError:
-    """A saved tensor was changed after it was saved."""
+def modified_inplace(what: str, origin: str, version: int, expected: int, anomaly: bool = False) -> RuntimeError:
+    """A saved tensor was changed after it was saved; `anomaly`: the forward call is told beside this."""
     return coded(
         RuntimeError,
         "modified_inplace",
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{what}]{origin} is at version {version}; expected version {expected} instead. Hint: enable anomaly "
-        "detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+        f"[{what}]{origin} is at version {version}; expected version {expected} instead. Hint: "
+        f"{FOUND if anomaly else SEARCH}",
     )
 
 
-def inplace_on_view(origin: str | None, multiple: bool, through_base: bool) -> RuntimeError:
+def inplace_on_view(origin: str | None, creation: str, through_base: bool) -> RuntimeError:
     """A view whose history an in-place change would make ambiguous.
 
-    `origin` is `Output 0 of Unbind` where the view has a node; `multiple`: it is one of several views of one call, else
-    it (or the view it is a view of) was made under no_grad; `through_base`: its base was changed, not itself.
+    `origin` is `Output 0 of Unbind` where the view has a node; `creation` how it (or the view it is a view of) was
+    made: `multi` (one of several views of one call), `function` (by a custom Function), `no_grad` or `inference_mode`;
+    `through_base`: its base was changed, not itself.
     """
     what = "its base or another view of its base has been" if through_base else "is being"
-    subject = f"{origin} is a view" if origin else "A view was created in no_grad mode"
-    if origin and not multiple:
-        subject += " of a view which was created in no_grad mode"
-    ending = f". {MULTIPLE_VIEWS}" if multiple else f" with grad mode enabled. {VIEW_MODES}"
-    text = f"{subject} and {what} modified inplace{ending}"
+    if creation in ("multi", "function") and origin:
+        reason = MULTIPLE_VIEWS if creation == "multi" else FUNCTION_VIEW
+        text = f"{origin} is a view and {what} modified inplace. {reason}"
+        return coded(RuntimeError, "inplace_on_view", text)
+    mode = "inference_mode" if creation == "inference_mode" else "no_grad"
+    subject = f"{origin} is a view of a view which was created" if origin else "A view was created"
+    into = "in normal mode" if mode == "inference_mode" else "with grad mode enabled"
+    name = "inference" if mode == "inference_mode" else mode
+    text = f"{subject} in {name} mode and {what} modified inplace {into}. {VIEW_MODES.format(mode=mode)}"
     return coded(RuntimeError, "inplace_on_view", text)
 
 

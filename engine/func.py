@@ -12,12 +12,12 @@ from typing import Any
 from engine import errors
 from engine.autograd import functional
 from engine.backward import grad as graph_grad
-from engine.modes import enable_grad
+from engine.grad_mode import enable_grad
+from engine.modes import state
 from engine.op import registry
 from engine.tensor import Tensor
 
 Func = Callable[..., Any]
-_depth = [0]  # how many transforms are running; only the outermost detaches
 
 
 def _map(fn: Callable[[Any], Any], value: Any) -> Any:
@@ -48,7 +48,7 @@ def _structured(like: Any, values: list[Any]) -> Any:
 
 def _closing(result: Any, connected: bool) -> Any:
     """A result as the caller gets it: without a graph, unless an input had one or a transform is around."""
-    return result if connected or _depth[0] else _map(lambda each: each.detach(), result)
+    return result if connected or state.ctx.transforms else _map(lambda each: each.detach(), result)
 
 
 def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
@@ -58,7 +58,7 @@ def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool
         numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         chosen = [args[at] for at in numbers]
         connected = any(each.requires_grad for each in _leaves(chosen))
-        _depth[0] += 1
+        state.ctx.transforms.append("grad")
         try:
             with enable_grad():
                 fresh = [_map(_fresh, each) for each in chosen]
@@ -71,7 +71,7 @@ def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool
                 flat = _leaves(fresh)
                 grads = _grads_or_zeros(value, flat)
         finally:
-            _depth[0] -= 1
+            state.ctx.transforms.pop()
         structured = _structured(fresh, grads)
         result = structured[0] if isinstance(argnums, int) else tuple(structured)
         result, value = _closing(result, connected), _closing(value, connected)
@@ -122,7 +122,7 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         used = [(o, s) for o, s in zip(flat_out, seeds, strict=True) if o.requires_grad]
         if used:
             outs, starts = zip(*used, strict=True)
-            needs = connected or _depth[0] > 0 or any(each.requires_grad for each in starts)
+            needs = connected or bool(state.ctx.transforms) or any(each.requires_grad for each in starts)
             got = graph_grad(outs, flat_in, starts, retain_graph=True, create_graph=needs, allow_unused=True)
         else:
             got = (None,) * len(flat_in)
@@ -144,7 +144,7 @@ def jvp(func: Func, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_
             return out[0]
         return out
 
-    connected = _depth[0] > 0 or any(each.requires_grad for each in _leaves((primals, tangents)))
+    connected = bool(state.ctx.transforms) or any(each.requires_grad for each in _leaves((primals, tangents)))
     out, moved = functional.jvp(main, tuple(primals), tuple(tangents), create_graph=connected)
     return (out, moved, held[0]) if has_aux else (out, moved)
 
@@ -175,12 +175,12 @@ def jacrev(
             return out
 
         chosen = tuple(args[at] for at in numbers)
-        connected = _depth[0] > 0 or any(each.requires_grad for each in _leaves(chosen))
-        _depth[0] += 1
+        connected = bool(state.ctx.transforms) or any(each.requires_grad for each in _leaves(chosen))
+        state.ctx.transforms.append("grad")
         try:
             result = functional.jacobian(inner, chosen, create_graph=True)
         finally:
-            _depth[0] -= 1
+            state.ctx.transforms.pop()
         if isinstance(argnums, int):
             several = isinstance(result[0], tuple)
             result = tuple(each[0] for each in result) if several else result[0]

@@ -17,34 +17,16 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.binding import bind
 from engine.hooks import Hooks, RemovableHandle
+from engine.inspection import Inspection
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
+from engine.saved import Packed
 
 if TYPE_CHECKING:
     from engine.tensor import Tensor
 
 Edge = tuple["Node", int, tuple[int, ...], Any]
-
-
-class Packed:
-    """A saved tensor as a pack hook gave it, with the hook that gives it back."""
-
-    __slots__ = ("unpack", "value")
-
-    def __init__(self, value: Any, unpack: Callable[[Any], Any]) -> None:
-        self.value = value
-        self.unpack = unpack
-
-    def array(self) -> Any:
-        """The tensor's values.
-
-        Raises TypeError if the hook gives something else than a tensor.
-        """
-        tensor = self.unpack(self.value)
-        if not hasattr(tensor, "_array"):
-            raise errors.bad_type("Output of saved tensor unpack_hook expected to be a Tensor")
-        return tensor._array
 
 
 QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None, bool]
@@ -189,13 +171,13 @@ def _rare(name: str, doc: str) -> Any:
     return property(read, write, doc=doc)
 
 
-class Node:
+class Node(Inspection):
     """A recorded op: what `grad_fn` shows and backward runs."""
 
     __slots__ = ("__weakref__", "attributes", "edges", "plan", "rare", "saved", "sequence")
 
     ordinary = True  # its plan says all there is to run
-    wrap_saved: Callable[[Any, list[Any], Edge | None], Any]  # `engine.tensor.wrap_saved`, declared above this module
+    wrap_saved: Callable[..., Any]  # `engine.tensor.wrap_saved`, declared above this module
     plan: Plan
     edges: tuple[Edge | None, ...]
     saved: tuple[Saved, ...] | None  # None once freed
@@ -208,15 +190,6 @@ class Node:
     inputs = _rare("inputs", "The length of each list input, -1 for a single one; None where there are no lists.")
     outputs = _rare("outputs", "Shape and dtype of each output, where there are several.")
 
-    def name(self) -> str:
-        """The name torch gives the node: `MulBackward0`."""
-        return self.plan.op.node_name
-
-    @property
-    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """The nodes this one sends gradients to, each with the number of its output meant."""
-        return tuple((None, 0) if edge is None else edge[:2] for edge in self.edges)
-
     @property
     def metadata(self) -> dict[str, Any]:
         """A dict for the user's notes."""
@@ -226,38 +199,14 @@ class Node:
             self.rare.metadata = {}
         return self.rare.metadata
 
-    def _sequence_nr(self) -> int:
-        return self.sequence
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_"):
-            return self._lookup(name[7:])
-        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-
-    def __dir__(self) -> list[str]:
-        plan = self.plan
-        names = (*plan.tensors, *plan.attributes)
-        shown = [saved_name(name) for name in names if not plan.is_list(name) and not name.endswith("_device")]
-        if plan.op.shows_geometry:
-            shown += [name + ending for name in shown for ending in _GEOMETRY]
-        return [*super().__dir__(), *(f"_saved_{name}" for name in shown)]
-
-    def _lookup(self, torch_name: str) -> Any:
-        """A saved value by torch's name for it."""
-        plan = self.plan
-        for ending, read in _GEOMETRY.items():
-            if plan.op.shows_geometry and torch_name.endswith(ending):
-                return read(self._lookup(torch_name.removesuffix(ending)))
-        for at, name in enumerate(plan.tensors):
-            if saved_name(name) == torch_name:
-                return self.unpack()[at]
-        for at, name in enumerate(plan.attributes):
-            if saved_name(name) == torch_name:
-                return self.attributes[at]
-        op_names = [saved_name(name) for name in (*plan.op.index, *plan.op.outputs)]
-        if torch_name in op_names:
-            return None  # torch has the slot, but this call needed nothing in it
-        raise AttributeError(f"'{self.name()}' object has no attribute '_saved_{torch_name}'")
+    def flows(self) -> tuple[int, ...]:
+        """The numbers of the outputs that have gradients: those hooks of the node see."""
+        if self.outputs is None:
+            return (0,)
+        op = self.plan.op if self.ordinary else None
+        if op is None or op.returns_list:
+            return tuple(range(len(self.outputs)))
+        return tuple(nr for nr, name in enumerate(op.outputs) if name in op.differentiable)
 
     def hook_tables(self) -> Hooks:
         """The node's hooks, to be added to; an undo log hears of it first."""
@@ -308,7 +257,7 @@ class Node:
         what = f"{dtype.tensor_type} {list(array.shape)}"
         if arrays.device_of(array).type == "cuda":
             what = what.replace("torch.", "torch.cuda.")
-        return errors.modified_inplace(what, origin, version[0], stamp)
+        return errors.modified_inplace(what, origin, version[0], stamp, state.ctx.anomaly is not None)
 
     def _edge_of(self, name: str) -> Edge | None:
         op = self.plan.op
@@ -329,15 +278,27 @@ class Node:
         """The saved values as tensors that hang in the graph as they did when saved."""
         plan = self.plan
         tensors = []
-        for (array, counter, _), source, origin in zip(self.check_saved(), plan.sources, plan.origins, strict=True):
+        kept = self.saved or ()
+        checked = self.check_saved()
+        for at, ((array, counter, _), source, origin) in enumerate(
+            zip(checked, plan.sources, plan.origins, strict=True)
+        ):
             edge = None
             if source < 0:
                 if plan.op.outputs[-1 - source] in plan.op.differentiable:
                     edge = (self, -1 - source, array.shape, array.dtype)
             elif origin is not None and self.inputs is None:  # without lists, one edge for each input
                 edge = self.edges[origin]
-            tensors.append(Node.wrap_saved(array, counter, edge))
+            tensors.append(Node.wrap_saved(array, counter, edge, type(kept[at][0]) is Packed))
         return tensors
+
+    def pack(self, at: int, packed: Packed) -> None:
+        """Put what a hook made of a saved tensor in its place."""
+        if state.ctx.log is not None:
+            state.ctx.log.node(self)
+        self.rare = self.rare or Rare()
+        assert self.saved is not None
+        self.saved = (*self.saved[:at], (packed, FROZEN, 0), *self.saved[at + 1 :])
 
     def values(self) -> list[Any]:
         """The saved arrays and attributes, operands cast to the dtype the op computed in."""
@@ -395,9 +356,6 @@ class Node:
             for name, t in zip(self.plan.tensors, tensors, strict=True)
         ]
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} object at 0x{self.sequence:08x}>"
-
 
 @functools.cache
 def node_type(name: str) -> type[Node]:
@@ -445,20 +403,6 @@ def leaf_edge(tensor: Tensor) -> Edge:
 def short_name(node: Node) -> str:
     """A node's name as messages give it: `Mul` for `MulBackward0`."""
     return node.name().partition("Backward")[0]
-
-
-_GEOMETRY: dict[str, Callable[[Any], Any]] = {
-    "_sym_sizes": lambda tensor: tuple(tensor.shape),
-    "_sym_strides": lambda tensor: tensor.stride(),
-}
-
-
-def saved_name(name: str) -> str:
-    """torch's name of what a formula asks for: `self` for `input`, `result` for `out`, `self_sym_sizes` for a shape."""
-    for ours, theirs in (("_shape", "_sym_sizes"), ("_strides", "_sym_strides"), ("_numel", "_sym_numel")):
-        if name.endswith(ours):
-            return saved_name(name.removesuffix(ours)) + theirs
-    return {"input": "self", "x": "self", "A": "self", "out": "result"}.get(name, name)
 
 
 def nodes_behind(roots: Iterator[Node | None]) -> list[Node]:

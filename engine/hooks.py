@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine import arrays, errors
+from engine.modes import state
 
 _ids = itertools.count()
 Table = dict[int, Callable[..., Any]]
@@ -22,6 +23,7 @@ class RemovableHandle:
     def __init__(self, tables: list[HookTable], hook: Callable[..., Any]) -> None:
         self.id = next(_ids)
         for table in tables:
+            _log(table)
             table[self.id] = hook
         self._tables = [weakref.ref(table) for table in tables]
 
@@ -30,6 +32,7 @@ class RemovableHandle:
         for reference in self._tables:
             table = reference()
             if table is not None:
+                _log(table)
                 table.pop(self.id, None)
 
     def __enter__(self) -> Self:
@@ -37,6 +40,12 @@ class RemovableHandle:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.remove()
+
+
+def _log(table: HookTable) -> None:
+    log = state.ctx.log
+    if log is not None:
+        log.table(table)
 
 
 class HookTable(dict[int, Callable[..., Any]]):
@@ -64,6 +73,11 @@ class Hooks:
         made.before, made.after, made.accumulated = self.before, self.after, self.accumulated
         return made
 
+    def functions(self) -> list[Callable[..., Any]]:
+        """All hooks, in no order."""
+        tables = (*self.tensors.values(), self.before, self.after, self.accumulated)
+        return [hook for table in tables for hook in table.values()]
+
     def on_tensor(self, nr: int, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook on the gradient of one output."""
         return RemovableHandle([self.tensors.setdefault(nr, HookTable())], hook)
@@ -85,30 +99,65 @@ class Hooks:
         return value if wrap is None else value._array
 
 
+def name_of(hook: Any) -> str:
+    """A hook's name in messages."""
+    return str(getattr(hook, "__name__", type(hook).__name__))
+
+
 def _checked(value: Any, result: Any, hook: Callable[..., Any]) -> Any:
-    name = getattr(hook, "__name__", type(hook).__name__)
     if not hasattr(result, "_array"):
         raise errors.bad_type(f"expected Variable, but hook returned '{type(result).__name__}'")
-    if result.shape != value.shape:
-        raise errors.shape_mismatch(f"hook '{name}' has changed the size of value")
     if result.dtype is not value.dtype:
-        raise errors.dtype_mismatch(f"hook '{name}' has changed the type of value")
+        raise errors.dtype_mismatch(
+            f"hook '{name_of(hook)}' has changed the type of value (was {value.dtype.tensor_type} "
+            f"got {result.dtype.tensor_type})"
+        )
+    if result.shape != value.shape:
+        raise errors.shape_mismatch(f"hook '{name_of(hook)}' has changed the size of value")
+    return result
+
+
+def _counted(result: Any, count: int, hook: Callable[..., Any]) -> tuple[Any, ...]:
+    if not isinstance(result, tuple):
+        raise errors.bad_type(f"expected tuple, but hook returned '{type(result).__name__}'")
+    if len(result) != count:
+        raise errors.bad_argument(
+            f"hook '{name_of(hook)}' has returned an incorrect number of values (got {len(result)}, "
+            f"but expected {count})"
+        )
     return result
 
 
 def call_before(table: Table, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The gradients of a node's outputs after its pre-hooks."""
+    """The gradients of a node's outputs after its pre-hooks.
+
+    Raises TypeError or RuntimeError for a result of another form.
+    """
     for hook in list(table.values()):
         result = hook(grads)
         if result is not None:
-            grads = result if isinstance(result, tuple) else (result,)
+            grads = _counted(result, len(grads), hook)
     return grads
 
 
 def call_after(table: Table, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The gradients of a node's inputs after its post-hooks."""
+    """The gradients of a node's inputs after its post-hooks.
+
+    Raises TypeError or RuntimeError for a result of another form.
+    """
     for hook in list(table.values()):
         result = hook(inputs, outputs)
         if result is not None:
-            inputs = result if isinstance(result, tuple) else (result,)
+            inputs = _counted(result, len(inputs), hook)
     return inputs
+
+
+def call_accumulated(table: Table, variable: Any) -> None:
+    """The hooks of a leaf after its `.grad` changed.
+
+    Raises TypeError if one gives something else than None or a tensor.
+    """
+    for hook in list(table.values()):
+        result = hook(variable)
+        if result is not None and not hasattr(result, "_array"):
+            raise errors.bad_type(f"expected Variable, but hook returned '{type(result).__name__}'")

@@ -7,11 +7,11 @@ request, so that sessions cannot see each other's modes and threads need no lock
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from operator import attrgetter
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,9 +33,9 @@ def _watched(name: str, doc: str) -> Any:
     def write(ctx: Context, value: Any) -> None:
         setattr(ctx, slot, value)
         ctx._inference_seen = ctx._inference_seen or ctx._inference  # its tensors may be met again later
-        ctx.plain = not (
-            ctx._guard or ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level or ctx._clone_saved
-        )
+        others = ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level
+        ctx.plain = not (ctx._guard or others)
+        ctx.lone_guard = None if others else ctx._guard
 
     return property(attrgetter(slot), write, doc=doc)  # read in C: every op asks
 
@@ -44,6 +44,7 @@ class Context:
     """The modes of one flow of ops.
 
     `plain` is True while nothing has to be told about an op beyond recording it; the fast paths ask only for that.
+    `lone_guard` is the guard where nobody else has to be told: they ask it whether it spares an op.
     """
 
     guard: Guard | None = _watched("guard", "Who is asked before an op allocates, or None.")
@@ -51,7 +52,6 @@ class Context:
     saved_hooks: tuple[Any, ...] = _watched("saved_hooks", "Pairs of pack and unpack hooks, the innermost last.")
     inference: bool = _watched("inference", "Whether inference mode is on.")
     dual_level: Tangents | None = _watched("dual_level", "The tangents of the open level of forward mode, or None.")
-    clone_saved: bool = _watched("clone_saved", "Whether saved tensors are copied, so that they may be overwritten.")
 
     def __init__(self, dtype: dtypes.DType = dtypes.float32, device: Device = CPU, seed: int | None = None) -> None:
         self.grad_enabled = True
@@ -61,9 +61,14 @@ class Context:
         self.log: UndoLog | None = None
         self._guard = self._anomaly = None
         self._saved_hooks: tuple[Any, ...] = ()
-        self._inference = self._inference_seen = self._clone_saved = False
+        self._inference = self._inference_seen = False
         self._dual_level = None
+        self.multithreading = True
+        self.transforms: list[str] = []  # the transforms of `torch.func` that are running, the innermost last
+        self.warn_always = False
+        self.warned: set[str] = set()  # the warnings given once already
         self.plain = True
+        self.lone_guard: Guard | None = None
 
     @property
     def recording(self) -> bool:
@@ -96,75 +101,6 @@ def activate(ctx: Context) -> Iterator[Context]:
         state.ctx = previous
 
 
-class _GradMode(ContextDecorator):
-    """A context manager and decorator that sets grad mode and puts the old one back."""
-
-    mode: bool
-
-    def __init__(self) -> None:
-        self._previous: list[bool] = []
-
-    def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[override]
-        return super().__call__(func)
-
-    def __enter__(self) -> Self:
-        self._previous.append(state.ctx.grad_enabled)
-        state.ctx.grad_enabled = self.mode
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        state.ctx.grad_enabled = self._previous.pop()
-
-
-class no_grad(_GradMode):  # torch's name
-    """Ops inside record no graph."""
-
-    mode = False
-
-
-class enable_grad(_GradMode):  # torch's name
-    """Ops inside record the graph again, within `no_grad`."""
-
-    mode = True
-
-
-class set_grad_enabled(_GradMode):  # torch's name
-    """Sets grad mode at once; as a context manager puts the old one back at the end."""
-
-    def __init__(self, mode: bool) -> None:
-        if not isinstance(mode, bool):
-            raise errors.bad_type(
-                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
-            )
-        super().__init__()
-        self.mode = mode
-        self._before = state.ctx.grad_enabled
-        state.ctx.grad_enabled = mode
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._previous[-1] = self._before
-        return self
-
-
-class inference_mode(ContextDecorator):
-    """Ops inside record nothing, and their results can never be recorded later."""
-
-    def __init__(self, mode: bool = True) -> None:
-        self.mode = mode
-        self._previous: list[tuple[bool, bool]] = []
-
-    def __enter__(self) -> Self:
-        ctx = state.ctx
-        self._previous.append((ctx.inference, ctx.grad_enabled))
-        ctx.inference = self.mode
-        ctx.grad_enabled = not self.mode
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        state.ctx.inference, state.ctx.grad_enabled = self._previous.pop()
-
-
 def is_inference_mode_enabled() -> bool:
     """Whether inference mode is on in this thread."""
     return state.ctx.inference
@@ -173,6 +109,27 @@ def is_inference_mode_enabled() -> bool:
 def is_grad_enabled() -> bool:
     """Whether ops record the graph in this thread."""
     return state.ctx.grad_enabled
+
+
+def is_warn_always_enabled() -> bool:
+    """Whether warnings that are given once are given every time."""
+    return state.ctx.warn_always
+
+
+def set_warn_always(mode: bool) -> None:
+    """Give warnings that are given once every time, or no longer."""
+    state.ctx.warn_always = mode
+
+
+def warn_once(text: str, category: type[Warning] = UserWarning, level: int = 2) -> None:
+    """Warn, unless the same was said in this context before and `set_warn_always` is off.
+
+    A context with an undo log is a server's: whoever should read the warning would not see it.
+    """
+    ctx = state.ctx
+    if ctx.log is None and (ctx.warn_always or text not in ctx.warned):
+        ctx.warned.add(text)
+        warnings.warn(text, category, stacklevel=level + 1)
 
 
 def get_default_dtype() -> dtypes.DType:
@@ -192,9 +149,18 @@ def set_default_dtype(dtype: dtypes.DType) -> None:
     state.ctx.default_dtype = dtype
 
 
-def manual_seed(seed: int) -> Generator:
-    """Seed the current generator (any int64 or uint64; negative ones wrap) and return it."""
+def manual_seed(seed: Any) -> Generator:
+    """Seed the current generator with what `int` makes of a value (an int64 or uint64; negative ones wrap).
+
+    Returns it. Raises ValueError or TypeError for what is no integer, or one beyond.
+    """
     ctx = state.ctx
+    try:
+        seed = int(seed)
+    except ValueError as error:
+        raise errors.bad_value(str(error)) from None
+    except TypeError as error:
+        raise errors.bad_type(str(error)) from None
     if ctx.log is not None:
         ctx.log.generator(ctx.generator)
     return ctx.generator.manual_seed(seed)

@@ -397,17 +397,24 @@ def wrap(array: Any) -> Tensor:
     return tensor
 
 
-def wrap_saved(array: Any, version: list[Any], edge: Edge | None) -> Any:
-    """A saved value as a tensor at its place in the graph; a leaf comes back as itself."""
+def wrap_saved(array: Any, version: list[Any], edge: Edge | None, anew: bool = False) -> Any:
+    """A saved value as a tensor at its place in the graph.
+
+    A leaf comes back as itself, or (`anew`: the value is not the leaf's own) as another tensor at its place.
+    """
     if array is None:
         return None
     array = arrays.as_array(array)
     variable = getattr(edge[0], "variable", None) if edge is not None else None
-    if variable is not None:
+    if variable is not None and not anew:
         return variable
     tensor = wrap(array)
     tensor._counter = [0] if version is FROZEN else version
-    tensor._edge = edge
+    if variable is None:
+        tensor._edge = edge
+    else:
+        tensor._requires_grad = True
+        tensor._accumulator = variable._accumulator
     return tensor
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NO_GRAD = "no_grad"
 MULTI = "multi"
+INFERENCE = "inference_mode"
+FUNCTION = "function"
 
 
 class View:
@@ -38,7 +40,9 @@ class View:
 def view_of(source: Tensor, array: Any, op: Op, values: list[Any], output_nr: int) -> View:
     """The view information of a result of the view op `op` on `source`."""
     parent = source._view
-    creation = (MULTI if op.multi_view else None) if state.ctx.grad_enabled else NO_GRAD
+    creation = MULTI if op.multi_view else None
+    if not state.ctx.grad_enabled:
+        creation = INFERENCE if state.ctx.inference else NO_GRAD
     replay: Any = None
     if parent is not None:
         creation = creation or parent.creation
@@ -130,7 +134,7 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
 def _ambiguous(tensor: Tensor, view: View, through_base: bool) -> RuntimeError:
     edge = tensor._edge
     origin = None if edge is None else f"Output {view.output_nr} of {short_name(edge[0])}"
-    return errors.inplace_on_view(origin, view.creation == MULTI, through_base)
+    return errors.inplace_on_view(origin, view.creation or NO_GRAD, through_base)
 
 
 def check_inplace(tensor: Tensor) -> None:

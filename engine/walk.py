@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 import threading
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.graph import AccumulateGrad, Edge, Node
-from engine.hooks import Hooks, call_after, call_before
+from engine.hooks import Hooks, call_accumulated, call_after, call_before
 from engine.modes import state
 from engine.ops.copies import grad_copy
 from engine.tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from engine.guard import Guard
+    from engine.undo import UndoLog
 
 _by_sequence = attrgetter("sequence")
 
@@ -35,12 +39,13 @@ def current_walk() -> Walk | None:
 class Walk:
     """One backward pass."""
 
-    __slots__ = ("captured", "grads", "keep", "pending", "reachable", "record", "targets")
+    __slots__ = ("captured", "fills", "grads", "keep", "order", "pending", "reachable", "record", "targets")
 
-    def __init__(self, record: bool, keep: bool, targets: set[tuple[Node, int]] | None) -> None:
+    def __init__(self, record: bool, keep: bool, targets: set[tuple[Node, int]] | None, fills: bool = False) -> None:
         self.record = record
         self.keep = keep
         self.targets = targets
+        self.fills = fills or targets is None  # leaves get their `.grad`: all, or those among the targets
         self.captured: dict[tuple[Node, int], Any] = {}
         self.grads: dict[Node, Any] = {}
         self.pending: dict[Node, int] = {}
@@ -52,6 +57,12 @@ class Walk:
             return gradient
         return wrap(arrays.as_array(gradient))
 
+    def runs(self, node: Node) -> bool:
+        """Whether this pass brings a gradient to a node that its hooks see."""
+        if type(node) is AccumulateGrad:
+            return node in self.pending and (self.targets is None or (node, 0) in self.targets)
+        return node in self.order
+
     def run(self, roots: list[tuple[Edge, Any]]) -> None:
         """Send the roots' gradients through the graph."""
         ctx = state.ctx
@@ -62,7 +73,7 @@ class Walk:
         if inference:
             ctx.inference = False
         try:
-            order = self._order(roots)
+            order = self.order = self._order(roots)
             for edge, gradient in roots:
                 self._send(edge, gradient)
             if not plain and ctx.guard is not None:
@@ -133,13 +144,13 @@ class Walk:
 
     def _loop(self, order: list[Node]) -> None:
         ctx = state.ctx
-        if self.record or self.targets is not None or arrays.gpu_loaded() or ctx.log is not None or not ctx.plain:
+        if self.record or self.targets is not None or arrays.gpu_loaded() or not (ctx.plain or ctx.lone_guard):
             for node in order:
                 self._visit(node)
         else:
-            self._loop_quick(order)
+            self._loop_quick(order, ctx.lone_guard, ctx.log)
 
-    def _loop_quick(self, order: list[Node]) -> None:
+    def _loop_quick(self, order: list[Node], guard: Guard | None, log: UndoLog | None) -> None:
         """The short way for nodes with one output and no lists or hooks, on NumPy (see docs/performance.md)."""
         grads = self.grads
         take = grads.pop
@@ -152,6 +163,8 @@ class Walk:
             if g is None:
                 self._skip(node)
                 continue
+            if guard is not None:
+                guard.tick()
             saved = node.saved
             if saved is None:
                 raise errors.graph_freed()
@@ -165,6 +178,8 @@ class Walk:
                 if node.attributes:
                     values += node.attributes
                 if not keep:
+                    if log is not None:
+                        log.node(node)
                     node.saved = None
             edges = node.edges
             for at, formula, names, last in plan.quick or plan.quick_steps():
@@ -248,16 +263,18 @@ class Walk:
         grads = g if node.outputs is not None else [g]
         hooks = node.hooks
         if hooks is not None:
-            grads = self._before(hooks, grads)
+            grads = self._filtered(hooks, grads)
         if self.targets is not None:
             self._capture(node, grads)
             if not self._passes(node):
                 return
+        if hooks is not None and hooks.before:
+            grads = self._before(node, hooks, grads)
         wanted = [edge is not None and self._wants(edge) for edge in node.edges]
         results = node.backward(grads, self.record, wanted)
         if hooks is not None and hooks.after:
-            shown = call_after(hooks.after, self._shown(results), self._shown(grads))
-            results = [None if each is None else each if self.record else each._array for each in shown]
+            seen = [grads[at] for at in node.flows()]
+            results = self._bare(call_after(hooks.after, self._shown(results), self._shown(seen)))
         if state.ctx.anomaly is not None:
             state.ctx.anomaly.check(node, results)
         for at, (edge, want) in enumerate(zip(node.edges, wanted, strict=True)):
@@ -270,15 +287,24 @@ class Walk:
         if not self.keep:
             node.release()
 
-    def _before(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
-        """Tensor hooks, then retained gradients, then the node's pre-hooks."""
+    def _filtered(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
+        """Gradients after the tensors' hooks; then those to retain are kept."""
         wrapper = None if self.record else wrap
         grads = [hooks.filter(nr, each, wrapper) for nr, each in enumerate(grads)]
         self._retain(hooks, grads)
-        if hooks.before:
-            shown = call_before(hooks.before, self._shown(grads))
-            grads = [None if each is None else each if self.record else each._array for each in shown]
         return grads
+
+    def _before(self, node: Node, hooks: Hooks, grads: list[Any]) -> list[Any]:
+        """Gradients after the node's pre-hooks, which see those of outputs that have gradients."""
+        places = node.flows()
+        made = self._bare(call_before(hooks.before, self._shown([grads[at] for at in places])))
+        grads = list(grads)
+        for at, each in zip(places, made, strict=True):
+            grads[at] = each
+        return grads
+
+    def _bare(self, shown: tuple[Any, ...]) -> list[Any]:
+        return [None if each is None else each if self.record else each._array for each in shown]
 
     def _shown(self, grads: list[Any]) -> tuple[Any, ...]:
         """Gradients as hooks see them: tensors, None where there is none."""
@@ -342,11 +368,12 @@ class Walk:
         variable = node.variable
         if variable._hooks is not None or node.rare is not None:
             self._call_leaf_hooks(node)
-        elif self.targets is None:
-            if variable._requires_grad:  # it may have been detached since
-                accumulate(variable, self.grads.pop(node), self.record)
-        elif (node, 0) in self.targets:
+        elif self.targets is not None and (node, 0) not in self.targets:
+            return
+        elif not self.fills:
             self.captured[node, 0] = self.grads.pop(node)
+        elif variable._requires_grad:  # it may have been detached since
+            accumulate(variable, self.grads.pop(node), self.record)
 
     def _call_leaf_hooks(self, node: AccumulateGrad) -> None:
         """A leaf with hooks: on the gradient that arrived, then on what was accumulated."""
@@ -356,19 +383,21 @@ class Walk:
         if hooks is not None:
             grads[0] = hooks.filter(0, grads[0], None if self.record else wrap)
         if node.hooks is not None:
-            grads = self._before(node.hooks, grads)
-        if self.targets is not None:
-            if (node, 0) in self.targets:
-                self.captured[node, 0] = grads[0]
+            grads = self._filtered(node.hooks, grads)
+        if self.targets is not None and (node, 0) not in self.targets:
             return
+        if not self.fills:
+            self.captured[node, 0] = grads[0]
+            return
+        if node.hooks is not None and node.hooks.before:
+            grads = self._before(node, node.hooks, grads)
         shown = self._shown(grads)
         if variable._requires_grad and grads[0] is not None:
             accumulate(variable, grads.pop(), self.record)
+        if hooks is not None:
+            call_accumulated(hooks.accumulated, variable)
         if node.hooks is not None:
             call_after(node.hooks.after, (), shown)
-        if hooks is not None:
-            for hook in list(hooks.accumulated.values()):
-                hook(variable)
 
 
 def _take(results: list[Any], at: int) -> Any:
@@ -422,6 +451,9 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     if record:
         variable._grad = grad_copy(g) if before is None else before + g
         return
+    if before is None and not variable._array.flags.c_contiguous:
+        variable._grad = wrap(_laid_out(g, variable._array))  # a dense leaf's gradient lies in memory as it does
+        return
     if before is None:
         variable._grad = wrap(g if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
         return
@@ -429,3 +461,9 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
         log.storage(before)
     before._array[...] += g
     before._counter[0] += 1
+
+
+def _laid_out(g: Any, like: Any) -> Any:
+    made = arrays.backend_of(like).xp.empty_like(like)
+    made[...] = g
+    return made

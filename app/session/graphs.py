@@ -10,7 +10,8 @@ from typing import Any
 from app.problems import Problem
 from app.session.names import Names
 from engine import dtypes
-from engine.graph import AccumulateGrad, Node, leaf_edge, saved_name
+from engine.graph import AccumulateGrad, Node, leaf_edge
+from engine.inspection import saved_name
 from engine.tensor import Tensor
 
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import ContextDecorator
 from types import TracebackType
-from typing import Self
 
 from engine.anomaly import Anomaly
 from engine.modes import state
 
 
-class set_detect_anomaly(ContextDecorator):
+class set_detect_anomaly:
     """Turn anomaly mode on or off at once; as a context manager put the old setting back at the end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self._before = state.ctx.anomaly
         state.ctx.anomaly = Anomaly(check_nan) if mode else None
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> None:
+        """Nothing: the mode is set."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         state.ctx.anomaly = self._before
 
 
-class detect_anomaly(ContextDecorator):
+class detect_anomaly:
     """Inside, a backward that makes NaN is refused, and the forward call that led to it is told."""
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -44,4 +42,15 @@ class detect_anomaly(ContextDecorator):
         state.ctx.anomaly = self._before
 
 
-__all__ = ["detect_anomaly", "set_detect_anomaly"]
+def is_anomaly_enabled() -> bool:
+    """Whether anomaly mode is on."""
+    return state.ctx.anomaly is not None
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly mode refuses NaN, where it is on."""
+    anomaly = state.ctx.anomaly
+    return anomaly is None or anomaly.check_nan
+
+
+__all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Self
 
 from engine import errors
 from engine.backward import grad
-from engine.modes import enable_grad, state
+from engine.grad_mode import enable_grad
+from engine.modes import state
 from engine.op import Op, registry
 from engine.ops.views import alias_, primal_of
 from engine.tangents import Tangents

@@ -7,16 +7,17 @@ are seen through `grad_fn`.
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from engine import arrays, errors
-from engine.graph import AccumulateGrad, Edge, Node, Rare
+from engine.autograd.context import FunctionCtx
+from engine.graph import AccumulateGrad
 from engine.modes import state
-from engine.order import next_sequence
-from engine.tensor import Tensor, wrap, wrap_saved
-from engine.views import check_inplace, edge_of, rebase
+from engine.tensor import Tensor, wrap
+from engine.views import FUNCTION, MULTI, check_inplace, edge_of, rebase
 
 LEGACY = (
     "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
@@ -24,163 +25,26 @@ LEGACY = (
 )
 NO_BACKWARD = "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
 NO_JVP = "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
-
-
-class FunctionCtx(Node):
-    """The node of a custom Function: what `ctx` is."""
-
-    ordinary = False
-    _function: ClassVar[type[Function]]
-
-    def __init__(self) -> None:
-        self.rare = Rare()
-        self.saved = ()
-        self.edges = ()
-        self.attributes = ()
-        self.sequence = next_sequence()
-        self.needs_input_grad: tuple[bool, ...] = ()
-        self._to_save: tuple[Any, ...] = ()
-        self._is_tensor: list[bool] = []
-        self._dirty: tuple[Any, ...] = ()
-        self._non_differentiable: tuple[Any, ...] = ()
-        self._materialize = True
-        self._forward_saved: tuple[Any, ...] = ()
-
-    def name(self) -> str:
-        """The function's name with `Backward`."""
-        return type(self).__name__
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
-    def __dir__(self) -> list[str]:
-        return list(object.__dir__(self))
-
-    def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors for `backward`, which finds them in `saved_tensors`; None may stand among them."""
-        for each in tensors:
-            if each is not None and not isinstance(each, Tensor):
-                raise errors.bad_type(
-                    f"save_for_backward can only save variables, but argument 0 is of type {type(each).__name__}"
-                )
-        self._to_save = tensors
-
-    def save_for_forward(self, *tensors: Any) -> None:
-        """Keep tensors for `jvp`."""
-        self._forward_saved = tensors
-
-    def mark_dirty(self, *tensors: Any) -> None:
-        """Say which inputs `forward` changed in place."""
-        self._dirty = tensors
-
-    def mark_non_differentiable(self, *tensors: Any) -> None:
-        """Say which outputs have no gradient."""
-        self._non_differentiable = tensors
-
-    def set_materialize_grads(self, value: bool) -> None:
-        """Whether gradients that never came are zeros (True) or None in `backward`."""
-        self._materialize = value
-
-    @property
-    def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` kept.
-
-        Raises RuntimeError if it was freed, or changed in place since.
-        """
-        if self.saved is None:
-            raise errors.graph_freed()
-        return tuple(each and self._checked(*each) for each in self.saved)  # type: ignore[call-arg]  # pairs
-
-    def _checked(self, array: Any, counter: list[Any], stamp: int, edge: Edge | None, nr: int | None) -> Any:
-        if counter[0] != stamp:
-            what = f"{wrap(array).dtype.tensor_type} {list(array.shape)}"
-            if nr is not None:
-                origin = f", which is output {nr} of {self.name()},"
-            else:
-                origin = f", which is output {counter[2]} of {counter[1]}," if len(counter) > 1 else ""
-            raise errors.modified_inplace(what, origin, counter[0], stamp)
-        if nr is not None:
-            edge = (self, nr, array.shape, array.dtype)
-        return wrap_saved(array, counter, edge)
-
-    def keep(self, outputs: list[Any]) -> None:
-        """Turn what was saved into data: no output tensor is held, so nothing refers to itself."""
-        kept: list[Any] = []
-        for each in self._to_save:
-            if each is None:
-                kept.append(None)
-                continue
-            nr = next((at for at, out in enumerate(outputs) if out is each), None)
-            edge = edge_of(each) if nr is None else None
-            kept.append((each._array, each._counter, each._counter[0], edge, nr))
-        self.saved = tuple(kept)
-        self._to_save = self._dirty = self._non_differentiable = ()
-
-    def release(self) -> None:
-        """Free what was saved."""
-        super().release()
-
-    def backward(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
-        """Call the user's `backward` on tensors, and check what it gives.
-
-        Raises RuntimeError for the wrong number or shape of gradients, NotImplementedError if there is none.
-        """
-        given = self._given(grads, record)
-        previous, state.ctx.grad_enabled = state.ctx.grad_enabled, record
-        try:
-            results = self._function._run_backward(self, given)
-        finally:
-            state.ctx.grad_enabled = previous
-        if not isinstance(results, tuple):
-            results = (results,)
-        results = self._counted(list(results))
-        return [self._fitted(at, each, record) for at, each in enumerate(results)]
-
-    def _given(self, grads: list[Any], record: bool) -> list[Any]:
-        given = []
-        for each, (shape, dtype) in zip(grads, self.outputs, strict=True):
-            if each is None and self._materialize:
-                each = wrap(arrays.xp.zeros(shape, dtype))
-            elif each is not None and not record:
-                each = wrap(arrays.as_array(each))
-            given.append(each)
-        return given
-
-    def _counted(self, results: list[Any]) -> list[Any]:
-        count = len(self.needs_input_grad)
-        if len(results) > count and all(each is None for each in results[count:]):
-            del results[count:]
-        if len(results) != count:
-            raise errors.bad_argument(
-                f"function {self.name()} returned an incorrect number of gradients (expected {count}, "
-                f"got {len(results)})"
-            )
-        tensors = [each for each, is_tensor in zip(results, self._is_tensor, strict=True) if is_tensor]
-        for at, (each, is_tensor) in enumerate(zip(results, self._is_tensor, strict=True)):
-            if each is not None and not is_tensor:
-                raise errors.bad_argument(
-                    f"function {self.name()} returned a gradient different than None at position {at + 1}, but the "
-                    "corresponding forward input was not a Variable"
-                )
-        return tensors
-
-    def _fitted(self, at: int, grad: Any, record: bool) -> Any:
-        edge = self.edges[at]
-        if grad is None or edge is None:
-            return None
-        if not isinstance(grad, Tensor):
-            raise errors.bad_type(f"expected Variable or None (got {type(grad).__name__})")
-        want = edge[2]
-        have = tuple(grad.shape)
-        if have != want:
-            extra = len(have) - len(want)
-            fits = extra >= 0 and all(w in (1, h) for w, h in zip(want, have[extra:], strict=True))
-            if not fits:
-                raise errors.shape_mismatch(
-                    f"Function {self.name()} returned an invalid gradient at index {at} - got {list(have)} but "
-                    f"expected shape compatible with {list(want)}"
-                )
-        return grad if record else grad._array
+BOTH = (
+    "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of "
+    "them."
+)
+NOT_RETURNED = (
+    "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified "
+    "inplace must all be outputs of the Function."
+)
+DIRTY_VIEW = (
+    "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more "
+    "than one Tensor. This is not supported by the current autograd engine. You should either make sure the input is "
+    "not a view (using .clone() for example) or make your Function only return one Tensor (potentially splitting it "
+    "into two Functions: one doing the inplace that returns a single Tensor and a second one that does the other "
+    "operations). You can ask on the forum https://discuss.pytorch.org/ if you need help to do this change."
+)
+NOT_INPUT = (
+    "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need to pass it "
+    "to mark_dirty()."
+)
+EXTENDING = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
 
 
 class _FunctionMeta(type):
@@ -195,6 +59,7 @@ class Function(metaclass=_FunctionMeta):
     """Base of custom ops: static `forward` and `backward`, called by `apply`."""
 
     _node_class: ClassVar[type[FunctionCtx]]
+    generate_vmap_rule: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(
@@ -238,33 +103,73 @@ class Function(metaclass=_FunctionMeta):
         """The tangents of the outputs from those of the inputs; to be overridden."""
         raise errors.not_differentiable(NO_JVP)
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """How the function acts on batches; here every entry of a batch runs by itself."""
+        raise errors.coded(NotImplementedError, "not_implemented", "vmap is not implemented.")
+
     @classmethod
     def _run_backward(cls, ctx: FunctionCtx, grads: list[Any]) -> Any:
         own, base = cls.backward, Function.backward
+        if own is not base and cls.vjp is not base:
+            raise errors.bad_argument(BOTH)
         return (cls.vjp if own is base else own)(ctx, *grads)
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the function and record it as one node."""
+        if cls.setup_context is not Function.setup_context:
+            args, kwargs = _bound(cls, args, kwargs), {}
+        if state.ctx.transforms:
+            _check_transforms(cls)
         ctx = cls._node_class()
         tensors = [each for each in args if isinstance(each, Tensor)]
         recording = state.ctx.recording
         ctx._is_tensor = [isinstance(each, Tensor) for each in args]
         ctx.needs_input_grad = tuple(isinstance(each, Tensor) and each.requires_grad for each in args)
         edges = tuple(edge_of(each) for each in tensors) if recording else ()
-        previous, state.ctx.grad_enabled = state.ctx.grad_enabled, False
+        level, previous = state.ctx.dual_level, state.ctx.grad_enabled
+        dual = level is not None and level.reaches(tensors)
+        state.ctx.grad_enabled = False
+        if dual:
+            state.ctx.dual_level = None
         try:
             output = _forward(cls, ctx, args, kwargs)
         finally:
             state.ctx.grad_enabled = previous
+            if dual:
+                state.ctx.dual_level = level
         outputs = list(output) if isinstance(output, tuple) else [output]
-        for each in ctx._dirty:
-            _mark_changed(each, tensors, recording)
-        if recording and any(edge is not None for edge in edges):
-            ctx.edges = edges
-            outputs = _link(ctx, outputs, tensors)
-        ctx.keep(outputs)
-        return tuple(outputs) if isinstance(output, tuple) else outputs[0]
+        linked = _Linking(ctx, tensors, edges, outputs).linked()
+        ctx.keep(linked)
+        if dual:
+            _push_forward(cls, ctx, args, linked)
+        return tuple(linked) if isinstance(output, tuple) else linked[0]
+
+
+def _bound(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a `forward` without context, defaults filled in, by position."""
+    try:
+        bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+    except TypeError as error:
+        raise errors.bad_type(str(error)) from None
+    bound.apply_defaults()
+    return bound.args
+
+
+def _check_transforms(cls: type[Function]) -> None:
+    """What torch refuses inside `torch.func`."""
+    if cls.setup_context is Function.setup_context:
+        raise errors.bad_argument(
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
+            f"override the setup_context staticmethod. {EXTENDING}"
+        )
+    rule = cls.vmap is not Function.vmap
+    if state.ctx.transforms[-1] == "vmap" and not (rule or cls.generate_vmap_rule):
+        raise errors.bad_argument(
+            f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and implement "
+            f"the vmap staticmethod or set generate_vmap_rule=True. {EXTENDING}"
+        )
 
 
 def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -275,42 +180,117 @@ def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], kwarg
     return output
 
 
-def _mark_changed(tensor: Any, inputs: list[Tensor], recording: bool) -> None:
-    if not any(tensor is each for each in inputs):
-        raise errors.bad_argument("mark_dirty: only inputs of forward may be marked")
-    if recording and tensor.requires_grad:
-        if tensor.is_leaf:
-            text = "a leaf Variable that requires grad has been used in an in-place operation."
-            raise errors.coded(RuntimeError, "inplace_on_leaf", text)
-        check_inplace(tensor)
-    tensor._counter[0] += 1
+def _push_forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: list[Any]) -> None:
+    """Give the outputs the tangents that `jvp` tells.
+
+    Raises RuntimeError if it tells another number of them.
+    """
+    level = state.ctx.dual_level
+    assert level is not None
+    tangents = [_tangent(level.get(each._array), each) if isinstance(each, Tensor) else None for each in args]
+    ctx._forward = True
+    try:
+        made = cls.jvp(ctx, *tangents)
+    finally:
+        ctx._forward = False
+    several = made if isinstance(made, tuple) else (made,)
+    if len(several) != len(outputs):
+        raise errors.bad_argument(
+            "Function's jvp returned an invalid number of forward gradients (expected "
+            f"{len(outputs)} but got {len(several)})"
+        )
+    for out, tangent in zip(outputs, several, strict=True):
+        if isinstance(out, Tensor) and tangent is not None:
+            level.set(out._array, tangent)
 
 
-def _link(ctx: FunctionCtx, outputs: list[Any], inputs: list[Tensor]) -> list[Any]:
-    """Hang the node into the outputs that have gradients."""
-    ctx.outputs = tuple(
-        (each._array.shape, each._array.dtype) if isinstance(each, Tensor) else ((), None) for each in outputs
-    )
-    linked: list[Any] = []
-    for nr, each in enumerate(outputs):
-        fixed = not isinstance(each, Tensor) or any(each is other for other in ctx._non_differentiable)
-        if fixed or not each.dtype.differentiable:
-            linked.append(each)
-            continue
-        if any(each is other for other in ctx._dirty):
-            rebase(each, ctx)
-            linked.append(each)
-            continue
-        if any(each is other for other in inputs):
-            each = _alias(each)  # an input handed through becomes a view with a history of its own
-        each._edge = (ctx, nr, each._array.shape, each._array.dtype)
-        linked.append(each)
-    return linked
+def _tangent(known: Any, tensor: Tensor) -> Any:
+    return wrap(arrays.backend_of(tensor._array).xp.zeros_like(tensor._array)) if known is None else known
+
+
+class _Linking:
+    """The outputs of a Function as its caller gets them: with its node where they have gradients."""
+
+    def __init__(self, ctx: FunctionCtx, inputs: list[Tensor], edges: tuple[Any, ...], outputs: list[Any]) -> None:
+        self.ctx = ctx
+        self.inputs = inputs
+        self.outputs = outputs
+        self.recording = any(edge is not None for edge in edges)
+        self.dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument ")
+        self.fixed = _marked(
+            ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got "
+        )
+        if self.recording:
+            ctx.edges = edges
+            ctx.outputs = tuple(
+                (each._array.shape, each._array.dtype) if isinstance(each, Tensor) else ((), None) for each in outputs
+            )
+
+    def linked(self) -> list[Any]:
+        """Every output in its place; raises RuntimeError for changed inputs that torch refuses."""
+        for each in self.dirty:
+            self._count_change(each)
+        made = [self._link(nr, each) if isinstance(each, Tensor) else each for nr, each in enumerate(self.outputs)]
+        if sum(isinstance(each, Tensor) and each._edge is not None for each in made) > 1:
+            for each in made:
+                if isinstance(each, Tensor) and each._view is not None:
+                    each._view.creation = MULTI
+        if not all(_among(each, self.outputs) for each in self.dirty):
+            raise errors.bad_argument(NOT_RETURNED)
+        return made
+
+    def _count_change(self, tensor: Tensor) -> None:
+        if not _among(tensor, self.inputs):
+            warnings.warn(NOT_INPUT, UserWarning, stacklevel=5)
+        if self.recording and tensor.requires_grad:
+            if tensor.is_leaf:
+                text = "a leaf Variable that requires grad has been used in an in-place operation."
+                raise errors.coded(RuntimeError, "inplace_on_leaf", text)
+            check_inplace(tensor)
+        tensor._counter[0] += 1
+
+    def _link(self, nr: int, tensor: Tensor) -> Tensor:
+        given, changed = _among(tensor, self.inputs), _among(tensor, self.dirty)
+        if not (self.recording and tensor.dtype.differentiable) or _among(tensor, self.fixed):
+            if given and (tensor.requires_grad or not changed):
+                return _alias(tensor)
+            return tensor
+        if changed:
+            if tensor._view is not None and len(self.outputs) > 1:
+                raise errors.bad_argument(DIRTY_VIEW)
+            rebase(tensor, self.ctx)
+            return tensor
+        if given:  # an input handed through becomes a view with a history of its own
+            tensor = _view_of_itself(tensor)
+        tensor._edge = (self.ctx, nr, tensor._array.shape, tensor._array.dtype)
+        if tensor._view is not None:
+            tensor._view.creation = FUNCTION
+        return tensor
+
+
+def _marked(tensors: tuple[Any, ...] | None, refusal: str) -> tuple[Tensor, ...]:
+    if not all(isinstance(each, Tensor) for each in tensors or ()):
+        raise errors.bad_argument(refusal)
+    return tensors or ()
+
+
+def _among(tensor: Any, others: Any) -> bool:
+    return any(tensor is each for each in others)
 
 
 def _alias(tensor: Tensor) -> Tensor:
+    """The same values and version without a graph."""
     made = wrap(tensor._array)
     made._counter = tensor._counter
+    return made
+
+
+def _view_of_itself(tensor: Tensor) -> Tensor:
+    previous, state.ctx.grad_enabled = state.ctx.grad_enabled, False
+    try:
+        made: Tensor = tensor.view_as(tensor)
+    finally:
+        state.ctx.grad_enabled = previous
     return made
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine import errors
 from engine.backward import grad
-from engine.modes import enable_grad
+from engine.grad_mode import enable_grad
 from engine.op import registry
 from engine.tensor import Tensor, wrap
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from engine import errors
+from engine.grad_mode import no_grad
 from engine.graph import Node
 from engine.hooks import RemovableHandle
 from engine.modes import state
+from engine.roots import GradientEdge, get_gradient_edge
 from engine.tensor import Tensor
 from engine.views import edge_of
 from engine.walk import current_walk
-
-
-class GradientEdge(NamedTuple):
-    """A place in the graph: a node and the number of its output."""
-
-    node: Node
-    output_nr: int
-
-
-def get_gradient_edge(tensor: Tensor) -> GradientEdge:
-    """Where the gradient of a tensor is computed.
-
-    Raises RuntimeError if it does not require grad.
-    """
-    edge = edge_of(tensor)
-    if edge is None:
-        raise errors.bad_argument(
-            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
-        )
-    return GradientEdge(edge[0], edge[1])
 
 
 def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:
@@ -61,12 +43,17 @@ class saved_tensors_hooks:
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self._pair = (pack_hook, unpack_hook)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         hooks = state.ctx.saved_hooks
+        if not all(map(callable, self._pair)):
+            raise errors.bad_type(
+                "_push_saved_tensors_default_hooks(): incompatible function arguments. The following argument types "
+                "are supported:\n    1. (arg0: collections.abc.Callable, arg1: collections.abc.Callable) -> None\n\n"
+                f"Invoked with: {self._pair[0]!r}, {self._pair[1]!r}"
+            )
         if hooks and isinstance(hooks[-1], str):
             raise errors.bad_argument(hooks[-1])
         state.ctx.saved_hooks = (*hooks, self._pair)
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         state.ctx.saved_hooks = state.ctx.saved_hooks[:-1]
@@ -76,7 +63,7 @@ class saved_tensors_hooks:
 def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
     """Inside, `saved_tensors_hooks` is refused with this message."""
     before = state.ctx.saved_hooks
-    if before:
+    if before and not isinstance(before[-1], str):
         raise errors.bad_argument(error_message)
     state.ctx.saved_hooks = (error_message,)
     try:
@@ -90,15 +77,44 @@ def save_on_cpu(pin_memory: bool = False) -> saved_tensors_hooks:
     return saved_tensors_hooks(lambda tensor: (tensor.device, tensor.cpu()), lambda held: held[1].to(held[0]))
 
 
+class _Copies:
+    """The hooks of `allow_mutation_on_saved_tensors`: copies, given back while its block lasts."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        """What was saved, as it is now."""
+        with no_grad():
+            copied: Tensor = tensor.detach().clone()
+        return copied
+
+    def unpack(self, copied: Tensor) -> Tensor:
+        """The copy.
+
+        Raises AssertionError after the block.
+        """
+        if not self.open:
+            raise errors.coded(
+                AssertionError,
+                "bad_argument",
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was "
+                "originally recorded.",
+            )
+        return copied
+
+
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[None]:
+def allow_mutation_on_saved_tensors() -> Iterator[_Copies]:
     """Tensors saved inside may be overwritten: what was saved is kept (here as a copy made when saving)."""
-    before = state.ctx.clone_saved
-    state.ctx.clone_saved = True
+    copies = _Copies()
+    if any(isinstance(getattr(pair[0], "__self__", None), _Copies) for pair in state.ctx.saved_hooks):
+        raise errors.bad_argument("allow_mutation_on_saved_tensors contexts cannot be nested")
     try:
-        yield
+        with saved_tensors_hooks(copies.pack, copies.unpack):
+            yield copies
     finally:
-        state.ctx.clone_saved = before
+        copies.open = False
 
 
 class _MultiHandle(RemovableHandle):
@@ -118,31 +134,51 @@ class _MultiHandle(RemovableHandle):
 def register_multi_grad_hook(
     tensors: Sequence[Tensor], fn: Callable[..., None], *, mode: str = "all"
 ) -> RemovableHandle:
-    """Call `fn` once a backward pass, with all gradients (`all`) or with the first that is computed (`any`)."""
+    """Call `fn` once a backward pass: with all gradients (`all`), or with the first that is computed (`any`).
+
+    Under `all`, tensors that the pass does not reach are not waited for: their gradient is None.
+    """
     if mode not in ("all", "any"):
         raise errors.bad_value(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    seen: dict[Any, list[Any]] = {}
-    numbers = itertools.count()
+    if mode == "any":
+        ran: list[Any] = [None]
 
-    def hook_of(at: int) -> Callable[[Tensor], None]:
-        def hook(grad: Tensor) -> None:
+        def first(grad: Tensor) -> None:
             walk = current_walk()
-            if mode == "any":
-                if walk not in seen:
-                    seen.clear()
-                    seen[walk] = []
-                    fn(grad)
-                return
-            if walk not in seen:
-                seen.clear()
-                seen[walk] = [None] * len(tensors)
-            seen[walk][at] = grad
-            if all(each is not None for each in seen[walk]):
-                fn(seen[walk])
+            if ran[0] is not walk:
+                ran[0] = walk
+                fn(grad)
 
-        return hook
+        return _MultiHandle([each.register_hook(first) for each in tensors if each.requires_grad])
+    edges = [edge_of(each) for each in tensors]
+    if None in edges:
+        raise errors.coded(AssertionError, "bad_argument", "Expected gradient function to be set")
+    gathering = _Gathering([edge[0] for edge in edges if edge is not None], fn)
+    return _MultiHandle([each.register_hook(partial(gathering.take, at)) for at, each in enumerate(tensors)])
 
-    return _MultiHandle([each.register_hook(hook_of(next(numbers))) for each in tensors])
+
+class _Gathering:
+    """The gradients of several tensors in one backward pass, handed on when the last has come."""
+
+    def __init__(self, nodes: list[Node], fn: Callable[..., None]) -> None:
+        self.nodes = nodes
+        self.fn = fn
+        self.walk: Any = None
+        self.left = 0
+        self.grads: list[Any] = []
+
+    def take(self, at: int, grad: Tensor) -> None:
+        """One gradient."""
+        walk = current_walk()
+        assert walk is not None
+        if walk is not self.walk:
+            self.walk, self.left = walk, sum(map(walk.runs, self.nodes))
+            self.grads = [None] * len(self.nodes)
+        self.grads[at] = grad
+        self.left -= 1
+        if not self.left:
+            grads, self.walk, self.grads = self.grads, None, []
+            self.fn(grads)
 
 
 __all__ = [

@@ -8,9 +8,9 @@ import numpy as np
 
 from engine import adding, arrays, dtypes, errors
 from engine.arrays import xp
+from engine.grad_mode import no_grad
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Size
-from engine.modes import no_grad
 from engine.op import Op, op
 from engine.ops.arithmetic import mul
 from engine.ops.picking import index_select
