@@ -8,7 +8,7 @@ from typing import Any
 from app.problems import Problem
 from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import maybe, special, tensor_like
-from engine import autograd, errors, modes
+from engine import autograd, errors, grad_mode
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import registry
@@ -138,7 +138,7 @@ def _jacobian(output: Tensor, inputs: Sequence[Tensor], create_graph: bool) -> l
     if output.is_complex():
         text = f"grad can be implicitly created only for real scalar outputs but got {output.dtype!r}"
         raise errors.dtype_mismatch(text)
-    with modes.enable_grad() if create_graph else modes.no_grad():
+    with grad_mode.enable_grad() if create_graph else grad_mode.no_grad():
         places = registry["arange"](output.numel(), device=output.device)
         rows = [_row(output, inputs, places, at, create_graph) for at in range(output.numel())]
         # by input; an input that the output does not depend on has None in each row

@@ -13,14 +13,14 @@ from typing import Any
 from app import codec, fields
 from app.calls import Call
 from app.problems import Problem, problem_of
-from app.session import differentiation, drawing, optimizer_methods
+from app.session import code_methods, differentiation, drawing, optimizer_methods
 from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
 from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
 from app.session.replies import Reply, fields_of, object_of, parsed
 from app.session.state import State
 from app.session.steps import Outcome, Step, run_step, step_of
-from engine import dtypes, modes
+from engine import dtypes, grad_mode, modes
 from engine.tensor import Tensor
 
 Method = Callable[[State, Call], Reply]
@@ -45,7 +45,7 @@ def patch_session(state: State, call: Call) -> Reply:
     """Change the modes, the seed or the time to live."""
     body = body_of(parsed(state, call), ("grad_enabled", "ttl_s", "dtype", "seed"))
     if "grad_enabled" in body:
-        modes.set_grad_enabled(flag(body, "grad_enabled"))
+        grad_mode.set_grad_enabled(flag(body, "grad_enabled"))
     if "dtype" in body:
         modes.set_default_dtype(dtypes.BY_NAME[fields.dtype(body["dtype"])])
     if "seed" in body:
@@ -98,6 +98,7 @@ def list_tensors(state: State, call: Call) -> Reply:
 def get_tensor(state: State, call: Call) -> Reply:
     """One tensor with its values."""
     tensor = state.names.named(_name(call), IN_URL)
+    state.budget.admit([tensor])
     return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query) is not False)
 
 
@@ -139,6 +140,7 @@ def get_gradient(state: State, call: Call) -> Reply:
     """The gradient of a tensor."""
     name = f"{_name(call)}.grad"
     gradient = state.names.resolve(name, IN_URL)
+    state.budget.admit([gradient])
     return 200, Writer(state.limits).gradient(gradient, name, asked_for_data(call.query) is not False)
 
 
@@ -189,7 +191,7 @@ def run(state: State, call: Call) -> Reply:
         raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
     values: dict[str, Any] = {}
     last = Outcome()
-    with modes.no_grad() if flag(body, "no_grad") else nullcontext():
+    with grad_mode.no_grad() if flag(body, "no_grad") else nullcontext():
         for index, each in enumerate(steps):
             last = _run_one(state, each, index)
             if last.has_value:
@@ -198,6 +200,7 @@ def run(state: State, call: Call) -> Reply:
         shown = {name: tensor for name, tensor in last.tensors if name is not None}
     else:
         shown = {name: _returned(state, name) for name in asked}
+    state.budget.admit(shown.values())
     writer, data = Writer(state.limits), asked_for_data(call.query) is not False
     tensors = {name: object_of(writer, name, tensor, data) for name, tensor in shown.items()}
     return 200, {"version": state.version, "tensors": tensors, **({"values": values} if values else {})}
@@ -253,6 +256,7 @@ MUTATING: dict[str, Method] = {
     "optimizer.create": optimizer_methods.create,
     "optimizer.patch": optimizer_methods.patch,
     "optimizer.delete": optimizer_methods.delete,
+    "exec": code_methods.execute,
     "op": op,
     "run": run,
 }

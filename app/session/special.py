@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.problems import Problem
-from app.session import derivatives, optimizing  # noqa: F401  # they declare their steps when they are imported
+from app.session import derivatives, executing, optimizing  # noqa: F401  # they declare their steps when imported
 from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import INPUT, RESULT, SPECIALS, Run, Special, Value, maybe, special, tensor_like
 from app.session.literals import make_tensor
 from app.session.names import checked_name
-from engine import indexing, modes
+from engine import grad_mode, indexing, modes
 from engine.kinds import Kind
 from engine.op import registry
 from engine.tensor import Tensor
@@ -59,7 +59,7 @@ def set_data(scope: Scope, input: Tensor, data: Any) -> None:
         raise Problem(
             "shape_mismatch", f"the values have shape {list(source.shape)}, but the tensor has {list(input.shape)}"
         )
-    with modes.no_grad():
+    with grad_mode.no_grad():
         registry["copy_"](input, source)
 
 
@@ -108,7 +108,7 @@ def manual_seed(scope: Scope, seed: int) -> None:
 @special(Parameter("mode", Kind.BOOL))
 def set_grad_enabled(scope: Scope, mode: bool) -> None:
     """Switch the recording of graphs on or off, until it is set again."""
-    modes.set_grad_enabled(mode)
+    grad_mode.set_grad_enabled(mode)
 
 
 # -- indexing -------------------------------------------------------------------------------------------------------
