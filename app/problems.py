@@ -157,6 +157,9 @@ def shortened(text: str) -> str:
 def problem_of(error: BaseException, *, op: str | None = None, step: int | None = None) -> Problem:
     """The Problem behind anything raised, with the op and step filled in where it names none."""
     problem = error if isinstance(error, Problem) else _from_engine(error)
+    for place in ("line", "column"):  # of code
+        if hasattr(error, place):
+            problem.extra.setdefault(place, getattr(error, place))
     if problem.op is None:
         problem.op = op
     if problem.step is None:
@@ -167,7 +170,7 @@ def problem_of(error: BaseException, *, op: str | None = None, step: int | None 
 def _from_engine(error: BaseException) -> Problem:
     code = getattr(error, "code", None)
     if isinstance(code, str) and code in KINDS:
-        return Problem(code, _text(error))
+        return Problem(code, _text(error) or type(error).__name__)
     if isinstance(error, MemoryError):
         return Problem("too_large", "the server has no memory left for this request")
     problem = Problem("internal", "internal error")

@@ -13,6 +13,7 @@ from typing import Any
 from app.exec.budget import Run
 from app.exec.containers import DICT, LIST, SIZE, TEXT, TUPLE
 from app.exec.functions import FunctionValue
+from app.exec.optim_names import OPTIMIZER
 from app.exec.signatures import (
     Any_,
     Bool,
@@ -47,6 +48,7 @@ from engine.graph import AccumulateGrad, Node
 from engine.hooks import RemovableHandle
 from engine.modes import state
 from engine.op import registry
+from engine.optim import Optimizer
 from engine.random import Generator
 from engine.tensor import Size, Tensor
 
@@ -225,6 +227,7 @@ TABLES: list[tuple[type, dict[str, Read]]] = [
     (FunctionCtx, CTX),
     (AccumulateGrad, {**NODE, "variable": lambda run, node: node.variable}),
     (Node, NODE),
+    (Optimizer, OPTIMIZER),
     (
         RemovableHandle,
         {"remove": method("remove", bare(lambda handle: handle.remove())), "id": lambda run, handle: handle.id},

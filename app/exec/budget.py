@@ -72,7 +72,7 @@ class Allowance:
 class Run:
     """One run of code: what is left of its allowance, what it printed, and where it is."""
 
-    __slots__ = ("_alarm", "_made", "_room", "cells", "depth", "left", "line", "out", "steps", "variables")
+    __slots__ = ("_alarm", "_made", "_room", "cells", "depth", "left", "line", "out", "outer", "steps", "variables")
 
     def __init__(self, variables: Variables, allowance: Allowance) -> None:
         self.variables = variables
@@ -82,6 +82,7 @@ class Run:
         self.depth = 0
         self.line = 0
         self.out: list[str] = []
+        self.outer: Run | None = None  # that goes on when this one is done
         self._alarm = allowance.steps
         self._made: list[weakref.ref[Tensor]] = []
         self._room = 1024
@@ -149,8 +150,11 @@ class Run:
                     self.note(each)
 
     def alive(self) -> Iterator[Tensor]:
-        """The tensors this run has made that somebody still holds."""
-        return (tensor for each in self._made if (tensor := each()) is not None)
+        """The tensors this run, and those around it, have made that somebody still holds."""
+        run: Run | None = self
+        while run is not None:
+            yield from (tensor for each in run._made if (tensor := each()) is not None)
+            run = run.outer
 
 
 class _Running(threading.local):
@@ -171,6 +175,7 @@ def running(run: Run) -> Iterator[Run]:
     if sys.getrecursionlimit() < FRAMES:
         sys.setrecursionlimit(FRAMES)
     before, _running.run = _running.run, run
+    run.outer = before
     try:
         yield run
     except RecursionError:

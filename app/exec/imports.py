@@ -10,7 +10,16 @@ from app.exec.source import bad_code
 from app.exec.torch_names import TORCH
 from app.exec.values import MISSING, Namespace
 
-MODULES = ("torch", "torch.nn", "torch.nn.functional", "torch.autograd", "torch.func", "torch.linalg", "math")
+MODULES = (
+    "torch",
+    "torch.nn",
+    "torch.nn.functional",
+    "torch.autograd",
+    "torch.func",
+    "torch.linalg",
+    "torch.optim",
+    "math",
+)
 
 
 def bindings(node: ast.Import | ast.ImportFrom) -> list[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from app.exec.budget import CALLBACK, Run, current
 from app.exec.functions import FunctionValue
 from app.exec.sequences import walk
-from app.exec.values import NUMBERS, Builtin, ClassValue, Kind, checked_int, type_name, wrong_type
+from app.exec.values import NUMBERS, Builtin, Kind, checked_int, type_name, wrong_type
 from engine import errors
 from engine.devices import Device
 from engine.dtypes import DType
@@ -126,8 +126,7 @@ MaybeDtype = Annotated[Any, Accept("torch.dtype", _none_or(_dtype))]
 MaybeDevice = Annotated[Any, Accept("torch.device", _none_or(_of_types(str, Device)))]
 MaybeGenerator = Annotated[Any, Accept("torch.Generator", _none_or(_of_types(Generator)))]
 Func = Annotated[Any, Accept("function", _callable)]
-FunctionClass = Annotated[Any, Accept("torch.autograd.Function", _of_types(ClassValue))]
-Number = Annotated[Any, Accept("number", lambda run, value: value if type(value) in NUMBERS else _refuse())]
+MaybeFunc = Annotated[Any, Accept("function", _none_or(_callable))]
 Any_ = Annotated[Any, Accept("value", lambda run, value: value)]
 
 

@@ -25,6 +25,7 @@ from engine import errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.graph import Node
+from engine.optim import Optimizer
 from engine.random import Generator
 from engine.tensor import Size, Tensor
 
@@ -106,12 +107,22 @@ def _object(run: Run, value: Any) -> str:
         return f"<built-in function {value.__name__}>"
     if isinstance(value, Exception):
         return f"{type(value).__name__}({str(value)!r})"
+    if isinstance(value, Optimizer):
+        return _optimizer(run, value)
     if isinstance(value, (Mode, Stream)):
         return f"<{value.name}>"
     if isinstance(value, Generator):
         return "<torch.Generator>"
     name = getattr(value, "__name__", None)
     return f"<function {name}>" if name is not None else f"<{type_name(value)}>"
+
+
+def _optimizer(run: Run, value: Optimizer) -> str:
+    lines = [f"{type(value).__name__} ("]
+    for at, group in enumerate(value.param_groups):
+        lines.append(f"Parameter Group {at}")
+        lines += [f"    {key}: {text_of(run, group[key])}" for key in sorted(group, key=str) if key != "params"]
+    return "\n".join([*lines, ")"])
 
 
 def text_of(run: Run, value: Any) -> str:

@@ -10,6 +10,7 @@ import engine as torch
 from app.exec.autograd_names import AUTOGRAD, FUNC, MODES, VMAP
 from app.exec.budget import Run
 from app.exec.namespaces import names_of, space
+from app.exec.optim_names import OPTIM
 from app.exec.sequences import walk
 from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, declared
 from app.exec.values import MISSING, NUMBERS, Builtin, Kind, Namespace, type_name, wrong_type
@@ -145,6 +146,7 @@ TABLE: dict[str, Any] = {
     "linalg": space("torch.linalg", {}, "linalg."),
     "manual_seed": _manual_seed,
     "nn": space("torch.nn", {"functional": F}),
+    "optim": OPTIM,
     "promote_types": _promote_types,
     "set_default_dtype": _set_default_dtype,
     "signal": space("torch.signal", {"windows": space("torch.signal.windows", {}, "signal.windows.")}),

@@ -38,6 +38,7 @@ class Extra(enum.Enum):
     SHAPE = "list of ints"
     NAME = "name"
     NAMES = "list of names"
+    TEXT = "str"
     PAIR = "pair of floats"
     PARAMS = "list of names and parameter groups"
     OPTIONS = "object of options"
@@ -75,6 +76,7 @@ class Scope:
     addressed: dict[int, str] = field(default_factory=dict)  # by id of the tensor; the names keep the tensors alive
     literals: dict[int, Tensor] = field(default_factory=dict)  # by id of the JSON: overloads are tried in turn
     optimizers: Optimizers | None = None  # of a session; a saved function has none
+    code: Any = None  # what runs code in a session (`app.session.frames.Code`)
     run: Callable[[Any], list[Tensor | None]] = _no_steps  # a step within the step
 
     def named(self, text: str) -> Tensor:
@@ -279,6 +281,7 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.SHAPE: _shape,
     Extra.NAME: _exactly(str),
     Extra.NAMES: _names,
+    Extra.TEXT: _exactly(str),
     Extra.PAIR: _pair,
     Extra.PARAMS: _params,
     Extra.OPTIONS: _exactly(dict),

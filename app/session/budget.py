@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.exec.budget import CELL_BYTES, current
 from app.limits import Limits
 from app.session import light
 from app.session.light import Heavy
+from app.session.values import inside
 from engine import arrays, errors
 from engine.graph import AccumulateGrad, Node
 from engine.guard import Guard
@@ -115,6 +117,9 @@ class Budget(Guard):
         found.add(self._roots())
         for names in self._held:
             found.add(tensor for _, tensor in names.tensors())
+        run = current()
+        if run is not None:
+            found.add(run.alive())
         self.used, self.nodes = sum(found.storages.values()), len(found.nodes)
 
     @contextmanager
@@ -135,7 +140,8 @@ class Budget(Guard):
 
 
 # What is in attributes beside arrays, and what nodes of other kinds than an op's hold.
-_PLAIN = frozenset({int, float, bool, str, complex, type(None)})
+_PLAIN = frozenset({int, float, bool, complex, type(None)})
+_SHORT = 64  # characters of a text that is not worth counting
 _HELD: dict[type[Node], tuple[str, ...]] = {AccumulateGrad: ("variable",), CopySlices: ("inner", "replay")}
 
 
@@ -146,6 +152,7 @@ class Footprint:
     storages: dict[int, int] = field(default_factory=dict)
     nodes: set[Node] = field(default_factory=set)
     _tensors: dict[int, Tensor] = field(default_factory=dict)  # seen, so that ids stay theirs
+    _seen: dict[int, Any] = field(default_factory=dict)  # the same for what code holds: lists, functions
     _stack: list[Any] = field(default_factory=list)
 
     def add(self, tensors: Iterable[Tensor]) -> None:
@@ -160,11 +167,24 @@ class Footprint:
             self._add_tensor(each)
         elif isinstance(each, Node):
             self._add_node(each)
-        elif isinstance(each, (tuple, list)):
+        elif type(each) is tuple:
             self._stack.extend(inner for inner in each if type(inner) not in _PLAIN)
         elif arrays.is_array(each):
             owner = arrays.owner(each)
             self.storages[id(owner)] = int(owner.nbytes)
+        elif isinstance(each, str):
+            if len(each) > _SHORT:
+                self._seen[id(each)] = each
+                self.storages[id(each)] = len(each)
+        elif type(each) not in _PLAIN and id(each) not in self._seen:
+            self._add_held(each)
+
+    def _add_held(self, each: Any) -> None:
+        """A list, dict or function of code."""
+        self._seen[id(each)] = each
+        if isinstance(each, (list, dict)):
+            self.storages[id(each)] = CELL_BYTES * len(each)
+        self._stack.extend(inner for inner in inside(each) if type(inner) not in _PLAIN)
 
     def _add_tensor(self, tensor: Tensor) -> None:
         if id(tensor) in self._tensors:
@@ -172,6 +192,8 @@ class Footprint:
         self._tensors[id(tensor)] = tensor
         view, edge = tensor._view, tensor._edge
         self._stack += (tensor._array, tensor._grad)
+        if tensor._hooks is not None:
+            self._stack += tensor._hooks.functions()
         if view is not None:
             self._stack += (view.base, view.replay)
         if edge is not None:
@@ -184,5 +206,7 @@ class Footprint:
         self._stack.extend(edge[0] for edge in node.edges if edge is not None and edge[0] not in self.nodes)
         self._stack.extend(each[0] for each in node.saved or () if each is not None)
         self._stack.extend(getattr(node, "__dict__", {}).values())  # what a custom Function put on its ctx
+        if node.hooks is not None:
+            self._stack += node.hooks.functions()
         for name in _HELD.get(type(node), ("attributes",)):
             self._stack.append(getattr(node, name, None))

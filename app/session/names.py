@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.problems import Problem
+from app.session.values import Values
 from engine.tensor import Tensor
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -35,7 +36,7 @@ class Names:
     Between `begin` and `commit` what a name stood for before is kept, so that `rollback` can bring it back.
     """
 
-    __slots__ = ("_before", "_bound", "_counter", "_limit", "_of", "_original", "_serial", "_start")
+    __slots__ = ("_before", "_bound", "_counter", "_limit", "_of", "_original", "_serial", "_start", "values")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -46,12 +47,13 @@ class Names:
         self._before: dict[str, tuple[int, Tensor] | None] = {}
         self._original: dict[str, tuple[int, Tensor]] | None = None
         self._start = (0, 0)
+        self.values = Values()  # names that stand for no tensor
 
     def __len__(self) -> int:
         return len(self._bound)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._bound
+        return name in self._bound or name in self.values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._bound)
@@ -105,8 +107,10 @@ class Names:
         Raises Problem `too_large` for one name too many.
         """
         old = self._bound.get(name)
-        if old is None and len(self._bound) >= self._limit:
-            raise Problem("too_large", f"the session has all the {self._limit} names that it may have")
+        if old is None:
+            self.check_room()
+        if self.values:
+            self.values.unbind(name)
         if self._original is None:
             self._before.setdefault(name, old)
         if old is None:
@@ -118,17 +122,27 @@ class Names:
 
     def bind_next(self, tensor: Tensor) -> str:
         """Bind the next free name of `t0`, `t1`, … and return it."""
-        while (name := f"t{self._counter}") in self._bound:
+        while (name := f"t{self._counter}") in self:
             self._counter += 1
         self._counter += 1
         self.bind(name, tensor)
         return name
+
+    def check_room(self) -> None:
+        """Whether there may be one more name.
+
+        Raises Problem `too_large`.
+        """
+        if len(self._bound) + len(self.values) >= self._limit:
+            raise Problem("too_large", f"the session has all the {self._limit} names that it may have")
 
     def unbind(self, name: str, status: int = 422) -> None:
         """Take a name away.
 
         Raises Problem `unknown_tensor`.
         """
+        if self.values.unbind(name):
+            return
         tensor = self.named(name, status)
         if self._original is None:
             self._original = self._as_begun()  # a dict cannot put an entry back into its old place
@@ -158,6 +172,7 @@ class Names:
     def commit(self) -> None:
         """Let go of what was kept."""
         self._before, self._original = {}, None
+        self.values.commit()
 
     def rollback(self) -> None:
         """Bring back all that was kept."""
@@ -166,4 +181,5 @@ class Names:
         self._of = {}
         for name, (_, tensor) in self._bound.items():
             self._of.setdefault(id(tensor), []).append(name)
+        self.values.rollback()
         self.commit()

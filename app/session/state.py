@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
+from app.exec.budget import Allowance
 from app.limits import Limits
 from app.session.budget import Budget
-from app.session.frames import Functions, NoFunctions
+from app.session.frames import Code, Functions, NoFunctions
 from app.session.graphs import Numbers
 from app.session.names import Names
 from app.session.optimizers import Optimizers
+from app.session.variables import SessionVariables
 from engine import arrays, dtypes
 from engine.devices import Device
 from engine.modes import Context
@@ -41,10 +43,14 @@ class State:
         names = self.names = Names(limits.names)
         optimizers = self.optimizers = Optimizers(limits.optimizers)
         # No method of this object: with a cycle the session's memory would wait for the garbage collector.
-        self.budget = Budget(limits, lambda: chain((tensor for _, tensor in names.tensors()), optimizers.tensors()))
+        self.budget = Budget(
+            limits, lambda: chain((tensor for _, tensor in names.tensors()), optimizers.tensors(), names.values)
+        )
         self.ctx.guard = self.budget
         self.functions = functions or NoFunctions()
         self.numbers = Numbers()
+        variables = SessionVariables(names, optimizers, self.numbers, self.functions)
+        self.code = Code(variables, Allowance(limits.exec_steps, limits.exec_cells, limits.exec_stdout))
         self.version = 0
         self.decode_s = 0.0  # of the call that runs
         self.ops: Counter[str] = Counter()  # that the call has run, by name

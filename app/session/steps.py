@@ -11,6 +11,7 @@ from typing import Any
 from app.problems import Problem
 from app.session.arguments import Mismatch, Scope, bind, bind_op, unknown_fields
 from app.session.bodies import flag, wrong
+from app.session.executing import call_defined, defined
 from app.session.frames import Frame
 from app.session.names import SHOWN, Names, checked_name
 from app.session.quick import bind_quickly, bind_special, run_op
@@ -74,19 +75,28 @@ def run_step(state: State | Frame, step: Step, status: int = 422) -> Outcome:
     """
     state.budget.tick()
     _check_out(step.out)
-    scope = Scope(state.names, optimizers=state.optimizers, run=partial(_run_within, state))
+    scope = Scope(state.names, optimizers=state.optimizers, run=partial(_run_within, state), code=state.code)
     with no_grad() if step.no_grad else nullcontext():
         special = SPECIALS.get(step.op)
         if special is not None:
-            result = _run_special(special, step, scope)
+            result = _run_special(state, special, step, scope)
             several = special.several
         elif step.op.startswith(FUNCTIONS):
             result, several = state.functions.apply(step.op, step.args, step.fields, scope, status), False
+        elif step.op not in registry and (function := defined(scope, step.op)) is not None:
+            result, several = call_defined(scope, function, step.args, step.fields), False
         else:
-            op, result = _run_op(step, scope, status)
+            op, result = _run_op(state, step, scope, status)
             several = op.multiple
-    state.ops[FUNCTIONS + "*" if step.op.startswith(FUNCTIONS) else step.op] += 1  # metrics have a fixed set of labels
+    state.ops[_label(step.op)] += 1
     return _outcome(result, several, special is not None and special.several, step.out, scope)
+
+
+def _label(op: str) -> str:
+    """The op in the metrics, which have a fixed set of labels."""
+    if op.startswith(FUNCTIONS):
+        return FUNCTIONS + "*"
+    return op if op in registry or op in SPECIALS else "exec"
 
 
 def _run_within(state: State | Frame, body: Any) -> list[Tensor | None]:
@@ -97,7 +107,7 @@ def _run_within(state: State | Frame, body: Any) -> list[Tensor | None]:
     return [tensor for _, tensor in run_step(state, step).tensors]
 
 
-def _run_special(special: Special, step: Step, scope: Scope) -> Any:
+def _run_special(state: State | Frame, special: Special, step: Step, scope: Scope) -> Any:
     values = bind_special(special.name, special.parameters, step.args, step.fields, scope)
     if values is None:
         try:
@@ -106,16 +116,18 @@ def _run_special(special: Special, step: Step, scope: Scope) -> Any:
             unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
             raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
     _refuse_literal(special.name, values, scope)
+    state.budget.admit(values)
     return special.run(scope, *values)
 
 
-def _run_op(step: Step, scope: Scope, status: int) -> tuple[Op, Any]:
+def _run_op(state: State | Frame, step: Step, scope: Scope, status: int) -> tuple[Op, Any]:
     function = registry.get(step.op)
     if function is None or step.op.startswith("__"):
         raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=status)
     found = bind_quickly(function, step.args, step.fields, scope)
     op, values = found or bind_op(function, step.args, step.fields, scope)
     _refuse_literal(op.name, values, scope)
+    state.budget.admit(values)
     return op, run_op(op, values)
 
 

@@ -1,0 +1,48 @@
+"""One text run in a session: what it printed, and the value of its last expression."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+from app.exec.budget import Allowance, Run, Variables, running
+from app.exec.expressions import expression
+from app.exec.source import parse
+from app.exec.statements import block
+from app.exec.texts import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """stdout: what was printed; value: that of a last expression, None without one; text: its `repr`, or None."""
+
+    stdout: str
+    value: Any
+    text: str | None
+
+
+def run_cell(code: str, variables: Variables, allowance: Allowance) -> Cell:
+    """Run a text; the names it binds are the variables'.
+
+    Raises Problem, or an exception with `code`; with `line`, and `column` where it is known.
+    """
+    tree = parse(code)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    body = block(tree.body, None)
+    final = expression(last.value, None) if isinstance(last, ast.Expr) else None
+    run = Run(variables, allowance)
+    with running(run):
+        try:
+            body(run, None)
+            value = None
+            if last is not None and final is not None:
+                run.line = last.lineno
+                run.spend(1)
+                value = final(run, None)
+            text = None if value is None else shown(run, value)
+        except Exception as error:
+            if not hasattr(error, "line"):
+                error.line = run.line  # type: ignore[attr-defined]  # exceptions take attributes
+            raise
+    return Cell("".join(run.out), value, text)

@@ -1,0 +1,99 @@
+"""The step `exec`: code as text, run over the session's names; and functions that code defined, as ops of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app import codec
+from app.exec.budget import Run, running
+from app.exec.cell import run_cell
+from app.exec.expressions import call
+from app.exec.functions import FunctionValue
+from app.exec.texts import shown
+from app.problems import Problem
+from app.session.arguments import Extra, Parameter, Scope
+from app.session.declaring import Value, special
+from app.session.frames import Code
+from app.session.literals import make_tensor
+from engine.devices import Device
+from engine.dtypes import DType
+from engine.tensor import Tensor
+
+
+class Execution(dict[str, Any]):
+    """What a step `exec` answers, as JSON has it; `value` is the last expression's own, `bound` the names bound."""
+
+    __slots__ = ("bound", "value")
+
+    value: Any
+    bound: list[str]
+
+
+@special(Parameter("code", Extra.TEXT), name="exec")
+def execute(scope: Scope, code: str) -> Value:
+    """Run PyTorch code as text over the session's names; `value` has what it printed and its last expression."""
+    session = code_of(scope)
+    session.variables.bound.clear()
+    cell = run_cell(code, session.variables, session.allowance)
+    made = Execution(stdout=cell.stdout, result=plain(cell.value, cell.text), text=cell.text)
+    made.value, made.bound = cell.value, list(session.variables.bound)
+    return Value(made)
+
+
+def code_of(scope: Scope) -> Code:
+    """What runs code in the session of a step.
+
+    Raises Problem in a saved function, which has none.
+    """
+    if scope.code is None:
+        raise Problem("bad_argument", "exec runs in a session: a saved function has its own source instead")
+    found: Code = scope.code
+    return found
+
+
+def plain(value: Any, text: str | None) -> Any:
+    """A value as JSON: numbers, texts and lists of them as they are, anything else as the text it prints as."""
+    if value is None or isinstance(value, (bool, int, float, complex, str, DType, Device)):
+        return codec.plain(value)
+    if isinstance(value, (list, tuple)) and all(_is_plain(each) for each in value):
+        return [plain(each, None) for each in value]
+    return text
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(each) for each in value)
+    return value is None or isinstance(value, (bool, int, float, complex, str, DType, Device))
+
+
+def defined(scope: Scope, name: str) -> FunctionValue | None:
+    """The function that code has bound to a name, or None."""
+    if scope.code is None or name not in scope.names.values:
+        return None
+    found = scope.names.values[name]
+    return found if isinstance(found, FunctionValue) else None
+
+
+def call_defined(scope: Scope, function: FunctionValue, args: list[Any], fields: Mapping[str, Any]) -> Any:
+    """Call it with a step's arguments: texts are tensors' names, lists and literals are tensors."""
+    session = code_of(scope)
+    given = [_argument(scope, each) for each in args]
+    named = {key: _argument(scope, each) for key, each in fields.items()}
+    run = Run(session.variables, session.allowance)
+    with running(run):
+        result = call(run, function, given, named)
+        if result is None or isinstance(result, Tensor):
+            return result
+        if isinstance(result, (tuple, list)) and result and all(isinstance(each, Tensor) for each in result):
+            return list(result)
+        return Value(plain(result, shown(run, result)))
+
+
+def _argument(scope: Scope, value: Any) -> Any:
+    if value is None:
+        return None
+    number = codec.number(value)
+    if number is not None:
+        return number
+    return scope.named(value) if type(value) is str else make_tensor(value)
