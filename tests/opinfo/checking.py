@@ -14,7 +14,7 @@ from tests.opinfo import translation
 from tests.opinfo.comparing import Difference, compare, compare_tensors, flat
 from tests.opinfo.drawing import Drawn, tensors
 from tests.opinfo.forms import Form
-from tests.opinfo.translation import Translator
+from tests.opinfo.translation import Translator, numpy_of
 
 Report = Callable[[str, str | None], None]  # aspect, and the difference or None
 
@@ -107,7 +107,7 @@ def copied(result: Any) -> list[Any]:
 def equal(one: Any, other: Any) -> bool:
     pairs = zip(flat(one), flat(other), strict=True)
     return all(
-        torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) if isinstance(a, torch.Tensor) else a == b
+        np.array_equal(numpy_of(a), numpy_of(b), a.dtype.is_floating_point) if isinstance(a, torch.Tensor) else a == b
         for a, b in pairs
     )
 

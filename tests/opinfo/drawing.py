@@ -18,15 +18,15 @@ LARGEST = 20_000  # elements of a sample's tensors together
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many samples are drawn of each kind, for each record and dtype."""
+    """How many samples are drawn of each kind, at most, for each record and dtype."""
 
-    samples: int = 60
-    references: int = 40
+    samples: int = 36
+    references: int = 16
     errors: int = 200
-    random: int = 6
+    variants: int = 10  # of the samples: called in every form
 
 
-QUICK = Bounds(samples=6, references=0, errors=12, random=0)
+QUICK = Bounds(samples=6, references=0, errors=12, variants=2)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,12 @@ def constant(value: Any) -> Any:
 def in_engine(tensor: torch.Tensor) -> Any:
     """An engine tensor of the same values, sizes, strides and offset."""
     known = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
-    if not known or tensor.dtype is torch.complex32 or (tensor.numel() and not tensor.untyped_storage().nbytes()):
+    if (
+        not known
+        or tensor.ndim > 64
+        or tensor.dtype is torch.complex32
+        or (tensor.numel() and not tensor.untyped_storage().nbytes())
+    ):
         raise Untranslatable(f"{tensor.layout} {tensor.dtype} {tensor.device}")
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.is_contiguous() and tensor.untyped_storage().nbytes() == tensor.nbytes:
