@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
 from engine import errors, modes
+from engine.modes import warn_once
 from engine.tensor import Tensor
 
 Group = dict[str, Any]
@@ -51,21 +51,22 @@ class Optimizer:
         """Whether the options of a group, all of them, are allowed. Raises ValueError or TypeError."""
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        groups = []
         for at, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {at}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([*lines, ")"])
+            options = "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+            groups.append(f"\nParameter Group {at}\n{options}")
+        return f"{type(self).__name__} ({''.join(groups)})"
 
     # -- parameters and options ---------------------------------------------------------------------------------
 
-    def add_param_group(self, param_group: Group) -> None:
+    def add_param_group(self, param_group: Any) -> None:
         """Add a group: a dict of `params` and the options that differ from the defaults; it is filled in.
 
         Raises TypeError or ValueError for what cannot be optimized, is there already or has names only in part.
         """
         if not isinstance(param_group, dict):
-            raise errors.bad_type(f"param_group must be a dict, but got {type(param_group)}")
+            kind = "<class 'torch.Tensor'>" if isinstance(param_group, Tensor) else type(param_group)
+            raise errors.bad_type(f"param_group must be a dict, but got {kind}")
         if "params" not in param_group:
             raise errors.coded(KeyError, "bad_argument", "params")
         given = param_group["params"]
@@ -82,7 +83,7 @@ class Optimizer:
         for param in params:
             _check_param(param)
         if len(params) != len(set(params)):
-            warnings.warn(DUPLICATES, stacklevel=3)
+            warn_once(DUPLICATES, level=4)
         self._check_beside(params, bool(names) or "param_names" in param_group)
         self._log()
         param_group["params"] = params
