@@ -95,6 +95,12 @@ def _post_hook(run: Run, self: T, hook: Func) -> Any:
     return self.register_post_accumulate_grad_hook(hook)
 
 
+def _numpy(run: Run, self: T) -> None:
+    if self.requires_grad:
+        self.numpy()  # torch's own refusal
+    raise attribute_error(self, "numpy", ": arrays are no values here; use tolist()")
+
+
 TENSOR: dict[str, Read] = {
     "data": lambda run, x: x.data,
     "device": lambda run, x: x.device,
@@ -122,6 +128,7 @@ TENSOR: dict[str, Read] = {
     "is_inference": method("is_inference", bare(lambda x: x.is_inference())),
     "_is_view": method("_is_view", bare(lambda x: x._is_view())),
     "nelement": method("nelement", bare(lambda x: x.nelement())),
+    "numpy": method("numpy", _numpy),
     "numel": method("numel", bare(lambda x: x.numel())),
     "register_hook": method("register_hook", _register_hook),
     "register_post_accumulate_grad_hook": method("register_post_accumulate_grad_hook", _post_hook),
@@ -170,7 +177,7 @@ def _node_prehook(run: Run, self: Any_, fn: Func) -> Any:
 def _save(name: str) -> Read:
     """One of the methods of `ctx` that take tensors."""
 
-    def call(run: Run, self: Any_, *tensors: MaybeTensor) -> None:
+    def call(run: Run, self: Any_, *tensors: Any_) -> None:
         _SAVE[name](self, *tensors)
 
     return method(name, call)
@@ -234,6 +241,7 @@ TABLES: list[tuple[type, dict[str, Read]]] = [
     ),
     (FunctionValue, {"__name__": lambda run, x: x.__name__}),
     (Kind, {"__name__": lambda run, x: x.__name__}),
+    (Builtin, {"__name__": lambda run, x: x.__name__}),
     (complex, {"real": lambda run, x: x.real, "imag": lambda run, x: x.imag}),
     (
         slice,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -118,18 +117,16 @@ def _check(name: str, check: Callable[..., bool]) -> Builtin:
     ) -> bool:
         if not isinstance(inputs, (Tensor, list, tuple)):
             raise wrong_type(f"{name}(): argument 'inputs' must be a tuple, not {type_name(inputs)}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return check(
-                func,
-                inputs,
-                eps=eps,
-                atol=atol,
-                rtol=rtol,
-                raise_exception=raise_exception,
-                nondet_tol=nondet_tol,
-                check_undefined_grad=check_undefined_grad,
-            )
+        return check(
+            func,
+            inputs,
+            eps=eps,
+            atol=atol,
+            rtol=rtol,
+            raise_exception=raise_exception,
+            nondet_tol=nondet_tol,
+            check_undefined_grad=check_undefined_grad,
+        )
 
     return builtin(name, call)
 
@@ -282,6 +279,11 @@ def _detect_anomaly(run: Run, check_nan: Bool = True) -> Mode:
     return Mode("detect_anomaly", torch.autograd.detect_anomaly(check_nan))
 
 
+@declared("torch.autograd.set_detect_anomaly")
+def _set_detect_anomaly(run: Run, mode: Bool, check_nan: Bool = True) -> Mode:
+    return Mode("set_detect_anomaly", torch.autograd.set_detect_anomaly(mode, check_nan))
+
+
 @declared("torch.autograd.function.once_differentiable")
 def _once_differentiable(run: Run, fn: Func) -> Builtin:
     return transformed("once_differentiable", once_differentiable(fn))
@@ -341,6 +343,7 @@ AUTOGRAD = space(
             "torch.autograd.function", {"Function": FUNCTION, "once_differentiable": _once_differentiable}
         ),
         "detect_anomaly": _detect_anomaly,
+        "set_detect_anomaly": _set_detect_anomaly,
         **CHECKS,
         **MODES,
     },

@@ -11,7 +11,7 @@ from app.exec.functions import FunctionValue
 from app.exec.math_names import MATH
 from app.exec.operators import BINARY, PYTHON_ERRORS, ordered
 from app.exec.sequences import iterate, length, listed, truth
-from app.exec.signatures import Any_, Func, Int, MaybeInt, builtin
+from app.exec.signatures import Any_, Int, MaybeInt, builtin
 from app.exec.texts import shown, text_of
 from app.exec.torch_names import TORCH, F
 from app.exec.values import (
@@ -354,7 +354,9 @@ def _callable(run: Run, value: Any_) -> bool:
     return isinstance(value, (FunctionValue, Builtin))
 
 
-def _staticmethod(run: Run, function: Func) -> Any:
+def _staticmethod(run: Run, function: Any_) -> Any:
+    if not isinstance(function, (FunctionValue, Builtin)):
+        raise wrong_type("staticmethod() takes a function")
     return function
 
 

@@ -16,6 +16,7 @@ from app.exec.sequences import iterate, truth
 from app.exec.source import bad_code
 from app.exec.values import MISSING, PLAIN, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
 from engine import errors
+from engine.autograd.function import LEGACY
 
 KNOWN = "the names bound in this session, torch, F, math, print, range, len and the other functions of docs/exec.md"
 
@@ -209,6 +210,21 @@ def _dict(node: ast.Dict, scope: Scope | None) -> Code:
     return code
 
 
+def _dict_comprehension(node: ast.DictComp, scope: Scope | None) -> Code:
+    pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
+    pairs = _comprehension(ast.copy_location(ast.ListComp(pair, node.generators), node), scope)
+
+    def code(run: Run, env: Env) -> dict[Any, Any]:
+        made = {}
+        for key, value in pairs(run, env):
+            if type(key) not in PLAIN:
+                raise wrong_type(f"keys are texts and numbers, not {type_name(key)}")
+            made[key] = value
+        return made
+
+    return code
+
+
 def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope | None) -> Code:
     """A list, for a generator expression too; its own names live in an Env of its own."""
     names: set[str] = set()
@@ -321,7 +337,7 @@ def call(run: Run, callee: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if kind is Mode and len(args) == 1 and isinstance(args[0], FunctionValue) and not kwargs:
         return args[0].within(callee)
     if kind is ClassValue:
-        raise errors.bad_argument(f"call '{callee.name}.apply': a Function is not instantiated")
+        raise errors.bad_argument(LEGACY)
     raise wrong_type(f"'{type_name(callee)}' object is not callable")
 
 
@@ -448,6 +464,7 @@ _EXPRESSIONS: dict[type[ast.expr], Any] = {
     ast.Dict: _dict,
     ast.ListComp: _comprehension,
     ast.GeneratorExp: _comprehension,
+    ast.DictComp: _dict_comprehension,
     ast.Call: _call,
     ast.Attribute: _attribute,
     ast.Subscript: _subscript,

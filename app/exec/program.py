@@ -143,7 +143,7 @@ def _check_free_names(function: ast.FunctionDef, definitions: dict[str, ast.Func
                 own |= assigned_names(node.body)
             stack.extend((each, Scope(own, scope)) for each in body)
             continue
-        if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.DictComp)):
             own = {
                 each.id
                 for generator in node.generators

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from typing import Any
 
 from app.problems import Problem
@@ -27,7 +26,7 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset(
         *(ast.Import, ast.ImportFrom, ast.alias),
         *(ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.Call, ast.IfExp),
         *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.List, ast.Tuple, ast.Dict),
-        *(ast.ListComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr, ast.FormattedValue),
+        *(ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.comprehension, ast.JoinedStr, ast.FormattedValue),
         *(ast.Load, ast.Store, ast.Del, ast.And, ast.Or, ast.Not, ast.Invert, ast.UAdd, ast.USub),
         *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult),
         *(ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift),
@@ -39,7 +38,6 @@ INSTEAD: dict[str, str] = {
     "AsyncFunctionDef": "`def`",
     "AsyncWith": "`with`",
     "Await": "ordinary calls",
-    "DictComp": "a list comprehension or a loop",
     "Global": "names given as arguments and returned",
     "Match": "`if` and `elif`",
     "NamedExpr": "an assignment of its own",
@@ -77,9 +75,7 @@ def parse(source: str) -> ast.Module:
 
 def _parsed(source: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `x is 1` and the like
-            return ast.parse(source)
+        return ast.parse(source)
     except SyntaxError as error:
         raise bad_code(f"invalid syntax: {error.msg}", line=error.lineno or 1, column=error.offset or 1) from None
     except (RecursionError, MemoryError):
@@ -129,9 +125,7 @@ def _unknown(node: ast.AST, placed: ast.AST) -> Problem:
 
 
 def _spelled(kind: str) -> str:
-    return {"NamedExpr": "`:=`", "Set": "a set", "SetComp": "a set", "DictComp": "a dict comprehension"}.get(
-        kind, f"`{kind.lower()}`"
-    )
+    return {"NamedExpr": "`:=`", "Set": "a set", "SetComp": "a set"}.get(kind, f"`{kind.lower()}`")
 
 
 def _check_node(node: ast.AST, placed: ast.AST) -> None:

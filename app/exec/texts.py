@@ -25,6 +25,7 @@ from engine import errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.graph import Node
+from engine.op import registry
 from engine.optim import Optimizer
 from engine.random import Generator
 from engine.tensor import Size, Tensor
@@ -86,9 +87,14 @@ def _container(run: Run, value: Any, depth: int) -> str:
     return _counted(run, f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})")
 
 
+_RETURN_TYPES = frozenset(
+    op.wire_name.replace(".", "_") for each in registry.values() for op in each.ops if op.multiple
+)
+
+
 def _named_tuple(run: Run, value: Any, fields: tuple[str, ...], parts: list[str]) -> str:
     name = type(value).__name__
-    if fields == ("node", "output_nr"):
+    if name not in _RETURN_TYPES:
         return _counted(run, f"{name}({', '.join(f'{f}={p}' for f, p in zip(fields, parts, strict=True))})")
     inner = ",\n".join(f"{field}={part}" for field, part in zip(fields, parts, strict=True))
     return _counted(run, f"torch.return_types.{name}(\n{inner})")

@@ -18,7 +18,7 @@ class Transaction:
     def __init__(self, state: State) -> None:
         self._state = state
         ctx, budget = state.ctx, state.budget
-        self._modes = (ctx.grad_enabled, ctx.default_dtype)
+        self._modes = (ctx.grad_enabled, ctx.default_dtype, ctx.anomaly)
         self._counts = (state.version, state.ttl_s, budget.used, budget.nodes)
         self._log = UndoLog()
 
@@ -37,5 +37,5 @@ class Transaction:
         state.names.rollback()
         state.optimizers.rollback()
         self._log.rollback()
-        state.ctx.grad_enabled, state.ctx.default_dtype = self._modes
+        state.ctx.grad_enabled, state.ctx.default_dtype, state.ctx.anomaly = self._modes
         state.version, state.ttl_s, state.budget.used, state.budget.nodes = self._counts

@@ -28,11 +28,12 @@ class detect_anomaly:
 
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
-        warnings.warn(
-            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
-            "debugging.",
-            stacklevel=2,
-        )
+        if state.ctx.log is None:
+            warnings.warn(
+                "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled "
+                "for debugging.",
+                stacklevel=2,
+            )
 
     def __enter__(self) -> None:
         self._before = state.ctx.anomaly
