@@ -31,6 +31,7 @@ from engine.dtypes import int32 as int
 from engine.dtypes import int32 as int32
 from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
+from engine.formats import contiguous_format, memory_format, preserve_format
 from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from engine.methods import install
 from engine.modes import (
@@ -61,6 +62,7 @@ __all__ = [
     "cfloat",
     "complex64",
     "complex128",
+    "contiguous_format",
     "device",
     "double",
     "dtype",
@@ -92,11 +94,13 @@ __all__ = [
     "linalg",
     "long",
     "manual_seed",
+    "memory_format",
     "nan",
     "nn",
     "no_grad",
     "optim",
     "pi",
+    "preserve_format",
     "promote_types",
     "set_default_dtype",
     "set_grad_enabled",

@@ -160,6 +160,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         _record(op, values, raw, tensors, estimate)
     if ctx.dual_level is not None and ctx.dual_level.reaches(values):
         ctx.dual_level.carry(op, values, tensors)
+    if ctx.batch is not None:
+        ctx.batch.carry(op, values, tensors)
     if not op.multiple:
         return tensors[0]
     return op.pack(tensors)

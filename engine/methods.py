@@ -29,7 +29,8 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
 
 def function_door(function: Function) -> Any:
     """A plain function under the op's name, for `torch.name`."""
-    return _named(lambda *args, **kwargs: function.call(args, kwargs), function)
+    run = function.call if function.ops[0].short is not None else function.bound
+    return _named(lambda *args, **kwargs: run(args, kwargs), function)
 
 
 def method_door(function: Function) -> Any:

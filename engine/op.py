@@ -116,6 +116,7 @@ class Op:
         self.writes: bool = options.get("writes", False)
         self.weak: bool = options.get("weak", getattr(rule, "weak", False))
         self.leaf: bool = options.get("leaf", False)
+        self.rows: bool = options.get("rows", False)
         self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
         self.plans: dict[Any, Any] = {}
         self.bound: dict[str, Callable[..., Any]] = {}
@@ -324,6 +325,7 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     in-place: `inplace` (there is a `name_`), `inplace_only`, `writes` (the kernel writes into its first operand
     itself), `any_device` (other operands are moved to the first one's device), `checks_cast` (the result's dtype must
     fit);
+    layout: `rows` (the result is row-major whatever the operands' layout, which NumPy would follow);
     running: `composite` (the body calls ops), `cast` (the parameters the rule's compute dtype holds for, else all
     tensors), `weak` (a Python number may stand for any tensor; rules of elementwise ops say so), `fast` (one dtype in
     and out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does),

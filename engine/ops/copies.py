@@ -9,6 +9,7 @@ from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
+from engine.layouts import dense_copy
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
 from engine.rules import Shape, broadcast, same_as_input, shape_of
@@ -30,7 +31,9 @@ def formatted(op: Op, values: list[Any]) -> Estimate:
 @op(formatted)
 def clone(input: Array, *, memory_format: str | None = None) -> Any:
     """A copy that gradients flow through; `memory_format="contiguous_format"` makes it row-major."""
-    return xp.array(input, order="C" if memory_format is not None and "contiguous" in memory_format else "K")
+    if memory_format is not None and "contiguous" in memory_format:
+        return xp.array(input, order="C")
+    return dense_copy(input) if arrays.overlaps_itself(input) else xp.array(input, order="K")
 
 
 clone.vjp(input=lambda g: g)
@@ -80,7 +83,7 @@ def to_copy(input: Array, dtype: Dtype | None, device: DeviceLike | None) -> Any
     """A copy in another dtype or on another device."""
     if dtype is not None:
         source = input.real if input.dtype.kind == "c" and dtype.numpy.kind not in "cb" else input
-        input = source.astype(dtype.numpy)
+        input = (dense_copy(source) if arrays.overlaps_itself(source) else source).astype(dtype.numpy)
     return input if device is None else arrays.put(input, device)
 
 

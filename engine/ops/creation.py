@@ -12,7 +12,7 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, DeviceLike, Dtype, Number, Random, Size
+from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Random, Size
 from engine.modes import state
 from engine.op import Op, op
 from engine.rules import default_dtype
@@ -95,6 +95,12 @@ def full(
     return xp.full(size, arrays.scalar(fill_value, dtype.numpy)[()], dtype.numpy)
 
 
+def order_of(input: Any, memory_format: str | None) -> str:
+    """NumPy's name of a new array's layout: the input's, unless another is asked for or it repeats elements."""
+    plain = memory_format is not None and "contiguous" in memory_format
+    return "C" if plain or arrays.overlaps_itself(input) else "K"
+
+
 @op(like, method=False, leaf=True)
 def zeros_like(
     input: Array,
@@ -105,7 +111,7 @@ def zeros_like(
     memory_format: str | None = None,
 ) -> Any:
     """Zeros of the input's shape, dtype and device."""
-    return xp.zeros_like(input, dtype=dtype and dtype.numpy)
+    return xp.zeros_like(input, dtype and dtype.numpy, order_of(input, memory_format))
 
 
 @op(like, method=False, leaf=True)
@@ -118,7 +124,7 @@ def ones_like(
     memory_format: str | None = None,
 ) -> Any:
     """Ones of the input's shape, dtype and device."""
-    return xp.ones_like(input, dtype=dtype and dtype.numpy)
+    return xp.ones_like(input, dtype and dtype.numpy, order_of(input, memory_format))
 
 
 @op(like, method=False, leaf=True)
@@ -131,7 +137,7 @@ def empty_like(
     memory_format: str | None = None,
 ) -> Any:
     """A tensor of the input's shape to be filled: zeros here."""
-    return xp.zeros_like(input, dtype=dtype and dtype.numpy)
+    return xp.zeros_like(input, dtype and dtype.numpy, order_of(input, memory_format))
 
 
 @op(like, method=False, leaf=True)
@@ -146,7 +152,7 @@ def full_like(
 ) -> Any:
     """One value in the input's shape, dtype and device."""
     wanted = input.dtype if dtype is None else dtype.numpy
-    return xp.full(input.shape, arrays.scalar(fill_value, wanted)[()], wanted)
+    return xp.full_like(input, arrays.scalar(fill_value, wanted)[()], wanted, order_of(input, memory_format))
 
 
 def arange_rule(op: Op, values: list[Any]) -> Estimate:
@@ -172,13 +178,18 @@ def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
             raise errors.bad_argument("value cannot be converted to type double without overflow")
         if not math.isfinite(each):
             raise errors.bad_argument(f"unsupported range: {start:g} -> {end:g}")
+        if isinstance(each, int) and each > INT64_MAX:
+            raise errors.bad_argument("value cannot be converted to type int64_t without overflow")
     if step == 0:
         raise errors.bad_argument("step must be nonzero")
     if (end - start) * step < 0:
         raise errors.bad_argument("upper bound and lower bound inconsistent with step sign")
     if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
         return -((start - end) // step), dtypes.int64
-    return math.ceil((end - start) / step), default_dtype()
+    count = (end - start) / step
+    if not count <= INT64_MAX:
+        raise errors.bad_argument("invalid size, possible overflow?")
+    return math.ceil(count), default_dtype()
 
 
 def ramp(start: Any, end: Any, step: Any, dtype: dtypes.DType) -> Any:
@@ -236,7 +247,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` evenly spaced numbers from `start` to `end`, both included."""
-    return xp.linspace(start, end, steps).astype(dtype.numpy)
+    return xp.linspace(start * 1.0, end * 1.0, steps).astype(dtype.numpy)
 
 
 def eye_rule(op: Op, values: list[Any]) -> Estimate:

@@ -146,7 +146,7 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
 def diagonal_scatter(input: Array, src: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The tensor with `src` on a diagonal."""
     out = xp.array(input)
-    diagonal_in(out, offset, dim1, dim2)[...] = src
+    diagonal_in(out, offset, dim1, dim2)[...] = arrays.cast(src, out.dtype)
     return out
 
 

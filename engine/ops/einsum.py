@@ -275,15 +275,15 @@ class Einsum(Function):
 
     __slots__ = ()
 
-    def call(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
+    def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """Bring the arguments into the form equation, list of operands; raises what einsum raises."""
         if kwargs or not args or (len(args) == 2 and isinstance(args[0], str) and isinstance(args[1], (list, tuple))):
-            return super().call(args, kwargs, method)
+            return super().bound(args, kwargs, method)
         if not isinstance(args[0], str):
             args = from_lists(args)
         elif len(args) == 1:
             raise too_few()
-        return super().call((args[0], list(args[1:])), kwargs, method)
+        return super().bound((args[0], list(args[1:])), kwargs, method)
 
 
 def too_few() -> ValueError:

@@ -23,7 +23,7 @@ def flip_rule(op: Op, values: list[Any]) -> Estimate:
 @op(flip_rule)
 def flip(input: Array, dims: Size) -> Any:
     """The elements in reverse order along the dims."""
-    return xp.array(xp.flip(input, dims), order="C")
+    return xp.array(xp.flip(input, dims), order="K")
 
 
 flip.vjp(input=lambda g, dims: flip(g, dims))
@@ -58,7 +58,7 @@ def roll_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([array, shifts, dims], [(array.shape, array.dtype)], None, array.size * array.dtype.itemsize)
 
 
-@op(roll_rule)
+@op(roll_rule, rows=True)
 def roll(input: Array, shifts: Dims, dims: Dims = ()) -> Any:
     """The elements moved along the dims, those beyond the end coming in at the front."""
     if input.ndim == 0:

@@ -44,7 +44,7 @@ def check_range(index: Any, size: int, dim: int = 0) -> None:
         )
 
 
-@op(gather_rule)
+@op(gather_rule, rows=True)
 def gather(input: Array, dim: int, index: Array) -> Any:
     """The elements that `index` points at along `dim`."""
     return input[open_index(index, dim)] if input.ndim else xp.broadcast_to(input, index.shape).copy()

@@ -12,6 +12,7 @@ from engine.op import Op, alias, op
 from engine.ops.creation import zeros_like
 from engine.ops.views import narrow, select
 from engine.rules import cast_bytes, default_dtype
+from engine.shapes import check_parts
 from engine.tensor import check_dim
 
 
@@ -44,7 +45,7 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
-@op(cat_rule, method=False)
+@op(cat_rule, method=False, rows=True)
 def cat(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors one after the other along an existing dim."""
     counted = [each for each in tensors if each.shape != (0,)]
@@ -93,7 +94,7 @@ def stack_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
-@op(stack_rule, method=False)
+@op(stack_rule, method=False, rows=True)
 def stack(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors side by side along a new dim."""
     return xp.stack(tensors, axis=dim)
@@ -114,7 +115,7 @@ def unbind_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("Dimension specified as 0 but tensor has no dimensions", IndexError)
     dim = check_dim(values[1], array.ndim)
     shape = (*array.shape[:dim], *array.shape[dim + 1 :])
-    return Estimate([array, dim], [(shape, array.dtype)] * array.shape[dim], shared=True)
+    return Estimate([array, dim], [(shape, array.dtype)] * check_parts(array.shape[dim]), shared=True)
 
 
 @op(unbind_rule, view=True, multi_view=True, returns_list=True)
@@ -145,7 +146,7 @@ def split_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(
             f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}"
         )
-    count = max(-(-length // size), 1) if size else 1
+    count = check_parts(max(-(-length // size), 1) if size else 1)
     sections = [size] * (count - 1) + [length - size * (count - 1)]
     return sections_estimate(array, [array, size, dim], sections, dim)
 

@@ -227,7 +227,7 @@ def renorm_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([a, p, dim, bound], [(a.shape, a.dtype)], None, 4 * a.size * max(a.dtype.itemsize, 4), 6 * a.size)
 
 
-@op(renorm_rule, inplace=True)
+@op(renorm_rule, inplace=True, rows=True)
 def renorm(input: Array, p: Number, dim: int, maxnorm: Number) -> Any:
     """The parts along a dim whose p-norm is above `maxnorm` scaled down to it."""
     axes = tuple(at for at in range(input.ndim) if at != dim)

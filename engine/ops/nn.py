@@ -36,7 +36,7 @@ def cast_first(input: Any, dtype: Any) -> Any:
     return input if dtype is None or input.dtype is dtype else to_copy(input, dtype, None)
 
 
-@op(softmax_like, hidden=True, node="SoftmaxBackward0")
+@op(softmax_like, hidden=True, node="SoftmaxBackward0", rows=True)
 def softmax_of(input: Array, dim: int | None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
     x = widened(input)
@@ -80,7 +80,7 @@ def total_along(x: Any, dim: int) -> Any:
     return sum_dim(x, (dim,), True) if len(x.shape) else x
 
 
-@op(softmax_like, hidden=True, node="LogSoftmaxBackward0")
+@op(softmax_like, hidden=True, node="LogSoftmaxBackward0", rows=True)
 def log_softmax_of(input: Array, dim: int | None) -> Any:
     """The logarithm of softmax, without rounding to log(0)."""
     x = widened(input)

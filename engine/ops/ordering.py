@@ -166,19 +166,19 @@ def middle_of_numbers(known: Any, size: int) -> Any:
     return xp.maximum(known - 1, 0) // 2
 
 
-@op(ranked_rule, **PAIR)
+@op(ranked_rule, **PAIR, rows=True)
 def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along a dim, and its place."""
     return at_rank(input, number_rank(k - 1), dim, keepdim)
 
 
-@op(ranked_rule, name="median", node="MedianBackward1", **PAIR)
+@op(ranked_rule, name="median", node="MedianBackward1", **PAIR, rows=True)
 def median_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
     """The lower median along a dim, NaN if there is one, and its place."""
     return at_rank(input, middle, dim, keepdim)
 
 
-@op(ranked_rule, name="nanmedian", node="NanmedianBackward1", **PAIR)
+@op(ranked_rule, name="nanmedian", node="NanmedianBackward1", **PAIR, rows=True)
 def nanmedian_dim(input: Array, dim: int, keepdim: bool = False) -> Any:
     """The lower median of the numbers along a dim that are not NaN, and its place."""
     return at_rank(input, middle_of_numbers, dim, keepdim)

@@ -123,7 +123,7 @@ def check_entries(name: str, array: Any, dim: int, index: Any, source: Any) -> N
             f"({length_of(source, min(dim, max(source.ndim - 1, 0)))}), for dim: {dim}"
         )
     rest = [tuple(size for at, size in enumerate(each.shape) if at != dim) for each in (array, source)]
-    if rest[0] != rest[1] or (name == "index_add" and array.ndim != source.ndim):
+    if rest[0] != rest[1] or (name != "index_copy" and array.ndim != source.ndim):
         raise errors.shape_mismatch(
             f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(array.shape)} source.shape = {list(source.shape)}"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Arrays
-from engine.op import Function, Op, alias, op, registry
+from engine.op import Op, alias, op
 from engine.ops.arithmetic import conj_of, mul
-from engine.ops.copies import clone, copy_
+from engine.ops.copies import clone, contiguous, copy_
 from engine.ops.diagonals import diagonal_backward
 from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
@@ -20,6 +19,7 @@ from engine.ops.linalg import DOT_DTYPES, dot_rule, matmul, mm, product
 from engine.ops.matrices import HALF, check_square, same_type
 from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
+from engine.ops.stacks import several
 from engine.ops.views import expand, reshape, unsafe_view, view
 from engine.rules import broadcast, default_dtype
 from engine.tensor import check_dim, counted_dim
@@ -96,8 +96,8 @@ def kron(input: Array, other: Array) -> Any:
     a, b = tuple(input.shape), tuple(other.shape)
     ndim = max(len(a), len(b))
     a, b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
-    left = unsafe_view(input, tuple(each for size in a for each in (size, 1)))
-    right = unsafe_view(other, tuple(each for size in b for each in (1, size)))
+    left = unsafe_view(contiguous(input), tuple(each for size in a for each in (size, 1)))
+    right = unsafe_view(contiguous(other), tuple(each for size in b for each in (1, size)))
     return unsafe_view(mul(left, right), tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
@@ -334,26 +334,7 @@ def blocks_of(g: Any, shapes: Any) -> list[Any]:
     return made
 
 
-class Spread(Function):
-    """A function that takes its tensors one by one; a single list of them is understood too."""
-
-    __slots__ = ()
-
-    def call(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
-        """Gather the tensors into the list that the op takes."""
-        if not kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
-            args = (list(args),)
-        return super().call(args, kwargs, method)
-
-
-def spread(name: str) -> None:
-    """Let the function of this name take its tensors one by one."""
-    made = Spread(name)
-    made.ops = registry[name].ops
-    registry[name] = made
-
-
-spread("block_diag")
+several(block_diag)
 
 
 @op(composed, composite=True, method=False)
@@ -362,4 +343,4 @@ def chain_matmul(matrices: Arrays) -> Any:
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
 
 
-spread("chain_matmul")
+several(chain_matmul)

@@ -45,7 +45,7 @@ def sum(input: Array, *, dtype: Dtype = None) -> Any:
 sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
 
 
-@op(reduction("sum"), name="sum", node="SumBackward1")
+@op(reduction("sum"), name="sum", node="SumBackward1", rows=True)
 def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The sum over the given dims."""
     return xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
@@ -95,7 +95,7 @@ mean.fused(input=lambda g, input_shape, input_numel: arrays.filled(g / max_int(i
 max_int = max
 
 
-@op(mean_rule, name="mean", node="MeanBackward1")
+@op(mean_rule, name="mean", node="MeanBackward1", rows=True)
 def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The mean over the given dims."""
     total = xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
@@ -216,7 +216,7 @@ def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(non_empty_dims)
+@op(non_empty_dims, rows=True)
 def amax(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """The largest element over the dims; the gradient is shared evenly among equal ones."""
     return input.max(axis=dim, keepdims=keepdim)
@@ -225,7 +225,7 @@ def amax(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
 amax.vjp(input=lambda g, input, out, dim, keepdim: evenly_along(g, input, out, dim, keepdim))
 
 
-@op(non_empty_dims)
+@op(non_empty_dims, rows=True)
 def amin(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """The smallest element over the dims; the gradient is shared evenly among equal ones."""
     return input.min(axis=dim, keepdims=keepdim)
@@ -254,13 +254,13 @@ def arg(find: Any, input: Any, dim: Any, keepdim: Any) -> Any:
     return find(input, axis=axis, keepdims=keepdim)
 
 
-@op(reduction("bool"))
+@op(reduction("bool"), rows=True)
 def all(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """Whether every element is nonzero."""
     return xp.all(input, axis=dim, keepdims=keepdim)
 
 
-@op(reduction("bool"))
+@op(reduction("bool"), rows=True)
 def any(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """Whether some element is nonzero."""
     return xp.any(input, axis=dim, keepdims=keepdim)
@@ -305,7 +305,7 @@ def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
-@op(norm_rule, namespace="linalg", node="LinalgVectorNormBackward0")
+@op(norm_rule, namespace="linalg", node="LinalgVectorNormBackward0", rows=True)
 def vector_norm(
     x: Array, ord: Number = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None
 ) -> Any:

@@ -18,6 +18,7 @@ from engine.ops.picking import index_select
 from engine.ops.reduction import sum_dim
 from engine.ops.views import expand, reshape, unsqueeze, view
 from engine.rules import INT64
+from engine.shapes import LARGEST_BYTES
 from engine.tensor import check_dim
 
 
@@ -38,7 +39,7 @@ def repeat_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(repeat_rule, function=False)
+@op(repeat_rule, function=False, rows=True)
 def repeat(input: Array, repeats: Size) -> Any:
     """The tensor `repeats` times along each dim; counts beyond its dims make new ones in front."""
     return xp.tile(input, repeats) if repeats else xp.array(input)
@@ -77,6 +78,8 @@ def places_rule(op: Op, values: list[Any]) -> Estimate:
     else:
         if repeats.size and int(repeats.min()) < 0:
             raise errors.bad_argument("repeats can not be negative")
+        if float(repeats.sum(dtype=np.float64)) > LARGEST_BYTES:  # the exact sum may wrap around
+            raise errors.too_large("repeat_interleave(): the repeats add up to more than any tensor holds")
         known = int(repeats.sum())
         if total is not None and total != known:
             raise errors.bad_argument(

@@ -44,7 +44,7 @@ def accumulator(array: Any) -> Any:
     return xp.float32 if array.dtype in dtypes.HALF_TYPES else array.dtype
 
 
-@op(running, inplace=True)
+@op(running, inplace=True, rows=True)
 def cumsum(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
     """The running sum along a dim."""
     return xp.cumsum(input, dim, accumulator(input)) if input.ndim else xp.array(input)
@@ -60,7 +60,7 @@ def sums_from(g: Any, dim: int) -> Any:
     return flip(cumsum(flip(g, (dim,)), dim), (dim,))
 
 
-@op(running, inplace=True)
+@op(running, inplace=True, rows=True)
 def cumprod(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
     """The running product along a dim."""
     return xp.cumprod(input, dim, accumulator(input)) if input.ndim else xp.array(input)
@@ -143,7 +143,7 @@ def logcumsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([array, dim], [(array.shape, array.dtype)], None, temporary, 20 * array.size)
 
 
-@op(logcumsumexp_rule)
+@op(logcumsumexp_rule, rows=True)
 def logcumsumexp(input: Array, dim: int) -> Any:
     """The logarithm of the running sum of exponentials along a dim."""
     if input.ndim == 0 or input.size == 0:
@@ -207,7 +207,7 @@ def extremum_along(combine: Any, input: Any, dim: int) -> Any:
 PAIR: dict[str, Any] = {"outputs": ("values", "indices"), "differentiable": ("values",)}
 
 
-@op(running_extremum, **PAIR)
+@op(running_extremum, **PAIR, rows=True)
 def cummax(input: Array, dim: int) -> Any:
     """The running maximum along a dim, and where it stands."""
     return extremum_along(xp.maximum, input, dim)
@@ -216,7 +216,7 @@ def cummax(input: Array, dim: int) -> Any:
 cummax.vjp(input=lambda g, indices, input_shape, dim: gather_backward(g[0], input_shape, dim, indices))
 
 
-@op(running_extremum, **PAIR)
+@op(running_extremum, **PAIR, rows=True)
 def cummin(input: Array, dim: int) -> Any:
     """The running minimum along a dim, and where it stands."""
     return extremum_along(xp.minimum, input, dim)

@@ -66,7 +66,14 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
 
 
-@op(masked_fill_rule, inplace=True, cast=("value",), node="MaskedFillBackward1", number_node="MaskedFillBackward0")
+@op(
+    masked_fill_rule,
+    inplace=True,
+    cast=("value",),
+    node="MaskedFillBackward1",
+    number_node="MaskedFillBackward0",
+    rows=True,
+)
 def masked_fill(input: Array, mask: Array, value: Operand) -> Any:
     """The input with `value` where the mask holds."""
     return xp.where(mask, value, input) if value else arrays.keep(~mask, input)

@@ -54,7 +54,7 @@ def one_dim(op: Op, values: list[Any]) -> Estimate:
     return reduction("sum")(op, values)
 
 
-@op(one_dim, name="prod", node="ProdBackward1")
+@op(one_dim, name="prod", node="ProdBackward1", rows=True)
 def prod_dim(input: Array, dim: int, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The product over a dim."""
     return xp.multiply.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
@@ -111,7 +111,7 @@ def moments(input: Any, dim: Any, correction: Any, keepdim: bool) -> tuple[Any, 
     return squares / freedom, mean.reshape(xp.shape(squares))
 
 
-@op(variance_rule)
+@op(variance_rule, rows=True)
 def var(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
     """The variance: squares of the distances from the mean, over the count less `correction`."""
     return moments(input, dim, correction, keepdim)[0]
@@ -129,7 +129,7 @@ def var_backward(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -
     return mul(scale(spread(g, shape, dim, keepdim), 2 / freedom if freedom else math.inf), away)
 
 
-@op(variance_rule)
+@op(variance_rule, rows=True)
 def std(input: Array, dim: Dims | None = None, *, correction: Number | None = 1, keepdim: bool = False) -> Any:
     """The standard deviation: the root of the variance."""
     return xp.sqrt(moments(input, dim, correction, keepdim)[0])
@@ -218,7 +218,7 @@ def nansum_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(nansum_rule)
+@op(nansum_rule, rows=True)
 def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The sum of the elements that are not NaN."""
     kept = xp.where(input != input, input.dtype.type(0), input)
@@ -250,7 +250,7 @@ def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(logsumexp_rule)
+@op(logsumexp_rule, rows=True)
 def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
     """The logarithm of the sum of exponentials over the dims."""
     if input.dtype in dtypes.HALF_TYPES:
@@ -295,7 +295,7 @@ def aminmax_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(estimate.values, estimate.outputs * 2, None, 0, 2 * array.size)
 
 
-@op(aminmax_rule, outputs=("min", "max"))
+@op(aminmax_rule, outputs=("min", "max"), rows=True)
 def aminmax(input: Array, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, along a dim or of all; gradients are shared evenly among equal ones."""
     return input.min(axis=dim, keepdims=keepdim), input.max(axis=dim, keepdims=keepdim)
