@@ -18,6 +18,7 @@ from engine.optim.writing import Array, ask_guard, check_fits, opened, release
 from engine.tensor import Tensor, wrap
 
 State = dict[str, Any]
+BLOCK = 1 << 16  # elements that are computed at once on a CPU: a few arrays of them stay in the cache
 TEMPORARIES = 3  # arrays of the parameter's size that an update makes, at most
 
 
@@ -107,6 +108,16 @@ class Elementwise(Optimizer):
         return state, bool(missing)
 
     def _compute(self, xp: Any, rates: Any, opens: list[Array], grad: Array, group: Group) -> None:
+        """Block by block, where that spares large temporary arrays and the page faults that come with them."""
+        if xp is not np or grad.size <= BLOCK or not all(each.flags.c_contiguous for each in (grad, *opens)):
+            self._compute_block(xp, rates, opens, grad, group)
+            return
+        flat, grad = [each.reshape(-1) for each in opens], grad.reshape(-1)
+        for start in range(0, grad.size, BLOCK):
+            cut = slice(start, start + BLOCK)
+            self._compute_block(xp, rates, [each[cut] for each in flat], grad[cut], group)
+
+    def _compute_block(self, xp: Any, rates: Any, opens: list[Array], grad: Array, group: Group) -> None:
         """`update` on arrays of at least one dimension, real and not half."""
         kind = grad.dtype.kind
         if not grad.shape:  # NumPy's results of 0-d arrays are no arrays

@@ -13,7 +13,7 @@ from engine.grad_mode import enable_grad, no_grad
 from engine.optim import checks
 from engine.optim.line_search import Number, Point, strong_wolfe
 from engine.optim.optimizer import Closure, Optimizer
-from engine.optim.writing import Array, ask_guard, check_devices, opened
+from engine.optim.writing import Array, ask_guard, check_devices, check_fits, opened
 from engine.tensor import Tensor, wrap
 
 CURVED = 1e-10  # a change with less curvature than this is not remembered
@@ -93,6 +93,7 @@ class _Run:
     def __init__(self, group: dict[str, Any], state: dict[str, Any], closure: Closure) -> None:
         self.group, self.state, self.closure = group, state, closure
         self.params: list[Tensor] = group["params"]
+        self.shapes = [param._array.shape for param in self.params]
         self.evaluated = 0
         self.xp = arrays.backend_of(self.params[0]._array).xp
         state.setdefault("func_evals", 0)
@@ -108,6 +109,8 @@ class _Run:
         direction, step = _array(state.get("d")), state.get("t")
         step = step._array[()] if isinstance(step, Tensor) else step
         previous = _array(state.get("prev_flat_grad"))
+        if previous is not None:
+            check_fits(previous, gradient)
         previous_loss = state.get("prev_loss")
         rate = float(group["lr"])
         for iteration in range(1, group["max_iter"] + 1):
@@ -216,11 +219,15 @@ class _Run:
         parts = []
         for param in self.params:
             grad = self.xp.zeros_like(param._array) if param._grad is None else param._grad._array
+            check_fits(param._array, grad)
             check_devices(self.params[0]._array, grad)
             if grad.dtype in dtypes.HALF_TYPES:
                 grad = grad.astype(np.float32)
             flat = self.xp.ascontiguousarray(grad).reshape(-1)
             parts.append(flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat)
+        shapes = [param._array.shape for param in self.params]
+        if shapes != self.shapes:
+            raise errors.shape_mismatch("a parameter changed its shape while LBFGS was at it")
         total = sum(each.nbytes for each in parts)
         if not total:
             raise errors.bad_argument(

@@ -283,6 +283,21 @@ def test_lbfgs_with_a_rate_of_zero_stays() -> None:
     assert x.tolist() == [1.0, 2.0]
 
 
+def test_lbfgs_refuses_parameters_that_change_their_shape() -> None:
+    x = leaf(1.0, 2.0)
+
+    def closure() -> Any:
+        x.grad = None
+        x.data = torch.ones(x.numel() + 1)
+        loss = (x * x).sum()
+        loss.backward()
+        return loss
+
+    with pytest.raises(RuntimeError, match="changed its shape") as raised:
+        torch.optim.LBFGS([x]).step(closure)
+    assert raised.value.code == "shape_mismatch"
+
+
 # -- undo and limits ------------------------------------------------------------------------------------------------
 
 

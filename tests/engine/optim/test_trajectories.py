@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.optim import elementwise
 from tests.engine.optim.trajectories import RECORDED, STEPS, Case, cases, numbers, parameters, trajectory
 
 CASES = cases()
@@ -29,6 +30,14 @@ def assert_same(found: Any, expected: Any, dtype: str) -> None:
 @each_case
 def test_every_step_is_the_recorded_one(case: Case) -> None:
     assert_same(trajectory(engine, case), recorded[case.id], case.dtype)
+
+
+@pytest.mark.parametrize("name", sorted({each.optimizer for each in ALIKE}))
+def test_blocks_of_a_large_parameter_are_computed_alike(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(elementwise, "BLOCK", 1)
+    for case in ALIKE:
+        if case.optimizer == name:
+            assert_same(trajectory(engine, case), recorded[case.id], case.dtype)
 
 
 def test_the_records_are_those_of_the_cases() -> None:

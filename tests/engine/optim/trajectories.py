@@ -98,13 +98,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 GROUPED = [name for name in VARIANTS if name not in ("Rprop", "LBFGS")]
 
 
-def parameters(torch: Any, dtype: str) -> list[Any]:
+def parameters(torch: Any, dtype: str, device: str = "cpu") -> list[Any]:
     """A vector and a number."""
     kind = getattr(torch, dtype)
     values: list[Any] = [[0.5 + 0.25j, -1.5 + 1.0j], 2.0 - 0.5j]
     if not kind.is_complex:
         values = [[0.5, -1.5], 2.0]
-    return [torch.tensor(each, dtype=kind, requires_grad=True) for each in values]
+    return [torch.tensor(each, dtype=kind, device=device, requires_grad=True) for each in values]
 
 
 def loss_of(w: Any, b: Any) -> Any:
@@ -114,9 +114,9 @@ def loss_of(w: Any, b: Any) -> Any:
     return 3 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2 + (b - w.sum()) ** 2 + (3 * b).sin()
 
 
-def trajectory(torch: Any, case: Case) -> list[list[float]]:
+def trajectory(torch: Any, case: Case, device: str = "cpu") -> list[list[float]]:
     """The loss and all parameters, as real numbers, after each step."""
-    params = parameters(torch, case.dtype)
+    params = parameters(torch, case.dtype, device)
     groups = params if case.second is None else [{"params": params[:1]}, {"params": params[1:], **case.second}]
     optimizer = getattr(torch.optim, case.optimizer)(groups, **case.options)
 
