@@ -199,6 +199,10 @@ class Node(Inspection):
             self.rare.metadata = {}
         return self.rare.metadata
 
+    def number_of(self, nr: int) -> int:
+        """What torch calls an output: its place among those that have gradients."""
+        return nr if self.outputs is None else self.flows().index(nr)
+
     def flows(self) -> tuple[int, ...]:
         """The numbers of the outputs that have gradients: those hooks of the node see."""
         if self.outputs is None:

@@ -34,7 +34,7 @@ class Inspection:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes this one sends gradients to, each with the number of its output meant."""
-        return tuple((None, 0) if edge is None else edge[:2] for edge in self.edges)
+        return tuple((None, 0) if edge is None else (edge[0], edge[0].number_of(edge[1])) for edge in self.edges)
 
     @property
     def requires_grad(self) -> bool:

@@ -204,7 +204,7 @@ class Tensor(Values):
     @property
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
-        return self._edge[1] if self.grad_fn is not None and self._edge is not None else 0
+        return self._edge[0].number_of(self._edge[1]) if self.grad_fn is not None and self._edge is not None else 0
 
     @property
     def is_leaf(self) -> bool:
@@ -277,7 +277,7 @@ class Tensor(Values):
     @property
     def data(self) -> Tensor:
         """The values, outside the graph: same storage, a version counter of its own."""
-        return wrap(self._array)
+        return wrap(self._array[...] if state.ctx.dual_level else self._array)  # tangents go by array
 
     @data.setter
     def data(self, other: Tensor) -> None:
@@ -346,6 +346,11 @@ class Tensor(Values):
     def __rtruediv__(self, other: Any) -> Any:
         return self.reciprocal() * other
 
+    __rdiv__ = __rtruediv__
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return registry["matmul"](other, self)
+
     def __rpow__(self, other: Any) -> Any:
         return registry["pow"](other, self)
 
@@ -356,10 +361,10 @@ class Tensor(Values):
         return registry["bitwise_right_shift"](other, self)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return registry["floor_divide"](full_as(self, other), self)
+        return registry["floor_divide"](other, self)
 
     def __rmod__(self, other: Any) -> Any:
-        return registry["remainder"](full_as(self, other), self)
+        return registry["remainder"](other, self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:

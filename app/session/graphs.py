@@ -116,4 +116,4 @@ def saved_by(node: Node) -> list[dict[str, Any]] | None:
 
 def edges_of(node: Node) -> Iterator[tuple[Node, int]]:
     """PyTorch's `next_functions`, without the inputs that need no gradient."""
-    return (edge[:2] for edge in node.edges if edge is not None)
+    return ((edge[0], edge[0].number_of(edge[1])) for edge in node.edges if edge is not None)

@@ -29,7 +29,7 @@ class Several(Function):
 
     def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """Gather the tensors into the list that the op takes."""
-        if not kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
+        if self.ops[0].params[0].name not in kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
             args = (list(args),)
         return super().bound(args, kwargs, method)
 
