@@ -14,6 +14,7 @@ from typing import Any
 from engine import autograd, fast, fft, func, linalg, nn, ops, optim, signal, special
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
+from engine.batching import vmap
 from engine.construct import as_tensor, from_numpy, tensor
 from engine.devices import Device as device
 from engine.dtypes import DType as dtype
@@ -111,6 +112,7 @@ __all__ = [
     "special",
     "tensor",
     "uint8",
+    "vmap",
 ]
 
 for _family in pkgutil.iter_modules(ops.__path__):

@@ -33,6 +33,8 @@ def apply(op: Op, values: list[Any]) -> Any:
     if op.number_form is not None and is_number(values[op.number_at]):
         op = op.number_form
     ctx = state.ctx
+    if ctx.recorder is not None:
+        return ctx.recorder.apply(op, values)
     raw = values
     if op.tensor_at or not op.leaf:
         raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
@@ -346,10 +348,10 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     if ctx.log is not None:
         ctx.log.storage(tensor)
     array = tensor._array
+    dual = ctx.dual_level if ctx.dual_level is not None and ctx.dual_level.reaches(values) else None
+    tangent = None if dual is None else dual.ahead(op, values)
     if recording and "input" in plan_of(op, needs).tensors:
         values = [wrap(array.copy()), *values[1:]]
-    dual = ctx.dual_level
-    tangent = dual.ahead(op, values) if dual is not None and dual.reaches(values) else None
     stamps = {id(each._counter): each._counter[0] for each in values if isinstance(each, Tensor)}
     result = _compute(op, raw, estimate)
     if not op.writes:
@@ -359,8 +361,8 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
         node = new_node(op, tuple(edges), needs, sizes)
         save(node, values, raw, [tensor], estimate, stamps)
         rebase(tensor, node)
-    if tangent is not None and dual is not None:
-        dual.set(array, tangent)
+    if dual is not None:
+        dual.wrote(tensor, tangent)
     return tensor
 
 

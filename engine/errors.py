@@ -229,6 +229,15 @@ def not_differentiable(text: str) -> NotImplementedError:
     return coded(NotImplementedError, "not_differentiable", text)
 
 
+def forward_size(size: Sequence[int], given: Sequence[int]) -> RuntimeError:
+    """A tangent of another size than its primal."""
+    text = (
+        "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+        f"supported. Tensor is of size {list(size)} while the given forward gradient is of size {list(given)}."
+    )
+    return coded(RuntimeError, "shape_mismatch", text)
+
+
 def too_large(text: str) -> MemoryError:
     """A result or a graph over a limit, told from its shapes before anything was allocated."""
     return coded(MemoryError, "too_large", text)

@@ -1,81 +1,140 @@
 """`torch.func`: function transforms, on the same recorded graphs.
 
-A transform makes its inputs tensors of their own, still connected to where they came from, so that transforms nest. The
-results are detached where no input came with a graph. `vmap` runs the function for each entry and stacks the results.
+A transform makes its inputs tensors of their own, still connected to where they came from, so that transforms nest. A
+result keeps its graph only where that leads to something outside: an input that came with a graph, a tensor the
+function closes over, or an input of a transform around.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from engine import errors
 from engine.autograd import functional
+from engine.autograd.graph import disable_saved_tensors_hooks
 from engine.backward import grad as graph_grad
+from engine.batching import vmap
 from engine.grad_mode import enable_grad
+from engine.graph import AccumulateGrad, nodes_behind
 from engine.modes import state
 from engine.op import registry
+from engine.pytree import TreeSpec, flatten, unflatten
 from engine.tensor import Tensor
 
 Func = Callable[..., Any]
+Argnums = int | tuple[int, ...]
+NO_HOOKS = (
+    "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an issue with your use "
+    "case."
+)
 
 
-def _map(fn: Callable[[Any], Any], value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return type(value)(_map(fn, each) for each in value)
-    if isinstance(value, dict):
-        return {key: _map(fn, each) for key, each in value.items()}
-    return fn(value) if isinstance(value, Tensor) else value
+@contextmanager
+def _transform(name: str) -> Iterator[None]:
+    """Inside, the function of a transform runs: under grad mode, and custom Functions know of it."""
+    state.ctx.transforms.append(name)
+    try:
+        with disable_saved_tensors_hooks(NO_HOOKS), enable_grad():
+            yield
+    finally:
+        state.ctx.transforms.pop()
 
 
-def _leaves(value: Any) -> list[Tensor]:
-    if isinstance(value, (tuple, list)):
-        return [leaf for each in value for leaf in _leaves(each)]
-    if isinstance(value, dict):
-        return [leaf for each in value.values() for leaf in _leaves(each)]
-    return [value] if isinstance(value, Tensor) else []
+def _fresh(value: Any) -> Tensor:
+    """A tensor of the transform's own in the place of an input.
 
-
-def _fresh(tensor: Tensor) -> Tensor:
-    made: Tensor = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+    Raises ValueError for anything but tensors.
+    """
+    if not isinstance(value, Tensor):
+        raise errors.bad_value(f"Thing passed to transform API must be Tensor, got {type(value)}")
+    made: Tensor = value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
     return made
 
 
-def _structured(like: Any, values: list[Any]) -> Any:
-    left = iter(values)
-    return _map(lambda _: next(left), like)
+def _closed(value: Any, own: list[Tensor]) -> Any:
+    """A result as the caller gets it: without its graph where that leads to the transform's own inputs alone.
+
+    Raises RuntimeError for anything but tensors.
+    """
+    leaves, spec = flatten(value)
+    for each in leaves:
+        if not isinstance(each, Tensor):
+            raise errors.bad_argument(f"Expected tensors, got unsupported type {type(each)}")
+    return unflatten([each if _leads_out(each, own) else each.detach() for each in leaves], spec)
 
 
-def _closing(result: Any, connected: bool) -> Any:
-    """A result as the caller gets it: without a graph, unless an input had one or a transform is around."""
-    return result if connected or state.ctx.transforms else _map(lambda each: each.detach(), result)
+def _leads_out(tensor: Tensor, own: list[Tensor]) -> bool:
+    if not tensor.requires_grad or tensor.grad_fn is None:
+        return tensor.requires_grad and not any(tensor is each for each in own)
+    ends = (node.variable for node in nodes_behind(iter([tensor.grad_fn])) if isinstance(node, AccumulateGrad))
+    return any(not any(end is each for each in own) for end in ends)
 
 
-def grad_and_value(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
+def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[int, ...]:
+    """The positions that `argnums` says, counted from the front.
+
+    Raises RuntimeError with torch's texts.
+    """
+    if not isinstance(argnums, (int, tuple)):
+        raise errors.bad_argument(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for each in numbers:
+        if not isinstance(each, int):
+            raise errors.bad_argument(f"argnum must be int, got: {type(each)}")
+        if not -len(args) <= each < len(args):
+            raise errors.bad_argument(f"Got argnum={each}, but only {len(args)} positional inputs")
+    if not numbers:
+        raise errors.bad_argument("argnums must be non-empty")
+    if len(set(numbers)) != len(numbers):
+        raise errors.bad_argument(f"argnums elements must be unique, got {argnums}")
+    return tuple(each % len(args) for each in numbers)
+
+
+class _Inputs:
+    """The arguments of a call with those to differentiate by replaced by fresh tensors."""
+
+    def __init__(self, args: tuple[Any, ...], argnums: Any) -> None:
+        numbers = _chosen(args, argnums)
+        parts = [args[at] for at in numbers]
+        leaves, self.spec = flatten(tuple(parts) if isinstance(argnums, tuple) else parts[0])
+        self.leaves = [_fresh(each) for each in leaves]
+        built = unflatten(list(self.leaves), self.spec)
+        moved = dict(zip(numbers, built if isinstance(argnums, tuple) else [built], strict=True))
+        self.args = tuple(moved.get(at, each) for at, each in enumerate(args))
+
+
+def _with_aux(result: Any, has_aux: bool, api: str) -> tuple[Any, Any]:
+    if not has_aux:
+        return result, None
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise errors.bad_argument(f"{api}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return result
+
+
+def _grads(outputs: list[Tensor], inputs: list[Tensor], seeds: list[Any], create: bool) -> list[Tensor]:
+    """The gradients of those outputs that have a graph; zeros where nothing flows."""
+    used = [(out, seed) for out, seed in zip(outputs, seeds, strict=True) if out.requires_grad]
+    got: Any = (None,) * len(inputs)
+    if used:
+        outs, starts = zip(*used, strict=True)
+        got = graph_grad(outs, inputs, starts, retain_graph=True, create_graph=create, allow_unused=True)
+    return [registry["zeros_like"](each) if g is None else g for g, each in zip(got, inputs, strict=True)]
+
+
+def grad_and_value(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> Func:
     """A function giving the gradient of `func` with respect to the arguments `argnums`, and its value."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        chosen = [args[at] for at in numbers]
-        connected = any(each.requires_grad for each in _leaves(chosen))
-        state.ctx.transforms.append("grad")
-        try:
-            with enable_grad():
-                fresh = [_map(_fresh, each) for each in chosen]
-                moved = list(args)
-                for at, each in zip(numbers, fresh, strict=True):
-                    moved[at] = each
-                out = func(*moved, **kwargs)
-                value, aux = out if has_aux else (out, None)
-                _check_scalar(value)
-                flat = _leaves(fresh)
-                grads = _grads_or_zeros(value, flat)
-        finally:
-            state.ctx.transforms.pop()
-        structured = _structured(fresh, grads)
-        result = structured[0] if isinstance(argnums, int) else tuple(structured)
-        result, value = _closing(result, connected), _closing(value, connected)
-        return (result, (value, _closing(aux, connected))) if has_aux else (result, value)
+        with _transform("grad"):
+            inputs = _Inputs(args, argnums)
+            value, aux = _with_aux(func(*inputs.args, **kwargs), has_aux, "grad_and_value(f)(*args)")
+            _check_scalar(value)
+            grads = _grads([value], inputs.leaves, [None], True)
+            result = _closed(unflatten(list(grads), inputs.spec), inputs.leaves)
+            value = _closed(value, inputs.leaves)
+            return (result, (value, _closed(aux, inputs.leaves))) if has_aux else (result, value)
 
     return wrapper
 
@@ -90,14 +149,7 @@ def _check_scalar(value: Any) -> None:
         )
 
 
-def _grads_or_zeros(value: Tensor, inputs: list[Tensor], seed: Any = None) -> list[Tensor]:
-    if not value.requires_grad:
-        return [registry["zeros_like"](each) for each in inputs]
-    grads = graph_grad(value, inputs, seed, create_graph=True, allow_unused=True)
-    return [registry["zeros_like"](each) if g is None else g for g, each in zip(grads, inputs, strict=True)]
-
-
-def grad(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Func:
+def grad(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> Func:
     """A function giving the gradient of a scalar `func` with respect to the arguments `argnums`."""
     both = grad_and_value(func, argnums, has_aux)
 
@@ -110,43 +162,90 @@ def grad(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) 
 
 def vjp(func: Func, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of `func`, and a function from cotangents to the gradients of the primals."""
-    connected = any(each.requires_grad for each in _leaves(primals))
-    with enable_grad():
-        fresh = tuple(_map(_fresh, each) for each in primals)
-        out = func(*fresh)
-    value, aux = out if has_aux else (out, None)
-    flat_out, flat_in = _leaves(value), _leaves(fresh)
+    return _vjp(func, primals, tuple(range(len(primals))) if primals else None, has_aux)
 
-    def pull(*cotangents: Any) -> Any:
-        seeds = _leaves(cotangents[0] if len(cotangents) == 1 else cotangents)
-        used = [(o, s) for o, s in zip(flat_out, seeds, strict=True) if o.requires_grad]
-        if used:
-            outs, starts = zip(*used, strict=True)
-            needs = connected or bool(state.ctx.transforms) or any(each.requires_grad for each in starts)
-            got = graph_grad(outs, flat_in, starts, retain_graph=True, create_graph=needs, allow_unused=True)
-        else:
-            got = (None,) * len(flat_in)
-        grads = [registry["zeros_like"](i) if g is None else g for g, i in zip(got, flat_in, strict=True)]
-        return tuple(_structured(fresh, grads))
 
-    closed = _closing(value, connected)
-    return (closed, pull, _closing(aux, connected)) if has_aux else (closed, pull)
+def _vjp(func: Func, args: tuple[Any, ...], argnums: Any, has_aux: bool) -> tuple[Any, ...]:
+    api = "vjp(f, *primals)"
+    with _transform("vjp"):
+        inputs = _Inputs(args, argnums) if argnums is not None else None
+        own = inputs.leaves if inputs else []
+        value, aux = _with_aux(func(*(inputs.args if inputs else args)), has_aux, api)
+        outputs, spec = flatten(value)
+        _check_outputs(outputs, api)
+        closed = (_closed(value, own), _closed(aux, own) if has_aux else None)
+
+    def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
+        seeds, given = flatten(cotangents)
+        if given != spec:
+            raise errors.bad_argument(
+                "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "
+                f"function. cotangents: {given.outline()}, primal output: {spec.outline()}"
+            )
+        create = state.ctx.grad_enabled if create_graph is None else create_graph
+        grads = [_closed(each, own) for each in _grads(outputs, own, seeds, create)]
+        return unflatten(grads, inputs.spec if inputs else TreeSpec(tuple))
+
+    return (closed[0], pull, closed[1]) if has_aux else (closed[0], pull)
+
+
+def _check_outputs(outputs: list[Any], api: str) -> None:
+    if not outputs or outputs == [None]:
+        raise errors.bad_argument(
+            f"{api}: Expected f to be a function that has non-empty output (got output = {outputs})"
+        )
+    for each in outputs:
+        if not isinstance(each, Tensor):
+            raise errors.bad_argument(
+                f"{api}: expected f(*primals) to return only tensors, got unsupported type {type(each)}"
+            )
+        if not each.dtype.differentiable:
+            raise errors.bad_argument(
+                "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with dtype "
+                f"{each.dtype!r}"
+            )
 
 
 def jvp(func: Func, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of `func` and its derivative along `tangents`."""
-    held: list[Any] = []
+    api = "jvp(f, primals, tangents)"
+    directions = _directions(primals, tangents, api)
+    with _transform("jvp"):
+        inputs = _Inputs(primals, tuple(range(len(primals))))
+        value, aux = _with_aux(func(*inputs.args), has_aux, api)
+        outputs, spec = flatten(value)
+        _check_outputs(outputs, api)
+        moved = functional.pushed(outputs, inputs.leaves, directions)
+        closed = (_closed(value, inputs.leaves), _closed(unflatten(moved, spec), inputs.leaves))
+        return (*closed, _closed(aux, inputs.leaves)) if has_aux else closed
 
-    def main(*args: Any) -> Any:
-        out = func(*args)
-        if has_aux:
-            held.append(out[1])
-            return out[0]
-        return out
 
-    connected = bool(state.ctx.transforms) or any(each.requires_grad for each in _leaves((primals, tangents)))
-    out, moved = functional.jvp(main, tuple(primals), tuple(tangents), create_graph=connected)
-    return (out, moved, held[0]) if has_aux else (out, moved)
+def _directions(primals: Any, tangents: Any, api: str) -> list[Tensor]:
+    """The leaves of the tangents, which must go with those of the primals.
+
+    Raises RuntimeError with torch's texts.
+    """
+    if not isinstance(primals, tuple):
+        raise errors.bad_argument(
+            f"{api}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
+    (points, spec), (directions, given) = flatten(primals), flatten(tangents)
+    if spec != given:
+        raise errors.bad_argument(
+            f"{api}: Expected primals and tangents to have the same python structure. For example, if primals is a "
+            f"tuple of 3 tensors, tangents also must be. Got primals with structure {spec} and tangents with structure "
+            f"{given}"
+        )
+    for leaves, what in ((points, "primals"), (directions, "tangents")):
+        if not leaves:
+            raise errors.bad_argument(f"{api}: Expected {what} to contain at least one Tensor.")
+        for each in leaves:
+            if not isinstance(each, Tensor):
+                raise errors.bad_argument(f"{api}: Expected {what} to only contain Tensors, got {type(each)}")
+    for point, direction in zip(points, directions, strict=True):
+        if point.shape != direction.shape:
+            raise errors.forward_size(point.shape, direction.shape)
+    return directions
 
 
 def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
@@ -155,80 +254,62 @@ def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
     return out, lambda *tangents: jvp(func, primals, tangents)[1]
 
 
-def jacrev(
-    func: Func, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None
-) -> Func:
+def jacrev(func: Func, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Func:
     """A function giving the Jacobian of `func`, row by row."""
+    if chunk_size is not None and chunk_size <= 0:
+        raise errors.bad_value("jacrev: `chunk_size` should be greater than 0.")
+    return _jacobian("jacrev", func, argnums, has_aux)
 
+
+def jacfwd(func: Func, argnums: Argnums = 0, has_aux: bool = False, *, randomness: str = "error") -> Func:
+    """A function giving the Jacobian of `func` (the same numbers as `jacrev`)."""
+    return _jacobian("jacfwd", func, argnums, has_aux)
+
+
+def _jacobian(name: str, func: Func, argnums: Argnums, has_aux: bool) -> Func:
     def wrapper(*args: Any) -> Any:
-        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        held: list[Any] = []
-
-        def inner(*chosen: Any) -> Any:
-            moved = list(args)
-            for at, each in zip(numbers, chosen, strict=True):
-                moved[at] = each
-            out = func(*moved)
-            if has_aux:
-                held.append(out[1])
-                return out[0]
-            return out
-
-        chosen = tuple(args[at] for at in numbers)
-        connected = bool(state.ctx.transforms) or any(each.requires_grad for each in _leaves(chosen))
-        state.ctx.transforms.append("grad")
-        try:
-            result = functional.jacobian(inner, chosen, create_graph=True)
-        finally:
-            state.ctx.transforms.pop()
-        if isinstance(argnums, int):
-            several = isinstance(result[0], tuple)
-            result = tuple(each[0] for each in result) if several else result[0]
-        closed = result if connected else _map(lambda each: each.detach(), result)
-        return (closed, held[0]) if has_aux else closed
+        _refuse_complex(name, args, "inputs")
+        value, pull, *aux = _vjp(func, args, argnums, has_aux)
+        outputs, spec = flatten(value)
+        _refuse_complex(name, value, "outputs")
+        rows = [_rows(pull, outputs, spec, nr) for nr in range(len(outputs))]
+        result = unflatten(rows, spec)
+        return (result, aux[0]) if has_aux else result
 
     return wrapper
 
 
-def jacfwd(func: Func, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error") -> Func:
-    """A function giving the Jacobian of `func` (the same numbers as `jacrev`)."""
-    return jacrev(func, argnums, has_aux=has_aux)
+def _rows(pull: Func, outputs: list[Tensor], spec: TreeSpec, nr: int) -> Any:
+    """The Jacobian of one output by all inputs, each of shape output.shape + input.shape."""
+    out = outputs[nr]
+    columns: list[list[Tensor]] = []
+    below: TreeSpec | None = None
+    with enable_grad():
+        for at in range(out.numel()):
+            seeds = [registry["zeros_like"](each.detach()) for each in outputs]
+            seeds[nr].view(-1)[at] = 1
+            grads, below = flatten(pull(unflatten(seeds, spec)))
+            columns = columns or [[] for _ in grads]
+            for column, each in zip(columns, grads, strict=True):
+                column.append(each)
+        if below is None:
+            grads, below = flatten(pull(unflatten([registry["zeros_like"](each) for each in outputs], spec)))
+            return unflatten([each.new_zeros((*out.shape, *each.shape)) for each in grads], below)
+        stacked = [registry["stack"](column).reshape((*out.shape, *column[0].shape)) for column in columns]
+        return unflatten(stacked, below)
 
 
-def hessian(func: Func, argnums: int | tuple[int, ...] = 0) -> Func:
+def _refuse_complex(name: str, value: Any, what: str) -> None:
+    for at, each in enumerate(flatten(value)[0]):
+        if isinstance(each, Tensor) and each.is_complex():
+            raise errors.bad_argument(
+                f"{name}: Expected all {what} to be real but received complex tensor at flattened input idx: {at}"
+            )
+
+
+def hessian(func: Func, argnums: Argnums = 0) -> Func:
     """A function giving the Hessian of a scalar `func`."""
     return jacfwd(jacrev(func, argnums), argnums)
-
-
-def vmap(
-    func: Func, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
-) -> Func:
-    """A function that runs `func` for each entry along `in_dims` and stacks the results along `out_dims`."""
-
-    def wrapper(*args: Any) -> Any:
-        dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
-        sizes = {each.shape[dim] for each, dim in zip(args, dims, strict=True) if dim is not None}
-        if len(sizes) != 1:
-            raise errors.bad_value(
-                "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
-                f"{sorted(sizes)} for the mapped dimension"
-                if sizes
-                else "vmap(f, in_dims, ...)(<inputs>): at least one entry of in_dims must not be None"
-            )
-        rows = [
-            func(*(each if dim is None else each.select(dim, at) for each, dim in zip(args, dims, strict=True)))
-            for at in range(sizes.pop())
-        ]
-        return _stacked(rows, out_dims)
-
-    return wrapper
-
-
-def _stacked(rows: list[Any], out_dims: Any) -> Any:
-    if isinstance(rows[0], tuple):
-        dims = out_dims if isinstance(out_dims, tuple) else (out_dims,) * len(rows[0])
-        return tuple(_stacked(list(column), dim) for column, dim in zip(zip(*rows, strict=True), dims, strict=True))
-    return registry["stack"](rows, out_dims)
 
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp", "vmap"]

@@ -21,6 +21,7 @@ from engine.random import Generator
 
 if TYPE_CHECKING:
     from engine.anomaly import Anomaly
+    from engine.batching import Batch
     from engine.guard import Guard
     from engine.tangents import Tangents
     from engine.undo import UndoLog
@@ -33,7 +34,7 @@ def _watched(name: str, doc: str) -> Any:
     def write(ctx: Context, value: Any) -> None:
         setattr(ctx, slot, value)
         ctx._inference_seen = ctx._inference_seen or ctx._inference  # its tensors may be met again later
-        others = ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level
+        others = ctx._anomaly or ctx._saved_hooks or ctx._inference_seen or ctx._dual_level or ctx._batch
         ctx.plain = not (ctx._guard or others)
         ctx.lone_guard = None if others else ctx._guard
 
@@ -51,6 +52,7 @@ class Context:
     anomaly: Anomaly | None = _watched("anomaly", "Anomaly mode's settings, or None.")
     saved_hooks: tuple[Any, ...] = _watched("saved_hooks", "Pairs of pack and unpack hooks, the innermost last.")
     inference: bool = _watched("inference", "Whether inference mode is on.")
+    batch: Batch | None = _watched("batch", "What depends on an entry of the batch that `vmap` runs, or None.")
     dual_level: Tangents | None = _watched("dual_level", "The tangents of the open level of forward mode, or None.")
 
     def __init__(self, dtype: dtypes.DType = dtypes.float32, device: Device = CPU, seed: int | None = None) -> None:
@@ -59,10 +61,11 @@ class Context:
         self.default_device = device
         self.generator = Generator(seed)
         self.log: UndoLog | None = None
+        self.recorder: Any = None  # of `engine.compiled`, which takes every op while it is set
         self._guard = self._anomaly = None
         self._saved_hooks: tuple[Any, ...] = ()
         self._inference = self._inference_seen = False
-        self._dual_level = None
+        self._dual_level = self._batch = None
         self.multithreading = True
         self.transforms: list[str] = []  # the transforms of `torch.func` that are running, the innermost last
         self.warn_always = False

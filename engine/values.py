@@ -10,6 +10,16 @@ import numpy as np
 from engine import arrays, dtypes, errors, printing
 from engine.modes import state
 
+BATCHED_ITEM = (
+    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, "
+    "please try to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch "
+    "internals, please file a bug report."
+)
+BATCHED_BOOL = (
+    "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that "
+    "yet, please file an issue at https://github.com/pytorch/pytorch/issues ."
+)
+
 
 class Values:
     """The part of `Tensor` that hands out its values: numbers, lists, arrays, text."""
@@ -30,6 +40,8 @@ class Values:
         """
         if self._array.size != 1:
             raise errors.bad_argument(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        if state.ctx.batch is not None and state.ctx.batch.holds(self._array):
+            raise errors.bad_argument(BATCHED_ITEM)
         value = arrays.to_host(self._array).reshape(()).item()
         return float(value) if self._array.dtype.kind == "V" else value
 
@@ -68,6 +80,8 @@ class Values:
             raise errors.bad_argument("Boolean value of Tensor with more than one value is ambiguous")
         if self._array.size == 0:
             raise errors.bad_argument("Boolean value of Tensor with no values is ambiguous")
+        if state.ctx.batch is not None and state.ctx.batch.holds(self._array):
+            raise errors.bad_argument(BATCHED_BOOL)
         return bool(self.item())
 
     def __float__(self) -> float:
@@ -108,14 +122,17 @@ class Values:
             name = None if node is None else node.name().rpartition("::")[2]
         except RuntimeError:  # a view whose history is ambiguous
             name = "Invalid"
-        return printing.format_tensor(
+        text = printing.format_tensor(
             arrays.to_host(self._array),
             dtype=self.dtype.name,
             device=str(self.device),
-            requires_grad=self._requires_grad,
+            requires_grad=self.requires_grad,
             grad_fn=name,
             default_dtype=state.ctx.default_dtype.name,
         )
+        level = state.ctx.dual_level
+        tangent = None if level is None else level.get(self._array)
+        return text if tangent is None else f"{text[:-1]}, tangent={tangent!r})"
 
     def __format__(self, spec: str) -> str:
         if self._array.ndim == 0:

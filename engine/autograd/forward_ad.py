@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from engine import errors
 from engine.backward import grad
 from engine.grad_mode import enable_grad
 from engine.modes import state
 from engine.op import Op, registry
-from engine.ops.views import alias_, primal_of
+from engine.ops.copies import copy_, zero_
+from engine.ops.strided import as_strided
+from engine.ops.views import alias_, expand, primal_of
 from engine.tangents import Tangents
 from engine.tensor import Tensor
+from engine.views import geometry
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -34,7 +37,7 @@ def enter_dual_level() -> int:
     """
     if state.ctx.dual_level:
         raise errors.bad_argument("Nested forward mode AD is not supported at the moment")
-    state.ctx.dual_level = Tangents(_push)
+    state.ctx.dual_level = Tangents(_push, _write)
     return 0
 
 
@@ -43,17 +46,20 @@ def exit_dual_level(*, level: int | None = None) -> None:
 
     Raises RuntimeError if none is open.
     """
+    if level not in (None, 0):
+        raise errors.bad_argument(
+            "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
+        )
     if not state.ctx.dual_level:
-        raise errors.bad_argument("Trying to exit a forward AD level that was not entered")
+        raise errors.bad_argument("Dual level must be a positive number.")
     state.ctx.dual_level = None
 
 
 class dual_level(ContextDecorator):
     """A level of forward mode for the block."""
 
-    def __enter__(self) -> Self:
-        enter_dual_level()
-        return self
+    def __enter__(self) -> int:
+        return enter_dual_level()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         exit_dual_level()
@@ -73,10 +79,15 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         if not each.dtype.differentiable:
             raise errors.bad_value(f"Expected {what} to be floating point or complex, but got: {each.dtype}")
     if tensor.shape != tangent.shape:
-        raise errors.shape_mismatch(
-            "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
-            f"supported. Tensor is of size {list(tensor.shape)} while the given forward gradient is of size "
-            f"{list(tangent.shape)}."
+        raise errors.forward_size(tensor.shape, tangent.shape)
+    if tangents.get(tensor._array) is not None:
+        raise errors.bad_argument(
+            "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not "
+            "supported."
+        )
+    if tangents.get(tangent._array) is not None:
+        raise errors.bad_argument(
+            "Setting a forward grad that itself has a forward gradient at the same level0 is not supported."
         )
     dual: Tensor = alias_(tensor)
     tangents.set(dual._array, tangent)
@@ -108,6 +119,38 @@ def _push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents
             return _double_vjp(made, values, outputs, tangents)
     finally:
         ctx.dual_level = tangents
+
+
+def _write(tensor: Tensor, tangent: Tensor | None, tangents: Tangents) -> None:
+    """After an in-place op: the new tangent goes where the old one lies, so that views keep seeing it."""
+    ctx = state.ctx
+    ctx.dual_level = None
+    try:
+        known = tangents.get(tensor._array)
+        if known is None and tensor._view is not None:
+            known = _part_of_base(tensor, tangents)
+        if known is None:
+            if tangent is not None:
+                tangents.set(tensor._array, expand(tangent, tuple(tensor.shape)))
+        elif tangent is None:
+            zero_(known)
+        else:
+            copy_(known, tangent)
+    finally:
+        ctx.dual_level = tangents
+
+
+def _part_of_base(tensor: Tensor, tangents: Tangents) -> Tensor:
+    """The part of its base's tangent that a view has, zeros if the base had none; from now on the view's tangent."""
+    assert tensor._view is not None
+    base = tensor._view.base
+    whole = tangents.get(base._array)
+    if whole is None:
+        whole = registry["zeros_like"](base.detach())
+        tangents.set(base._array, whole)
+    part: Tensor = as_strided(whole, *geometry(tensor))
+    tangents.set(tensor._array, part)
+    return part
 
 
 def _connected(tensor: Tensor) -> Tensor:
@@ -143,7 +186,8 @@ def _tangent_of(out: Tensor, points: list[Tensor], directions: list[Tensor]) -> 
     flows = grad(out, points, dummy, create_graph=True, allow_unused=True)
     used = [(flow, way) for flow, way in zip(flows, directions, strict=True) if flow is not None and flow.requires_grad]
     if not used:
-        return None
+        zeros: Tensor = registry["zeros_like"](out.detach())
+        return zeros
     sources, ways = zip(*used, strict=True)
     keep = any(each.requires_grad for each in (*points, *ways) if each._edge is not None)
     (tangent,) = grad(sources, dummy, ways, create_graph=keep, allow_unused=True)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import errors
+from engine.autograd.strictness import check_graph, filled, independent
 from engine.backward import grad
 from engine.grad_mode import enable_grad
 from engine.op import registry
-from engine.tensor import Tensor, wrap
+from engine.ops.views import reshape_alias
+from engine.tensor import Tensor
 
 Func = Callable[..., Any]
 
@@ -59,15 +61,6 @@ def _called(func: Func, inputs: tuple[Tensor, ...], name: str) -> tuple[bool, tu
     return _as_tuple(func(*inputs), "outputs of the user-provided function", name)
 
 
-def _check_strict(outputs: tuple[Tensor, ...]) -> None:
-    for at, each in enumerate(outputs):
-        if not each.requires_grad:
-            raise errors.bad_argument(
-                f"Output {at} of the user-provided function does not require gradients. The outputs must be computed "
-                "in a differentiable manner from the input when running in strict mode."
-            )
-
-
 def _zeros(like: Tensor) -> Tensor:
     made: Tensor = registry["zeros_like"](like)
     return made
@@ -84,10 +77,10 @@ def _grads(
     return grad(outs, inputs, cotangents, retain_graph=True, create_graph=create_graph, allow_unused=True)
 
 
-def _finish(value: Tensor | None, like: Tensor, create_graph: bool) -> Tensor:
-    if value is None:
-        return _zeros(like)
-    return value if create_graph else value.detach()
+def _finished(values: tuple[Tensor, ...], several: bool, create_graph: bool) -> Any:
+    """Results as their caller gets them: without a graph unless asked for, one alone where one was given."""
+    made = values if create_graph else tuple(each.detach() for each in values)
+    return made if several else made[0]
 
 
 def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
@@ -96,50 +89,39 @@ def vjp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, stri
         several_in, given = _as_tuple(inputs, "inputs", "vjp")
         prepared = _prepared(given, create_graph)
         several_out, outputs = _called(func, prepared, "vjp")
-        if strict:
-            _check_strict(outputs)
-        cotangents = _vector(
-            v,
-            outputs,
-            "vjp",
-            "The vector v can only be None if the user-provided function returns a "
-            "single Tensor with a single element.",
-        )
+        check_graph(outputs, "outputs", strict)
+        cotangents = _vector(v, outputs, several_out, "vjp", ONE_OUTPUT)
         results = _grads(outputs, prepared, cotangents, create_graph)
-        if strict:
-            _refuse_independent(results)
-    products = tuple(_finish(g, each, create_graph) for g, each in zip(results, given, strict=True))
-    outs = tuple(each if create_graph else each.detach() for each in outputs)
-    return (outs if several_out else outs[0]), (products if several_in else products[0])
+        products = filled(results, given, strict, create_graph, "back")
+    return _finished(outputs, several_out, create_graph), _finished(products, several_in, create_graph)
 
 
-def _refuse_independent(results: tuple[Tensor | None, ...]) -> None:
-    for at, each in enumerate(results):
-        if each is None:
-            raise errors.bad_argument(
-                f"The output of the user-provided function is independent of input {at}. This is not allowed in "
-                "strict mode."
-            )
+def _vector(v: Any, like: tuple[Tensor, ...], several: bool, name: str, missing: str) -> tuple[Tensor, ...]:
+    """The vector argument, checked against what it multiplies.
 
-
-def _vector(v: Any, like: tuple[Tensor, ...], name: str, missing: str) -> tuple[Tensor, ...]:
-    """The vector argument, checked against what it multiplies."""
+    Raises RuntimeError.
+    """
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
             raise errors.bad_argument(missing)
         return (registry["ones_like"](like[0]),)
     _, vectors = _as_tuple(v, "v", name)
     if len(vectors) != len(like):
-        raise errors.bad_argument(f"v is a tuple of invalid length: should be {len(like)} but got {len(vectors)}.")
+        if several:
+            raise errors.bad_argument(f"v is a tuple of invalid length: should be {len(like)} but got {len(vectors)}.")
+        raise errors.bad_argument("The given v should contain a single Tensor.")
     for at, (vector, each) in enumerate(zip(vectors, like, strict=True)):
         if vector.shape != each.shape:
-            prefix = f"Entry {at} in " if len(like) > 1 else ""
+            prefix = f"Entry {at} in " if several else ""
             raise errors.shape_mismatch(
                 f"{prefix}v has invalid size: should be {each.shape!r} but got {vector.shape!r}."
             )
     return vectors
 
 
+ONE_OUTPUT = (
+    "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+)
 ONE_INPUT = (
     "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
 )
@@ -148,22 +130,38 @@ ONE_INPUT = (
 def jvp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """The outputs of `func` and the product of its Jacobian with `v` (by two backward passes)."""
     with enable_grad():
-        _, given = _as_tuple(inputs, "inputs", "jvp")
+        several_in, given = _as_tuple(inputs, "inputs", "jvp")
         prepared = _prepared(given, create_graph)
-        tangents = _vector(v, given, "jvp", ONE_INPUT)
+        tangents = _vector(v, given, several_in, "jvp", ONE_INPUT)
         several_out, outputs = _called(func, prepared, "jvp")
-        if strict:
-            _check_strict(outputs)
-        dummies = tuple(_zeros(each).requires_grad_() for each in outputs)
-        inner = _grads(outputs, prepared, dummies, True)
-        used = [(g, t) for g, t in zip(inner, tangents, strict=True) if g is not None and g.requires_grad]
-        results: tuple[Tensor | None, ...] = (None,) * len(outputs)
-        if used:
-            flows, directions = zip(*used, strict=True)
-            results = grad(flows, dummies, directions, create_graph=create_graph, allow_unused=True)
-    products = tuple(_finish(g, each, create_graph) for g, each in zip(results, outputs, strict=True))
-    outs = tuple(each if create_graph else each.detach() for each in outputs)
-    return (outs if several_out else outs[0]), (products if several_out else products[0])
+        check_graph(outputs, "outputs", strict)
+        results = _pushed(outputs, prepared, tangents, create_graph, strict)
+        products = filled(results, outputs, strict, create_graph, "back_trick")
+    return _finished(outputs, several_out, create_graph), _finished(products, several_out, create_graph)
+
+
+def _pushed(
+    outputs: tuple[Tensor, ...],
+    inputs: tuple[Tensor, ...],
+    tangents: tuple[Tensor, ...],
+    create_graph: bool,
+    strict: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The derivatives of outputs along tangents, by two backward passes; None where nothing flows."""
+    dummies = tuple(_zeros(each).requires_grad_() for each in outputs)
+    inner = _grads(outputs, inputs, dummies, True)
+    check_graph(inner, "grad_inputs", strict)
+    used = [(g, t) for g, t in zip(inner, tangents, strict=True) if g is not None and g.requires_grad]
+    if not used:
+        return (None,) * len(outputs)
+    flows, directions = zip(*used, strict=True)
+    return grad(flows, dummies, directions, create_graph=create_graph, allow_unused=True)
+
+
+def pushed(outputs: list[Tensor], inputs: list[Tensor], tangents: list[Tensor]) -> list[Tensor]:
+    """The derivatives of outputs along tangents, with their graph; zeros where nothing flows."""
+    results = _pushed(tuple(outputs), tuple(inputs), tuple(tangents), True)
+    return list(filled(results, outputs, False, True, "back_trick"))
 
 
 def jacobian(
@@ -175,40 +173,61 @@ def jacobian(
     strategy: str = "reverse-mode",
 ) -> Any:
     """The Jacobian of `func`: of each output with respect to each input, shape output.shape + input.shape."""
-    _check_strategy("jacobian", strict, vectorize, strategy)
+    _check_strategy(create_graph, strict, vectorize, strategy)
     with enable_grad():
         several_in, given = _as_tuple(inputs, "inputs", "jacobian")
         prepared = _prepared(given, create_graph)
         several_out, outputs = _called(func, prepared, "jacobian")
-        if strict:
-            _check_strict(outputs)
-        rows = tuple(_jacobian_of(out, prepared, given, create_graph, strict) for out in outputs)
+        check_graph(outputs, "outputs", strict)
+        rows = tuple(_rows(nr, out, prepared, given, create_graph, strict) for nr, out in enumerate(outputs))
     shaped = tuple(row if several_in else row[0] for row in rows)
     return shaped if several_out else shaped[0]
 
 
-def _check_strategy(name: str, strict: bool, vectorize: bool, strategy: str) -> None:
+def _check_strategy(create_graph: bool, strict: bool, vectorize: bool, strategy: str) -> None:
     if strategy not in ("forward-mode", "reverse-mode"):
-        raise errors.coded(
-            AssertionError,
-            "bad_argument",
-            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs '
-            'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".',
-        )
+        raise errors.coded(AssertionError, "bad_argument", f"{STRATEGY} {HINT}")
+    name = "torch.autograd.functional.jacobian"
+    if strategy == "forward-mode":
+        together = 'and `strategy="forward-mode"` are not supported together (yet). Please either set'
+        if create_graph:
+            text = f'{name}: `create_graph=True` {together} `create_graph=False` or `strategy="reverse-mode"`.'
+            raise errors.coded(NotImplementedError, "not_implemented", text)
+        if strict:
+            raise errors.bad_argument(f'{name}: `strict=True` {together} `strict=False` or `strategy="reverse-mode"`.')
+        if not vectorize:
+            text = (
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for "
+                "`vectorize=True`."
+            )
+            raise errors.coded(NotImplementedError, "not_implemented", text)
     if strict and vectorize:
         raise errors.bad_argument(
-            f"torch.autograd.functional.{name}: `strict=True` and `vectorized=True` are not supported together. Please "
-            "either set `strict=False` or `vectorize=False`."
+            f"{name}: `strict=True` and `vectorized=True` are not supported together. Please either set "
+            "`strict=False` or `vectorize=False`."
         )
 
 
-def _jacobian_of(
-    out: Tensor, inputs: tuple[Tensor, ...], given: tuple[Tensor, ...], create_graph: bool, strict: bool
+STRATEGY = 'Expected strategy to be either "forward-mode" or "reverse-mode".'
+HINT = (
+    'Hint: If your function has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
+    'prefer to use "reverse-mode".'
+)
+
+
+def _rows(
+    nr: int,
+    out: Tensor,
+    inputs: tuple[Tensor, ...],
+    given: tuple[Tensor, ...],
+    create_graph: bool,
+    strict: bool,
 ) -> tuple[Tensor, ...]:
     """The Jacobians of one output: a row for each of its elements, stacked."""
     rows: list[list[Tensor]] = [[] for _ in inputs]
-    seed = _zeros(out.detach())
-    flat = seed.reshape(-1)
+    if out.is_complex() and out.requires_grad:
+        raise errors.bad_argument(f"grad can be implicitly created only for real scalar outputs but got {out.dtype!r}")
+    flat = _zeros(out.detach()).reshape(-1)
     for at in range(out.numel()):
         one = flat.clone()
         one[at] = 1
@@ -216,18 +235,14 @@ def _jacobian_of(
         for column, (g, each) in enumerate(zip(grads, given, strict=True)):
             if g is None and strict:
                 raise errors.bad_argument(
-                    f"Output 0 of the user-provided function is independent of input {column}. This is not allowed in "
-                    "strict mode."
+                    f"Output {nr} of the user-provided function is independent of input {column}. This is not allowed "
+                    "in strict mode."
                 )
-            rows[column].append(_finish(g, each, create_graph))
-    shape = tuple(out.shape)
-    stacked = []
-    for entries, each in zip(rows, given, strict=True):
-        if entries:
-            stacked.append(registry["stack"](entries).reshape((*shape, *each.shape)))
-        else:
-            stacked.append(wrap(each._array[:0].reshape(0)).reshape((*shape, *each.shape)))
-    return tuple(stacked)
+            if g is not None and strict and create_graph and not g.requires_grad:
+                raise independent("jacobian", nr)
+            row = _zeros(each) if g is None else g
+            rows[column].append(row if create_graph else row.detach())
+    return tuple(registry["stack"](each).reshape((*out.shape, *of.shape)) for each, of in zip(rows, given, strict=True))
 
 
 def hessian(
@@ -239,25 +254,40 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The Hessian of a function with one element of output."""
-    several_in, _ = _as_tuple(inputs, "inputs", "hessian")
-    _check_strategy("hessian", strict, vectorize, outer_jacobian_strategy)
+    several_in, given = _as_tuple(inputs, "inputs", "hessian")
+    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
+        raise errors.coded(AssertionError, "bad_argument", STRATEGY)
+    _check_strategy(create_graph, strict, vectorize, outer_jacobian_strategy)
+    forward = outer_jacobian_strategy == "forward-mode"
 
     def scalar(*args: Tensor) -> Any:
-        out = func(*args)
-        several, outs = _as_tuple(out, "outputs of the user-provided function", "hessian")
-        if several or len(outs) != 1:
-            raise errors.bad_argument("The function given to hessian should return a single Tensor")
-        if outs[0].numel() != 1:
-            raise errors.bad_argument(
-                "The Tensor returned by the function given to hessian should contain a single element"
-            )
-        return outs[0].squeeze()
+        several, outs = _as_tuple(func(*args), "outputs of the user-provided function", "hessian")
+        check_graph(outs, "outputs", strict)
+        return _single(several, outs, "hessian").squeeze()
 
     def gradient(*args: Tensor) -> Any:
-        inner = jacobian(scalar, args if several_in else args[0], create_graph=True, strict=strict)
+        inner = jacobian(scalar, args, create_graph=True)
+        check_graph(inner, "jacobian", strict)
         return inner
 
-    return jacobian(gradient, inputs, create_graph=create_graph, strict=strict)
+    result = jacobian(gradient, given, create_graph=create_graph or forward, strict=strict)
+    if forward:  # as torch's, it still hangs in the graph of the inner, reverse pass
+        result = tuple(tuple(reshape_alias(each, each.shape) for each in row) for row in result)
+    return result if several_in else result[0][0]
+
+
+def _single(several: bool, outputs: tuple[Tensor, ...], name: str) -> Tensor:
+    """The one output of a function that has to be scalar.
+
+    Raises RuntimeError.
+    """
+    if several:
+        raise errors.bad_argument(f"The function given to {name} should return a single Tensor")
+    if outputs[0].numel() != 1:
+        raise errors.bad_argument(
+            f"The Tensor returned by the function given to {name} should contain a single element"
+        )
+    return outputs[0]
 
 
 def vhp(func: Func, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
@@ -274,33 +304,20 @@ def _hessian_product(name: str, func: Func, inputs: Any, v: Any, create_graph: b
     with enable_grad():
         several_in, given = _as_tuple(inputs, "inputs", name)
         prepared = _prepared(given, create_graph)
-        vectors = _vector(v, given, name, ONE_INPUT)
+        vectors = _vector(v, given, several_in, name, ONE_INPUT)
         several_out, outputs = _called(func, prepared, name)
-        if strict:
-            _check_strict(outputs)
-        if several_out or outputs[0].numel() != 1:
-            raise errors.bad_argument(
-                f"The Tensor returned by the function given to {name} should contain a single element"
-                if not several_out
-                else f"The function given to {name} should return a single Tensor"
-            )
+        check_graph(outputs, "outputs", strict)
+        _single(several_out, outputs, name)
         first = _grads(outputs, prepared, (None,), True)
-        for at, each in enumerate(first):
-            if strict and (each is None or not each.requires_grad):
-                raise errors.bad_argument(
-                    "While computing the hessian, found that the jacobian of the user-provided function with respect "
-                    f"to input {at} is independent of the input. This is not allowed in strict mode. You should ensure "
-                    "that your function is twice differentiable and that the jacobian depends on the inputs (this "
-                    "would be violated by a linear function for example)."
-                )
+        check_graph(first, "jacobian", strict)
         used = [(g, t) for g, t in zip(first, vectors, strict=True) if g is not None and g.requires_grad]
         results: tuple[Tensor | None, ...] = (None,) * len(given)
         if used:
             flows, directions = zip(*used, strict=True)
             results = grad(flows, prepared, directions, create_graph=create_graph, allow_unused=True)
-    products = tuple(_finish(g, each, create_graph) for g, each in zip(results, given, strict=True))
-    out = outputs[0] if create_graph else outputs[0].detach()
-    return out, (products if several_in else products[0])
+        stage = "double_back" if name == "vhp" else "double_back_trick"
+        products = filled(results, given, strict, create_graph, stage)
+    return _finished(outputs, False, create_graph), _finished(products, several_in, create_graph)
 
 
-__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "pushed", "vhp", "vjp"]

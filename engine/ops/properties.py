@@ -10,6 +10,7 @@ from engine import arrays, dtypes, errors
 from engine.devices import CPU
 from engine.infer import Estimate, composed
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
+from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex
 from engine.ops.copies import to_copy
@@ -62,7 +63,7 @@ def detach(input: Array) -> Any:
     """The values outside the graph: storage and version counter are shared."""
     from engine.tensor import wrap
 
-    tensor = wrap(input._array)
+    tensor = wrap(input._array[...] if state.ctx.dual_level else input._array)  # tangents go by array
     tensor._counter = input._counter
     return tensor
 
