@@ -41,7 +41,7 @@ from app.exec.values import (
     wrong_type,
 )
 from engine import errors
-from engine.autograd.function import FunctionCtx
+from engine.autograd.context import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.graph import AccumulateGrad, Node

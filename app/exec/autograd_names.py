@@ -40,22 +40,22 @@ def _mode(name: str, make: Callable[[], Any]) -> Builtin:
 
     def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if len(args) == 1 and not kwargs and isinstance(args[0], FunctionValue):
-            return args[0].within(Mode(name, make()))
+            return args[0].within(Mode(name, make(), True))
         if args or kwargs:
             raise wrong_type(f"{name}() takes no arguments")
-        return Mode(name, make())
+        return Mode(name, make(), True)
 
     return Builtin(name, call)
 
 
 @declared("torch.set_grad_enabled")
 def _set_grad_enabled(run: Run, mode: Bool) -> Mode:
-    return Mode("set_grad_enabled", torch.set_grad_enabled(mode))
+    return Mode("set_grad_enabled", torch.set_grad_enabled(mode), True)
 
 
 @declared("torch.inference_mode")
 def _inference_mode(run: Run, mode: Bool = True) -> Mode:
-    return Mode("inference_mode", torch.inference_mode(mode))
+    return Mode("inference_mode", torch.inference_mode(mode), True)
 
 
 # -- autograd ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from the names of its session; what only code holds is told to it by `Run.alive`
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine import errors
 from engine.modes import state
 from engine.tensor import Tensor
 
@@ -22,7 +24,12 @@ FRAMES = 3000  # of Python's stack; what code may use of it is counted, see `Run
 DEPTH = 2200
 CALLBACK = 60  # frames of the engine between code and a function it calls back
 BETWEEN_LOOKS = 2000  # steps from one look at the clock to the next
+NODE_BYTES = 400  # of a syntax node with its closure
 CELL_BYTES = 32  # a cell is an entry of a list, a character of a text or the like
+
+
+log = logging.getLogger("app.exec")
+UNCODED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError)
 
 
 class Exhausted(Exception):
@@ -169,6 +176,14 @@ def current() -> Run | None:
     return _running.run
 
 
+def placed(error: Exception, line: int, column: int | None = None) -> Exception:
+    """The error with the place in the code where it happened."""
+    error.line = line  # type: ignore[attr-defined]  # exceptions take attributes
+    if column is not None:
+        error.column = column  # type: ignore[attr-defined]  # as above
+    return error
+
+
 @contextmanager
 def running(run: Run) -> Iterator[Run]:
     """Make a run this thread's for the block."""
@@ -179,7 +194,13 @@ def running(run: Run) -> Iterator[Run]:
     try:
         yield run
     except RecursionError:
-        raise Exhausted("the code is nested too deeply") from None
+        raise placed(Exhausted("the code is nested too deeply"), run.line) from None
+    except UNCODED as error:
+        if hasattr(error, "code"):
+            raise
+        log.warning("line %s raised without a code", run.line, exc_info=True)
+        text = f"what this line does is not possible with these values ({type(error).__name__})"
+        raise placed(errors.bad_argument(text, TypeError), run.line) from None
     finally:
         _running.run = before
 

@@ -210,14 +210,14 @@ def _len(run: Run, value: Any_) -> int:
 
 
 def _enumerate(run: Run, iterable: Any_, start: Int = 0) -> Stream:
-    return Stream("enumerate", enumerate(iterate(run, iterable), start))
+    return Stream("enumerate", enumerate(iterate(run, iterable), start), [iterable])
 
 
 def _zip(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Stream:
     strict = kwargs.pop("strict", False)
     if kwargs or type(strict) is not bool:
         raise wrong_type("zip() takes sequences, and strict")
-    return Stream("zip", _zipped([iterate(run, each) for each in args], strict))
+    return Stream("zip", _zipped([iterate(run, each) for each in args], strict), args)
 
 
 def _zipped(sources: list[Iterator[Any]], strict: bool) -> Iterator[Any]:
@@ -234,7 +234,8 @@ def _map(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Stream:
     if not isinstance(function, (FunctionValue, Builtin)):
         raise wrong_type(f"'{type_name(function)}' object is not callable")
     call = function.invoke if isinstance(function, FunctionValue) else function.call
-    return Stream("map", (call(run, list(each), {}) for each in zip(*(iterate(run, s) for s in sources), strict=False)))
+    rows = zip(*(iterate(run, each) for each in sources), strict=False)
+    return Stream("map", (call(run, list(row), {}) for row in rows), sources)
 
 
 def _reversed(run: Run, sequence: Any_) -> Stream:

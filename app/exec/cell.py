@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from app.exec.budget import Allowance, Run, Variables, running
+from app.exec.budget import Allowance, Run, Variables, placed, running
 from app.exec.expressions import expression
 from app.exec.source import parse
 from app.exec.statements import block
@@ -43,6 +43,11 @@ def run_cell(code: str, variables: Variables, allowance: Allowance) -> Cell:
             text = None if value is None else shown(run, value)
         except Exception as error:
             if not hasattr(error, "line"):
-                error.line = run.line  # type: ignore[attr-defined]  # exceptions take attributes
+                placed(error, run.line)
             raise
-    return Cell("".join(run.out), value, text)
+    return Cell(encodable("".join(run.out)), value, text and encodable(text))
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates, which no JSON can hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.exec import attributes, subscripts, texts
-from app.exec.budget import Run
+from app.exec.budget import Run, placed
 from app.exec.builtins import BUILTINS
 from app.exec.functions import FunctionValue, Signature
 from app.exec.operators import BINARY, COMPARE, UNARY
@@ -18,6 +18,7 @@ from app.exec.values import MISSING, PLAIN, Builtin, ClassValue, Kind, Mode, typ
 from engine import errors
 from engine.autograd.function import LEGACY
 
+MAX_INT = 2**63 - 1
 KNOWN = "the names bound in this session, torch, F, math, print, range, len and the other functions of docs/exec.md"
 
 
@@ -29,6 +30,8 @@ def expression(node: ast.expr, scope: Scope | None) -> Code:
 
 def _constant(node: ast.Constant, scope: Scope | None) -> Code:
     value = node.value
+    if type(value) is int and value > MAX_INT:
+        raise bad_code("integers have 64 bits; use a float", node)
     return lambda run, env: value
 
 
@@ -38,13 +41,7 @@ def _constant(node: ast.Constant, scope: Scope | None) -> Code:
 def name_error(node: Any, name: str) -> Exception:
     """A name that stands for nothing, with its place."""
     error = errors.coded(NameError, "bad_code", f"name '{name}' is not defined; there are {KNOWN}")
-    return placed(error, node)
-
-
-def placed(error: Exception, node: Any) -> Exception:
-    """The error with the line and column of a node."""
-    error.line, error.column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]  # as `code`
-    return error
+    return placed(error, node.lineno, node.col_offset + 1)
 
 
 def _name(node: ast.Name, scope: Scope | None) -> Code:
@@ -98,6 +95,10 @@ def _binary(node: ast.BinOp, scope: Scope | None) -> Code:
 
 
 def _unary(node: ast.UnaryOp, scope: Scope | None) -> Code:
+    if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        value: Any = node.operand.value
+        if type(value) is int and value == MAX_INT + 1:  # the one integer that is there only with its sign
+            return lambda run, env: -value
     operand, operate = expression(node.operand, scope), UNARY[type(node.op)]
     return lambda run, env: operate(run, operand(run, env))
 
@@ -334,7 +335,7 @@ def call(run: Run, callee: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return result
     if kind is Kind and callee.construct is not None:
         return callee.construct(run, args, kwargs)
-    if kind is Mode and len(args) == 1 and isinstance(args[0], FunctionValue) and not kwargs:
+    if kind is Mode and callee.decorates and len(args) == 1 and isinstance(args[0], FunctionValue) and not kwargs:
         return args[0].within(callee)
     if kind is ClassValue:
         raise errors.bad_argument(LEGACY)
@@ -364,7 +365,7 @@ def _attribute(node: ast.Attribute, scope: Scope | None) -> Code:
             return attributes.read(run, value, name)
         except AttributeError as error:
             if not hasattr(error, "line"):
-                error.line, error.column = node.end_lineno, column  # type: ignore[attr-defined]  # as `placed`
+                placed(error, node.end_lineno or node.lineno, column)
             raise
 
     return code
@@ -442,7 +443,7 @@ def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
     def code(run: Run, env: Env | None) -> FunctionValue:
         run.grow(8)
         values = {name: default(run, env) for name, default in defaults}
-        return FunctionValue("<lambda>", signature, values, charged, height, env, run.variables)
+        return FunctionValue("<lambda>", signature, values, charged, height, cost, env, run.variables)
 
     return code
 

@@ -68,7 +68,18 @@ class FunctionValue:
     backward meets. Its global names are looked up when it runs, in the variables it was defined in.
     """
 
-    __slots__ = ("__name__", "__weakref__", "_variables", "body", "defaults", "height", "modes", "outer", "signature")
+    __slots__ = (
+        "__name__",
+        "__weakref__",
+        "_variables",
+        "body",
+        "defaults",
+        "height",
+        "modes",
+        "outer",
+        "signature",
+        "size",
+    )
 
     def __init__(
         self,
@@ -77,6 +88,7 @@ class FunctionValue:
         defaults: dict[str, Any],
         body: Code,
         height: int,
+        size: int,
         outer: Env | None,
         variables: Variables,
         modes: tuple[Mode, ...] = (),
@@ -86,6 +98,7 @@ class FunctionValue:
         self.defaults = defaults
         self.body = body
         self.height = height
+        self.size = size  # in syntax nodes
         self.outer = outer
         self._variables = weakref.ref(variables)  # which hold the function in turn
         self.modes = modes
@@ -100,6 +113,7 @@ class FunctionValue:
             self.defaults,
             self.body,
             self.height,
+            self.size,
             self.outer,
             variables,
             (mode, *self.modes),

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.exec.budget import Allowance, NoVariables, Run, running
+from app.exec.budget import Allowance, NoVariables, Run, placed, running
 from app.exec.builtins import BUILTINS
 from app.exec.expressions import signature_of
 from app.exec.functions import FunctionValue, Signature
@@ -104,7 +104,7 @@ def call(
             return function.invoke(run, args, dict(kwargs or {}))
         except Exception as error:
             if not hasattr(error, "line"):
-                error.line = run.line  # type: ignore[attr-defined]  # exceptions take attributes
+                placed(error, run.line)
             raise
 
 

@@ -54,14 +54,15 @@ def assigned_names(body: list[ast.stmt]) -> set[str]:
     return {name for node in _own_nodes(body) for name in _bound_by(node)}
 
 
+INNER = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp)
+
+
 def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
     stack: list[ast.AST] = list(body)
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(
-            node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp)
-        ):
+        if not isinstance(node, INNER):
             stack.extend(ast.iter_child_nodes(node))
 
 

@@ -9,12 +9,11 @@ So no value reaches the engine where it is not expected.
 from __future__ import annotations
 
 import inspect
-import logging
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from app.exec.budget import CALLBACK, Run, current
+from app.exec.budget import CALLBACK, UNCODED, Run, current, log
 from app.exec.functions import FunctionValue
 from app.exec.sequences import walk
 from app.exec.values import NUMBERS, Builtin, Kind, checked_int, type_name, wrong_type
@@ -25,9 +24,7 @@ from engine.op import Function
 from engine.random import Generator
 from engine.tensor import Tensor
 
-log = logging.getLogger("app.exec")
 PYTHON_TYPES = (float, int, bool, complex)
-UNCODED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError)
 
 
 class Accept:

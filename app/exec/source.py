@@ -47,6 +47,16 @@ INSTEAD: dict[str, str] = {
     "Yield": "a list that is returned",
     "YieldFrom": "a list that is returned",
 }
+_SPELLED = {
+    "AsyncFor": "`async for`",
+    "AsyncFunctionDef": "`async def`",
+    "AsyncWith": "`async with`",
+    "NamedExpr": "`:=`",
+    "Set": "a set",
+    "SetComp": "a set",
+    "TryStar": "`except*`",
+    "YieldFrom": "`yield from`",
+}
 LANGUAGE = (
     "assignments, expressions, if, while, for, with, def, lambda, try, assert, del, print, "
     "and classes derived from torch.autograd.Function"
@@ -79,7 +89,7 @@ def _parsed(source: str) -> ast.Module:
     except SyntaxError as error:
         raise bad_code(f"invalid syntax: {error.msg}", line=error.lineno or 1, column=error.offset or 1) from None
     except (RecursionError, MemoryError):
-        raise bad_code(f"the code is nested too deeply, over {MAX_DEPTH} levels") from None
+        raise bad_code(f"the code is nested too deeply, over {MAX_DEPTH} levels", line=1, column=1) from None
     except (ValueError, UnicodeError) as error:  # null characters, lone surrogates
         raise bad_code(f"invalid syntax: {error}", line=1, column=1) from None
 
@@ -125,7 +135,7 @@ def _unknown(node: ast.AST, placed: ast.AST) -> Problem:
 
 
 def _spelled(kind: str) -> str:
-    return {"NamedExpr": "`:=`", "Set": "a set", "SetComp": "a set"}.get(kind, f"`{kind.lower()}`")
+    return _SPELLED.get(kind, f"`{kind.lower()}`")
 
 
 def _check_node(node: ast.AST, placed: ast.AST) -> None:
@@ -157,7 +167,7 @@ def _names_in(node: Any) -> tuple[str, ...]:
 def _constant(node: ast.Constant) -> None:
     if type(node.value) is bytes:
         raise bad_code("bytes are not in the language of exec; use a text", node)
-    if type(node.value) is int and node.value.bit_length() > INT_BITS:
+    if type(node.value) is int and node.value > 1 << INT_BITS:
         raise bad_code("integers have 64 bits; use a float", node)
 
 

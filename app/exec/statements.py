@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from typing import Any
 
 from app.exec import attributes, imports, subscripts
-from app.exec.budget import Run
-from app.exec.expressions import call, defaults_of, expression, name_error, placed, signature_of, target
+from app.exec.budget import Run, placed
+from app.exec.expressions import call, defaults_of, expression, name_error, signature_of, target
 from app.exec.functions import FunctionValue
 from app.exec.operators import INPLACE
 from app.exec.scopes import Code, Env, Scope, assigned_names, distance, parameter_names
 from app.exec.sequences import iterate, truth
+from app.exec.signatures import Callback
 from app.exec.source import bad_code
 from app.exec.texts import text_of
 from app.exec.values import UNCATCHABLE, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
@@ -371,6 +372,7 @@ def function(node: ast.FunctionDef, scope: Scope | None) -> Callable[[Run, Any],
     signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
     statements = block(node.body, own)
     height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
+    size = sum(1 for _ in ast.walk(node))
 
     def body(run: Run, env: Env) -> Any:
         ending = statements(run, env)
@@ -379,7 +381,7 @@ def function(node: ast.FunctionDef, scope: Scope | None) -> Callable[[Run, Any],
     def make(run: Run, env: Env | None) -> FunctionValue:
         run.grow(16)
         values = {name: default(run, env) for name, default in defaults}
-        return FunctionValue(node.name, signature, values, body, height, env, run.variables)
+        return FunctionValue(node.name, signature, values, body, height, size, env, run.variables)
 
     return make
 
@@ -408,7 +410,8 @@ def _class(node: ast.ClassDef, scope: Scope | None) -> Code:
     def code(run: Run, env: Any) -> None:
         parent = base(run, env)
         if not isinstance(parent, ClassValue):
-            raise placed(wrong_type("classes derive from torch.autograd.Function here, and from nothing else"), node)
+            error = wrong_type("classes derive from torch.autograd.Function here, and from nothing else")
+            raise placed(error, node.lineno, node.col_offset + 1)
         run.grow(200)
         held = dict(parent.members)
         for member in members:
@@ -449,7 +452,7 @@ def class_of(name: str, parent: ClassValue, members: dict[str, Any]) -> ClassVal
         if not isinstance(each, (FunctionValue, Builtin)):
             raise wrong_type(f"{name}.{key} must be a function, not {type_name(each)}")
     static: dict[str, Any] = {
-        key: staticmethod(each if isinstance(each, FunctionValue) else each.call) for key, each in methods.items()
+        key: staticmethod(each if isinstance(each, FunctionValue) else Callback(each)) for key, each in methods.items()
     }
     made = type(name, (Function,), static)
     return ClassValue(name, made, members)

@@ -11,7 +11,7 @@ from app.exec.autograd_names import AUTOGRAD, FUNC, MODES, VMAP
 from app.exec.budget import Run
 from app.exec.namespaces import names_of, space
 from app.exec.optim_names import OPTIM
-from app.exec.sequences import walk
+from app.exec.sequences import listed, walk
 from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, declared
 from app.exec.values import MISSING, NUMBERS, Builtin, Kind, Namespace, type_name, wrong_type
 from engine import dtypes, errors
@@ -29,7 +29,7 @@ def _tensor(
     run: Run, data: Any_, *, dtype: MaybeDtype = None, device: MaybeDevice = None, requires_grad: Bool = False
 ) -> Tensor:
     if isinstance(data, range):
-        data = list(data[: run.cells + 1])
+        data = listed(run, data)
     if isinstance(data, (list, tuple)):
         before = run.steps
         walk(run, data)

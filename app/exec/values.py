@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from app.exec.budget import Run
 from engine import errors
 from engine.autograd import Function
-from engine.autograd.function import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
-from engine.graph import Node
-from engine.hooks import RemovableHandle
 from engine.random import Generator
-from engine.tensor import Size, Tensor
+from engine.tensor import Size
 
 Call = Callable[[Run, list[Any], dict[str, Any]], Any]
 NUMBERS = frozenset({bool, int, float, complex})
 PLAIN = NUMBERS | {str, type(None)}
 MISSING: Any = object()
 UNCATCHABLE = ("too_large", "deadline")
+MAX_STREAMS = 20  # of zip in zip
 MAX_NESTING = 60  # of lists in lists
 
 
@@ -65,21 +63,25 @@ class Kind:
 class Mode:
     """A context manager of the engine, such as `torch.no_grad()`: for `with`, and as a decorator."""
 
-    __slots__ = ("manager", "name")
+    __slots__ = ("decorates", "manager", "name")
 
-    def __init__(self, name: str, manager: Any) -> None:
+    def __init__(self, name: str, manager: Any, decorates: bool = False) -> None:
         self.name = name
         self.manager = manager
+        self.decorates = decorates  # whether it can be entered again and again
 
 
 class Stream:
     """What `zip`, `enumerate` and the like give: values one by one, once."""
 
-    __slots__ = ("items", "name")
+    __slots__ = ("depth", "items", "name")
 
-    def __init__(self, name: str, items: Iterator[Any]) -> None:
+    def __init__(self, name: str, items: Iterator[Any], sources: Iterable[Any] = ()) -> None:
         self.name = name
         self.items = items
+        self.depth: int = 1 + max((each.depth for each in sources if isinstance(each, Stream)), default=0)
+        if self.depth > MAX_STREAMS:  # asking for an entry goes down all of them, in C
+            raise errors.bad_value(f"{name} is nested too deeply, over {MAX_STREAMS} levels")
 
 
 class ClassValue:
@@ -92,6 +94,10 @@ class ClassValue:
         self.engine_class = engine_class
         self.members = members
 
+    def held(self) -> list[Any]:
+        """What the class keeps alive."""
+        return list(self.members.values())
+
 
 def type_name(value: Any) -> str:
     """The name of a value's type, as Python's messages have it."""
@@ -103,7 +109,7 @@ def type_name(value: Any) -> str:
         return value.name
     if isinstance(value, Stream):
         return value.name
-    return _NAMES.get(type(value)) or type(value).__name__
+    return _NAMES.get(type(value)) or _OWN_NAMES.get(type(value).__name__, type(value).__name__)
 
 
 _NAMES: dict[type, str] = {
@@ -112,9 +118,9 @@ _NAMES: dict[type, str] = {
     DType: "torch.dtype",
     Generator: "torch.Generator",
     Size: "torch.Size",
+    type(Ellipsis): "ellipsis",
 }
-HANDLES = (Node, FunctionCtx, RemovableHandle)  # values of the engine that code may pass around
-TENSORS = (Tensor,)
+_OWN_NAMES = {"FunctionValue": "function", "Callback": "function"}  # of classes declared above this module
 
 
 def wrong_type(text: str) -> Exception:

@@ -19,7 +19,7 @@ def execute(state: State, call: Call) -> Reply:
     writer = Writer(state.limits)
     result = done["result"]
     if isinstance(done.value, Tensor):
-        result = writer.tensor(done.value, state.names.of(done.value), True)
+        result = writer.tensor(done.value, state.names.of(done.value))
     bound = [(name, state.names.get(name)) for name in done.bound]
     tensors = {name: writer.tensor(each, name, False) for name, each in bound if each is not None}
     answer = {"stdout": done["stdout"], "result": result, "text": done["text"], "tensors": tensors}

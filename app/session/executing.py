@@ -7,7 +7,7 @@ from typing import Any
 
 from app import codec
 from app.exec.budget import Run, running
-from app.exec.cell import run_cell
+from app.exec.cell import encodable, run_cell
 from app.exec.expressions import call
 from app.exec.functions import FunctionValue
 from app.exec.texts import shown
@@ -54,7 +54,9 @@ def code_of(scope: Scope) -> Code:
 
 def plain(value: Any, text: str | None) -> Any:
     """A value as JSON: numbers, texts and lists of them as they are, anything else as the text it prints as."""
-    if value is None or isinstance(value, (bool, int, float, complex, str, DType, Device)):
+    if isinstance(value, str):
+        return encodable(value)
+    if value is None or isinstance(value, (bool, int, float, complex, DType, Device)):
         return codec.plain(value)
     if isinstance(value, (list, tuple)) and all(_is_plain(each) for each in value):
         return [plain(each, None) for each in value]
