@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     routes = [route for router in ROUTERS for route in router.routes]
     find = Dispatch(routes).find
-    app.front = Front(app.behind, find, settings.hosts, settings.keys, app.state.metrics)
+    app.front = Front(app.behind, find, settings, app.state.metrics)
     for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, answer_problem)
     app.router.routes.extend(routes)  # `include_router` would match every request twice

@@ -20,9 +20,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import telemetry
-from app.auth import Keys, admit, header
+from app.auth import OPEN_PATHS, admit, header
 from app.metrics import Metrics
+from app.pages import PATHS
 from app.problems import MEDIA_TYPE, Problem, problem_of
+from app.settings import Settings
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}\Z")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]*)(?::\d*)?\Z")
@@ -46,16 +48,17 @@ log = logging.getLogger("app")
 
 
 class Front:
-    """Wraps the application. `hosts` are the names that `Host` may have; empty allows any. No keys ask for none.
+    """Wraps the application. An empty set of hosts allows any name in `Host`; no keys ask for none.
 
     A request whose route `find` knows is answered here; others go through all layers of the application.
     """
 
-    def __init__(self, app: ASGIApp, find: Find, hosts: frozenset[str], keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, find: Find, settings: Settings, metrics: Metrics) -> None:
         self.app = app
         self.find = find
-        self.hosts = hosts
-        self.keys = keys
+        self.hosts = settings.hosts
+        self.keys = settings.keys
+        self.open_paths = OPEN_PATHS | PATHS if settings.open_docs else OPEN_PATHS
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +72,7 @@ class Front:
         self.metrics.in_flight.inc()
         try:
             self.check_host(scope)
-            admit(self.keys, inner)
+            admit(self.keys, inner, self.open_paths)
             found = None if inner["root_path"] else self.find(inner["method"], inner["path"])
             if found is None:
                 await self.app(inner, receive, exchange.send)

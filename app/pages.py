@@ -19,7 +19,7 @@ from app.problems import KINDS, Problem
 SWAGGER_PACKAGE = "fastapi_offline"
 STATIC = Path(__file__).parent / "static"
 SWAGGER_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
-OWN_FILES = ("docs.js", "docs.css")
+OWN_FILES = ("docs.js", "docs.css", "reading.css", "reading.js")
 TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
 KEEP = "no-cache"  # a browser may keep it, and asks each time whether it has changed
 
@@ -35,7 +35,8 @@ td, th {{ text-align: left; vertical-align: top; padding: .2em 1em .2em 0 }}</st
 HOME = PAGE.format(
     title="Autograd Server",
     body="""<p>PyTorch-style automatic differentiation over HTTP.</p>
-<ul><li><a href="docs">The calls, to read and to try out</a></li>
+<ul><li><a href="docs">The calls, to try out</a> (Swagger UI)</li>
+<li><a href="redoc">The calls, to read</a></li>
 <li><a href="openapi.json">The OpenAPI document</a></li>
 <li><a href="docs/errors">The problem codes</a></li><li><a href="v1/ops">The ops</a></li></ul>""",
 )
@@ -45,12 +46,27 @@ DOCS = """<!doctype html>
 <link rel="icon" type="image/png" href="docs/assets/favicon.png">
 <link rel="stylesheet" href="docs/assets/swagger-ui.css">
 <link rel="stylesheet" href="docs/assets/docs.css"></head>
-<body><p id="waiting">Loading the calls. Without JavaScript, read <a href="openapi.json">the OpenAPI document</a>.</p>
+<body><p id="links"><a href="redoc">The same to read</a> · <a href="docs/errors">Problem codes</a> ·
+<a href="openapi.json">OpenAPI document</a></p>
+<p id="waiting">Loading the calls. Without JavaScript there is <a href="redoc">a page to read</a>.</p>
 <div id="swagger-ui"></div>
 <script src="docs/assets/swagger-ui-bundle.js"></script>
 <script src="docs/assets/docs.js"></script></body>
 </html>
 """
+
+
+# What a browser loads before a person can give a key; nothing in them is anybody's.
+PATHS = frozenset(
+    (
+        "/",
+        "/docs",
+        "/docs/errors",
+        "/redoc",
+        "/openapi.json",
+        *(f"/docs/assets/{each}" for each in SWAGGER_FILES + OWN_FILES),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

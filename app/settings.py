@@ -58,6 +58,9 @@ class Settings:
     operators: tuple[str, ...] = setting(
         (), "tenants that may read `/metrics`, comma separated; a server with one tenant needs none"
     )
+    open_docs: bool = setting(
+        False, "where keys are needed, let browsers load `/`, `/docs`, `/redoc` and `/openapi.json` without one"
+    )
     insecure: bool = setting(False, "listen on any address with no key: whoever reaches the port may use it")
     allowed_hosts: tuple[str, ...] = setting(
         (), "more names that a request's `Host` header may have, comma separated; `*` allows any"

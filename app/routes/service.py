@@ -12,6 +12,7 @@ from app import __version__, body, pages
 from app.metrics import CONTENT_TYPE, Metrics
 from app.openapi import document_of
 from app.problems import Problem
+from app.reading import reading_of
 from app.routes.forwarding import new_router, tenant_of
 from app.settings import Settings
 
@@ -81,6 +82,13 @@ async def document(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The calls, to read and to try out: Swagger UI."""
     return HTMLResponse(pages.DOCS)
+
+
+@router.get("/redoc", include_in_schema=False)
+async def reading(request: Request) -> Response:
+    """The calls, to read: the document as one page."""
+    found = await asyncio.to_thread(reading_of, request.app)
+    return found.respond(request)
 
 
 @router.get("/docs/assets/{name}", include_in_schema=False)
