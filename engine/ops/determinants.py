@@ -29,7 +29,7 @@ def det_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, outputs, None, 2 * a.size * a.dtype.itemsize, a.size * a.shape[-1])
 
 
-@op(det_rule, namespace="linalg", node="LinalgDetBackward0")
+@op(det_rule, namespace="linalg", node="LinalgDetBackward0", method=True)
 def det(A: Array) -> Any:
     """The determinants."""
     return xp.linalg.det(A)
@@ -69,9 +69,16 @@ def regular_cofactors(a: Any) -> Any:
     return xp.conjugate(xp.swapaxes(xp.linalg.det(safe)[..., None, None] * inverse, -1, -2)), good
 
 
+def finite_svd(a: Any) -> Any:
+    """The SVD, of matrices with NaN or infinity NaN: LAPACK does not converge on these."""
+    good = xp.isfinite(a).all((-2, -1))
+    u, s, vh = xp.linalg.svd(xp.where(good[..., None, None], a, 0))
+    return u, xp.where(good[..., None], s, xp.nan), vh
+
+
 def singular_cofactors(a: Any) -> Any:
     """The same by the SVD: the products of all singular values but one, between the singular vectors."""
-    u, s, vh = xp.linalg.svd(a)
+    u, s, vh = finite_svd(a)
     phase = xp.conjugate(xp.linalg.det(u) * xp.linalg.det(vh))
     return xp.matmul(u * (phase[..., None] * others(s))[..., None, :], vh)
 
@@ -101,7 +108,7 @@ def is_regular(a: Any) -> bool:
 @op(same_form, hidden=True)
 def cofactors_backward(g: Array, a: Array) -> Any:
     """The second derivative of the determinant along `g`, by the SVD: products of all singular values but two."""
-    u, s, vh = xp.linalg.svd(a)
+    u, s, vh = finite_svd(a)
     n = s.shape[-1]
     phase = xp.conjugate(xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None]
     uh, v = xp.conjugate(xp.swapaxes(u, -1, -2)), xp.conjugate(xp.swapaxes(vh, -1, -2))
@@ -119,7 +126,7 @@ def cofactors_backward(g: Array, a: Array) -> Any:
 # -- slogdet ----------------------------------------------------------------------------------------------------------
 
 
-@op(det_rule, namespace="linalg", outputs=("sign", "logabsdet"), node="LinalgSlogdetBackward0")
+@op(det_rule, namespace="linalg", outputs=("sign", "logabsdet"), node="LinalgSlogdetBackward0", method=True)
 def slogdet(A: Array) -> Any:
     """The sign (of complex matrices the phase) of the determinants and the logarithm of their size."""
     sign, size = xp.linalg.slogdet(A)

@@ -241,7 +241,7 @@ def _mm_shape_named(a: Any, b: Any) -> tuple[int, ...]:
     return _mm_shape(a, b)
 
 
-@op(addmm_rule)
+@op(addmm_rule, inplace=True)
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     out = product(mat1, mat2)

@@ -240,7 +240,7 @@ def multi_dot(tensors: Arrays) -> Any:
     return view(chained(ready, cheapest(sizes), 0, len(ready) - 1), out)
 
 
-@op(composed, namespace="linalg", composite=True)
+@op(composed, namespace="linalg", composite=True, method=True)
 def matrix_power(A: Array, n: int) -> Any:
     """A square matrix multiplied with itself; negative powers are those of the inverse."""
     check_square("linalg.matrix_power", A)
