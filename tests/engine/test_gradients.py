@@ -193,6 +193,7 @@ def first_at(sample: Sample, arrays: list[Array]) -> float:
     )
 
 
+@pytest.mark.filterwarnings("ignore:Using backward:UserWarning")  # of the cycle through `.grad`, as in torch
 @by_op(DIFFERENTIABLE)
 def test_plain_and_recorded_backward_agree(group: list[Sample]) -> None:
     check_each("recorded", group, check_both_ways)
