@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 import engine as torch
 from tests.engine.samples.base import (
