@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FunctionType
@@ -24,26 +25,30 @@ class Form:
 
     def ours(self) -> Callable[..., Any]:
         """The engine's function. Raises AttributeError if there is none."""
-        if isinstance(self.theirs, FunctionType) and self.theirs.__module__.startswith(translation.DATABASE):
+        own = isinstance(self.theirs, FunctionType) and self.theirs.__module__.startswith(translation.DATABASE)
+        if own or isinstance(self.theirs, functools.partial):
             return translation.function(self.theirs)
         return translation.named(self.path)  # type: ignore[no-any-return]
+
+
+def method(theirs: Any) -> str:
+    """The name of one of torch's methods."""
+    return f"Tensor.{getattr(theirs, '__name__', '')}"
 
 
 def forms(entry: Entry, info: Any) -> Iterator[Form]:
     """All forms of one record."""
     yield Form("function", info.op, info.name)
-    last = info.name.rpartition(".")[2]
     if info.method_variant is not None:
-        yield Form("method", info.method_variant, f"Tensor.{last}")
+        yield Form("method", info.method_variant, method(info.method_variant))
     if info.inplace_variant is not None:
-        yield Form("in place", info.inplace_variant, f"Tensor.{last}_", True)
+        yield Form("in place", info.inplace_variant, method(info.inplace_variant), True)
     for alias in info.aliases:
         yield Form(f"alias {alias.name}", alias.op, alias.name)
-        short = alias.name.rpartition(".")[2]
         if alias.method_variant is not None:
-            yield Form(f"alias method {short}", alias.method_variant, f"Tensor.{short}")
+            yield Form(f"alias method {alias.name}", alias.method_variant, method(alias.method_variant))
         if alias.inplace_variant is not None:
-            yield Form(f"alias in place {short}_", alias.inplace_variant, f"Tensor.{short}_", True)
+            yield Form(f"alias in place {alias.name}", alias.inplace_variant, method(alias.inplace_variant), True)
     known = {each.name for each in info.aliases} | {info.name}
     for name in entry.aliases:
         found = torch

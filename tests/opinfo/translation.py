@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import CellType, FunctionType
+from types import BuiltinFunctionType, CellType, FunctionType
 from typing import Any
 
 import ml_dtypes
@@ -17,7 +17,7 @@ import torch
 import engine
 
 Array = np.ndarray[Any, Any]
-DATABASE = ("torch.testing.", "torch.masked.")
+DATABASE = "torch.testing."
 
 
 class Untranslatable(Exception):
@@ -94,17 +94,16 @@ def numpy_of(tensor: torch.Tensor) -> Array:
     """A torch tensor's values."""
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.dtype is torch.bfloat16:
-        return tensor.to(torch.float32).numpy().astype(ml_dtypes.bfloat16)
-    return tensor.numpy()
+        return tensor.to(torch.float32).numpy(force=True).astype(ml_dtypes.bfloat16)
+    return tensor.numpy(force=True)  # zeros of torch's own kind need the force
 
 
 def named(path: str) -> Any:
-    """The engine's function of this name, or its method. Raises AttributeError."""
+    """The engine's function of this name, or the method that torch has instead. Raises AttributeError."""
     parts = path.removeprefix("torch.").split(".")
-    try:
-        return functools.reduce(getattr, parts, engine)
-    except AttributeError:
-        return getattr(engine.Tensor, parts[-1])
+    if len(parts) == 1 and not callable(getattr(engine, path, None)):  # `cdouble` is a dtype and a method
+        return getattr(engine.Tensor, path)
+    return functools.reduce(getattr, parts, engine)
 
 
 @functools.cache
@@ -149,7 +148,7 @@ def _rebound(theirs: FunctionType) -> FunctionType:
 
 
 def _inside(value: Any) -> Any:
-    return function(value) if callable(value) and not isinstance(value, type) else value
+    return function(value) if isinstance(value, FunctionType | BuiltinFunctionType) else value
 
 
 def _call(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
