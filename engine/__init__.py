@@ -32,8 +32,10 @@ from engine.dtypes import int32 as int
 from engine.dtypes import int32 as int32
 from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
-from engine.formats import contiguous_format, memory_format, preserve_format
+from engine.formats import contiguous_format, layout, memory_format, preserve_format, strided
 from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from engine.legacy import NAMES, constructor, new_tensor, tensor_new, tensor_type
+from engine.limits import finfo, iinfo
 from engine.methods import install
 from engine.modes import (
     get_default_dtype,
@@ -48,6 +50,17 @@ from engine.modes import (
 from engine.namespaces import function_named
 from engine.op import registry
 from engine.printing import set_printoptions
+from engine.queries import (
+    can_cast,
+    is_complex,
+    is_floating_point,
+    is_inference,
+    is_nonzero,
+    is_same_size,
+    is_tensor,
+    numel,
+    result_type,
+)
 from engine.random import Generator
 from engine.tensor import Size, Tensor
 
@@ -59,6 +72,7 @@ __all__ = [
     "autograd",
     "bfloat16",
     "bool",
+    "can_cast",
     "cdouble",
     "cfloat",
     "complex64",
@@ -70,6 +84,7 @@ __all__ = [
     "e",
     "enable_grad",
     "fft",
+    "finfo",
     "float",
     "float16",
     "float32",
@@ -78,6 +93,7 @@ __all__ = [
     "func",
     "get_default_dtype",
     "half",
+    "iinfo",
     "inf",
     "inference_mode",
     "initial_seed",
@@ -88,10 +104,16 @@ __all__ = [
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_complex",
+    "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
+    "is_nonzero",
+    "is_same_size",
     "is_tensor",
     "is_warn_always_enabled",
+    "layout",
     "linalg",
     "long",
     "manual_seed",
@@ -99,10 +121,12 @@ __all__ = [
     "nan",
     "nn",
     "no_grad",
+    "numel",
     "optim",
     "pi",
     "preserve_format",
     "promote_types",
+    "result_type",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
@@ -110,6 +134,7 @@ __all__ = [
     "short",
     "signal",
     "special",
+    "strided",
     "tensor",
     "uint8",
     "vmap",
@@ -120,14 +145,13 @@ for _family in pkgutil.iter_modules(ops.__path__):
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 Tensor.backward = tensor_backward
+Tensor.__new__ = new_tensor  # type: ignore[assignment]  # tensors inside are made by `wrap`
+Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
 fast.open_doors(registry)
 install(registry, fast.door, fast.operator_door)
 
 
-def is_tensor(value: Any) -> Any:
-    """Whether a value is a tensor."""
-    return isinstance(value, Tensor)
-
-
 def __getattr__(name: str) -> Any:
+    if name in NAMES:
+        return constructor(name)
     return function_named(name, __name__)

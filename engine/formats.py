@@ -1,4 +1,4 @@
-"""Memory formats: the layouts that copies may be asked for by name."""
+"""Memory formats, which copies may be asked for by name, and layouts."""
 
 from __future__ import annotations
 
@@ -14,3 +14,15 @@ class memory_format(str):  # torch's name
 
 contiguous_format = memory_format("torch.contiguous_format")
 preserve_format = memory_format("torch.preserve_format")
+
+
+class layout(str):  # torch's name
+    """The name of a way to store tensors."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+strided = layout("torch.strided")

@@ -370,13 +370,16 @@ def node_type(name: str) -> type[Node]:
 class AccumulateGrad(Node):
     """The end of the graph at a leaf: adds what arrives to the leaf's `.grad`."""
 
-    __slots__ = ("variable",)
+    __slots__ = ("dtype", "variable")
 
     ordinary = False
     variable: Tensor
+    dtype: Any  # of the gradient, where it is not the variable's own
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
+        chosen = variable._grad_dtype
+        self.dtype = chosen if isinstance(chosen, np.dtype) else None
         self.edges = ()
         self.saved = ()
         self.rare = None
@@ -401,7 +404,7 @@ def leaf_edge(tensor: Tensor) -> Edge:
         node = AccumulateGrad(tensor)
         tensor._accumulator = weakref.ref(node)
     array = tensor._array
-    return (node, 0, array.shape, array.dtype)
+    return (node, 0, array.shape, node.dtype or array.dtype)
 
 
 def short_name(node: Node) -> str:

@@ -11,29 +11,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays, dtypes, errors
-from engine.devices import Device
+from engine.description import Description, readonly
 from engine.graph import FROZEN, Edge, Node
 from engine.hooks import Hooks, RemovableHandle
 from engine.modes import state
 from engine.op import registry
-from engine.values import Values
+from engine.size import Size as Size
+from engine.size import check_dim as check_dim
+from engine.size import counted_dim as counted_dim
 from engine.views import View, edge_of
 
-
-class Size(tuple[int, ...]):
-    """A `torch.Size`: a tuple of ints that prints as torch's."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements of a tensor of this shape."""
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
+UNSET: Any = object()
 
 
 class InferenceCounter(list[int]):
@@ -42,10 +30,11 @@ class InferenceCounter(list[int]):
     __slots__ = ()
 
 
-class Tensor(Values):
+class Tensor(Description):
     """An n-dimensional array that can require gradients."""
 
     __slots__ = (
+        "__dict__",  # attributes of the user's own
         "__weakref__",
         "_accumulator",
         "_array",
@@ -67,6 +56,7 @@ class Tensor(Values):
     _accumulator: weakref.ref[Any] | None
     _retains: bool
     _hooks: Hooks | None  # of a leaf
+    _grad_dtype: Any = UNSET  # the NumPy dtype of `.grad` where it is not the tensor's own; None for any
 
     backward: Any  # `engine.backward.tensor_backward`, declared above this module
 
@@ -76,86 +66,9 @@ class Tensor(Values):
             """The ops' methods, installed at import."""
 
     __array_priority__ = 1000  # `ndarray * tensor` asks the tensor first
-    __hash__ = object.__hash__
 
-    # -- what it is ---------------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> Size:
-        """The shape."""
-        return Size(self._array.shape)
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self._array.shape[counted_dim(dim, self._array.ndim)]
-
-    @property
-    def dtype(self) -> dtypes.DType:
-        """The dtype."""
-        return dtypes.BY_NUMPY[self._array.dtype]
-
-    @property
-    def device(self) -> Device:
-        """The device that holds the values."""
-        return arrays.device_of(self._array)
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return int(self._array.ndim)
-
-    def dim(self) -> int:
-        """The number of dimensions."""
-        return int(self._array.ndim)
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return int(self._array.size)
-
-    def nelement(self) -> int:
-        """The number of elements."""
-        return int(self._array.size)
-
-    def element_size(self) -> int:
-        """The bytes of one element."""
-        return int(self._array.dtype.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of all elements, as if none were shared."""
-        return int(self._array.size) * int(self._array.dtype.itemsize)
-
-    def stride(self, dim: int | None = None) -> Any:
-        """The steps between neighbours of each dimension, in elements."""
-        array = self._array
-        strides = arrays.contiguous_strides(array.shape) if array.size == 0 else arrays.element_strides(array)
-        return strides if dim is None else strides[counted_dim(dim, array.ndim)]
-
-    def is_contiguous(self) -> bool:
-        """True if the values lie in memory in row-major order."""
-        return bool(self._array.flags.c_contiguous)
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return arrays.address(self._array)
-
-    def storage_offset(self) -> int:
-        """The place of the first element in its storage, in elements."""
-        root = arrays.owner(self._array)
-        return (arrays.address(self._array) - arrays.address(root)) // int(self._array.dtype.itemsize)
-
-    def is_floating_point(self) -> bool:
-        """True for a real floating dtype."""
-        return self.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """True for a complex dtype."""
-        return self.dtype.is_complex
-
-    @property
-    def is_cuda(self) -> bool:
-        """True if the values lie on a GPU."""
-        return self.device.type == "cuda"
+    def __hash__(self) -> int:
+        return id(self)
 
     # -- its place in the graph ---------------------------------------------------------------------------------
 
@@ -168,10 +81,16 @@ class Tensor(Values):
         return view is not None and view.base.requires_grad
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        if value is True and not self.dtype.differentiable:
+    def requires_grad(self, value: Any) -> None:
+        if not isinstance(value, bool):
+            raise errors.bad_argument("requires_grad must be a bool")
+        if value and not self.dtype.differentiable:
             raise errors.dtype_mismatch("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(value)
+
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise errors.bad_argument("requires_grad must be a bool")
 
     def requires_grad_(self, requires_grad: Any = True) -> Tensor:
         """Set whether a leaf requires grad.
@@ -194,19 +113,19 @@ class Tensor(Values):
         self._requires_grad = requires_grad
         return self
 
-    @property
+    @readonly
     def grad_fn(self) -> Node | None:
         """The node that made this tensor, or None for a leaf."""
         if edge_of(self) is None or self._edge is None:
             return None
         return self._edge[0]
 
-    @property
+    @readonly
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
         return self._edge[0].number_of(self._edge[1]) if self.grad_fn is not None and self._edge is not None else 0
 
-    @property
+    @readonly
     def is_leaf(self) -> bool:
         """True if no recorded op made this tensor."""
         return self.grad_fn is None
@@ -226,6 +145,33 @@ class Tensor(Values):
     def grad(self) -> None:
         self._log()
         self._grad = None
+
+    @property
+    def grad_dtype(self) -> dtypes.DType | None:
+        """The dtype of a leaf's `.grad`: the leaf's own unless set; None allows any.
+
+        Raises RuntimeError for a non-leaf.
+        """
+        if not self.is_leaf:
+            raise errors.bad_argument("grad_dtype can only be accessed on leaf tensors.")
+        chosen = self._grad_dtype
+        return self.dtype if chosen is UNSET else chosen and dtypes.BY_NUMPY[chosen]
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: dtypes.DType | None) -> None:
+        if not self.is_leaf:
+            raise errors.bad_argument("grad_dtype can only be set on leaf tensors.")
+        if value is not None and not isinstance(value, dtypes.DType):
+            kind = type(value).__name__
+            raise errors.bad_argument(f"grad_dtype must be a torch.dtype or None, but got {kind}")
+        if value is not None and self._grad is not None and self._grad.dtype is not value:
+            raise errors.dtype_mismatch(
+                f"Cannot set grad_dtype to '{value.type_name}' because there is already a gradient with dtype "
+                f"'{self._grad.dtype.cpp_name}'. Please clear the gradient (.grad = None) before changing grad_dtype, "
+                "or ensure the new grad_dtype matches the existing gradient's dtype."
+            )
+        self._grad_dtype = value and value.numpy
+        self._accumulator = None  # the next graph's leaf node takes gradients of this dtype
 
     def retain_grad(self) -> None:
         """Keep `.grad` of this non-leaf in backward.
@@ -269,7 +215,7 @@ class Tensor(Values):
             self._hooks = Hooks()
         return self._hooks
 
-    @property
+    @readonly
     def retains_grad(self) -> bool:
         """True if `retain_grad` was called on this non-leaf."""
         return self._retains
@@ -281,6 +227,12 @@ class Tensor(Values):
 
     @data.setter
     def data(self, other: Tensor) -> None:
+        if not isinstance(other, Tensor):
+            raise errors.bad_type(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        if self.requires_grad and not other.dtype.differentiable:
+            raise errors.dtype_mismatch(
+                "data set to a tensor that requires gradients must be floating point or complex dtype"
+            )
         self._log()
         self._array = other._array
         if self._edge is not None:
@@ -366,6 +318,15 @@ class Tensor(Values):
     def __rmod__(self, other: Any) -> Any:
         return registry["remainder"](other, self)
 
+    def __delitem__(self, index: Any) -> None:
+        raise errors.bad_type("Tensor does not support deleting items")
+
+    def __copy__(self) -> Tensor:
+        return _leaf_of(self._array, self.requires_grad)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _leaf_of, (arrays.to_host(self._array).copy(), self.requires_grad)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise errors.bad_argument(errors.DEEPCOPY)
@@ -402,6 +363,13 @@ def wrap(array: Any) -> Tensor:
     return tensor
 
 
+def _leaf_of(array: Any, requires_grad: bool) -> Tensor:
+    """A leaf with these values: what copies and pickles give back."""
+    made = wrap(array)
+    made._requires_grad = requires_grad
+    return made
+
+
 def wrap_saved(array: Any, version: list[Any], edge: Edge | None, anew: bool = False) -> Any:
     """A saved value as a tensor at its place in the graph.
 
@@ -432,27 +400,6 @@ def full_as(like: Tensor, value: Any) -> Tensor:
     return wrap(arrays.put(arrays.scalar(value, dtype.numpy), like.device))
 
 
-def check_dim(dim: int, ndim: int) -> int:
-    """A dim counted from the front.
-
-    Raises IndexError if it is out of range; a 0-d tensor has the dims 0 and -1.
-    """
-    limit = max(ndim, 1)
-    if not -limit <= dim < limit:
-        raise errors.dim_out_of_range(dim, ndim)
-    return dim % limit
-
-
-def counted_dim(dim: int, ndim: int) -> int:
-    """`check_dim`, where a 0-d tensor has no dim to ask about.
-
-    Raises IndexError.
-    """
-    if ndim == 0:
-        raise errors.bad_index(f"Dimension specified as {dim} but tensor has no dimensions")
-    return check_dim(dim, ndim)
-
-
 def check_grad(tensor: Tensor, grad: Any) -> None:
     """Whether `grad` may be assigned as the tensor's `.grad`.
 
@@ -465,10 +412,11 @@ def check_grad(tensor: Tensor, grad: Any) -> None:
         raise errors.bad_type(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
     if grad is tensor:
         raise errors.bad_argument("can't assign Variable as its own grad")
-    if grad.dtype is not tensor.dtype:
+    wanted = tensor.grad_dtype if tensor.is_leaf else tensor.dtype
+    if wanted is not None and grad.dtype is not wanted:
         raise errors.dtype_mismatch(
             f"attempting to assign a gradient with dtype '{grad.dtype.cpp_name}' to a tensor with grad_dtype "
-            f"'{tensor.dtype.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
+            f"'{wanted.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
             "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. "
             "Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break downstream "
             "systems that assume they match."

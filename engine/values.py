@@ -52,11 +52,13 @@ class Values:
             host = host.astype(np.float32)
         return host.tolist()
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The values as a NumPy array that shares their memory.
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The values as a NumPy array that shares their memory; `force` takes them out of the graph and off a GPU.
 
         Raises RuntimeError if the tensor requires grad, TypeError on a GPU or for bfloat16.
         """
+        if force:
+            return self.detach().cpu().numpy()  # type: ignore[no-any-return]  # what `Tensor` adds
         if self.requires_grad:
             raise errors.bad_argument(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
@@ -85,13 +87,25 @@ class Values:
         return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self._scalar())
+        return float(self._real("double"))
 
     def __int__(self) -> int:
-        return int(self._scalar())
+        return int(self._real("int64_t"))
 
     def __complex__(self) -> complex:
         return complex(self._scalar())
+
+    def _real(self, target: str) -> Any:
+        """The one value, without an imaginary part of 0.
+
+        Raises RuntimeError for another.
+        """
+        value = self._scalar()
+        if isinstance(value, complex):
+            if value.imag:
+                raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
+            return value.real
+        return value
 
     def _scalar(self) -> Any:
         if self._array.size != 1:
@@ -114,7 +128,12 @@ class Values:
         return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
-        return bool((element == self).any())
+        if not isinstance(element, (Values, bool, int, float, complex, np.generic)):
+            raise errors.bad_argument(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
+        found: Any = element == self
+        return bool(found.any())
 
     def __repr__(self) -> str:
         try:
@@ -130,6 +149,8 @@ class Values:
             grad_fn=name,
             default_dtype=state.ctx.default_dtype.name,
         )
+        if hasattr(self, "_is_parameter"):
+            text = f"Parameter containing:\n{text}"
         level = state.ctx.dual_level
         tangent = None if level is None else level.get(self._array)
         return text if tangent is None else f"{text[:-1]}, tangent={tangent!r})"

@@ -17,9 +17,11 @@ from engine.grad_mode import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from engine.nn.parameter import Variable
 
 __all__ = [
     "Function",
+    "Variable",
     "_unsafe_preserve_version_counter",
     "backward",
     "detect_anomaly",

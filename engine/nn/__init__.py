@@ -1,5 +1,6 @@
-"""`torch.nn`: its functions."""
+"""`torch.nn`: its functions, and parameters."""
 
 from engine.nn import functional
+from engine.nn.parameter import Parameter
 
-__all__ = ["functional"]
+__all__ = ["Parameter", "functional"]

@@ -1,0 +1,68 @@
+"""Functions of `torch` that tell about tensors and dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import dtypes
+from engine.modes import state
+from engine.tensor import Tensor
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor."""
+    return isinstance(value, Tensor)
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether a tensor's dtype is complex."""
+    return input.is_complex()
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether a tensor's dtype is a real floating one."""
+    return input.is_floating_point()
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether a tensor was made under inference mode."""
+    return input.is_inference()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element of a tensor is not zero; raises RuntimeError if there are more."""
+    return bool(input)
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape."""
+    return input.is_same_size(other)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+def can_cast(from_: dtypes.DType, to: dtypes.DType) -> bool:
+    """Whether type promotion allows a result of one dtype to be written into another."""
+    return from_.category <= to.category
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.DType:
+    """The dtype an operation of two tensors or numbers computes in."""
+    operands = [each._array if isinstance(each, Tensor) else each for each in (tensor1, tensor2)]
+    return dtypes.result_type(operands, state.ctx.default_dtype)
+
+
+__all__ = [
+    "can_cast",
+    "is_complex",
+    "is_floating_point",
+    "is_inference",
+    "is_nonzero",
+    "is_same_size",
+    "is_tensor",
+    "numel",
+    "result_type",
+]
