@@ -156,7 +156,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         if op.view or op.multi_view:
             source = values[0]
             tensor._counter = source._counter
-            tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
+            if wanted.kind in "fcV" or wanted == source._array.dtype:  # integers of floats are none of autograd's
+                tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
         tensors.append(tensor)
     if ctx.recording and op.diff_at:
         _record(op, values, raw, tensors, estimate)
@@ -376,7 +377,7 @@ def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
             check_inplace(values[0])
         links = edges_of(op, values)
     array = values[0]._array
-    if not op.writes and arrays.overlaps_itself(array):
+    if not op.writes and arrays.overlaps_itself(array) and op.name not in ("fill_", "zero_"):
         raise errors.overlapping_write()
     for at in op.tensor_at[1:]:
         if isinstance(values[at], Tensor) and arrays.overlaps_partly(array, values[at]._array):

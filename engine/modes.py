@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from operator import attrgetter
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,17 +90,25 @@ class _State(threading.local):
 state = _State()
 
 
-@contextmanager
-def activate(ctx: Context) -> Iterator[Context]:
-    """Make `ctx` this thread's context for the block."""
-    previous = state.ctx
-    state.ctx = ctx
-    try:
+class activate:  # used as a function
+    """Make `ctx` this thread's context for a `with` block."""
+
+    __slots__ = ("_ctx", "_errors", "_previous")
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
         # NumPy's error state belongs to a contextvars context, which a thread pool may change between two calls.
-        with np.errstate(all="ignore"):
-            yield ctx
-    finally:
-        state.ctx = previous
+        self._errors = np.errstate(all="ignore")
+
+    def __enter__(self) -> Context:
+        self._previous = state.ctx
+        state.ctx = self._ctx
+        self._errors.__enter__()
+        return self._ctx
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._errors.__exit__(kind, error, tb)
+        state.ctx = self._previous
 
 
 def is_inference_mode_enabled() -> bool:
