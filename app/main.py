@@ -20,12 +20,12 @@ from app.metrics import Metrics
 from app.middleware import Front, problem_response
 from app.openapi import operation_id
 from app.problems import Problem
-from app.routes import autograd, exec, functions, ops, optimizers, run, service, sessions, tensors
+from app.routes import autograd, code, functions, ops, optimizers, run, service, sessions, tensors
 from app.settings import Settings
 
 # The most called first: routes are tried in turn.
 ROUTERS = (
-    *(ops.router, run.router, exec.router, autograd.router, functions.router),
+    *(ops.router, run.router, code.router, autograd.router, functions.router),
     *(tensors.router, optimizers.router, sessions.router, service.router),
 )
 

@@ -22,6 +22,7 @@ from app.exec.values import (
     wrong_type,
 )
 from engine import errors
+from engine.autograd.context import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.graph import Node
@@ -102,7 +103,8 @@ def _named_tuple(run: Run, value: Any, fields: tuple[str, ...], parts: list[str]
 
 def _object(run: Run, value: Any) -> str:
     if isinstance(value, Node):
-        return f"<{type(value).__name__} object at 0x{run.variables.number_of(value):08x}>"
+        home = "torch.autograd.function." if isinstance(value, FunctionCtx) else ""
+        return f"<{home}{type(value).__name__} object at 0x{run.variables.number_of(value):08x}>"
     if isinstance(value, Kind):
         return f"<class '{value.shown}'>"
     if isinstance(value, ClassValue):
@@ -233,6 +235,8 @@ def fill(run: Run, template: str, args: list[Any], kwargs: dict[str, Any]) -> st
             continue
         if field == "":
             field, at = str(at), at + 1
+        elif field.isdigit() and at:
+            raise errors.bad_value("cannot switch from automatic field numbering to manual field specification")
         if not re.fullmatch(r"\d{1,4}|[A-Za-z_]\w{0,127}", field, re.ASCII) or "{" in (spec or ""):
             raise errors.bad_value("fields of format() are names or numbers here, without attributes or items")
         value = _field(field, args, kwargs)

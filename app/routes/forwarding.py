@@ -99,4 +99,19 @@ def respond(request: Request, outcome: Answer | Problem) -> Response:
     """An answer, or what was refused, as a response."""
     if isinstance(outcome, Problem):
         return problem_response(request.scope, outcome)
-    return Response(outcome.body, outcome.status, outcome.headers, outcome.media_type if outcome.body else None)
+    return Ready(outcome)
+
+
+class Ready(Response):
+    """An answer as a response, with no more said about it than it says itself."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code = answer.status
+        self.body = answer.body
+        self.background = None
+        self.raw_headers = [
+            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in answer.headers.items()
+        ]
+        if answer.body:
+            self.raw_headers.append((b"content-length", b"%d" % len(answer.body)))
+            self.raw_headers.append((b"content-type", answer.media_type.encode("latin-1")))

@@ -32,7 +32,7 @@ def backward(state: State, call: Call) -> Reply:
 
 def _mark(tensor: Tensor) -> tuple[int, int] | None:
     """Something that differs whenever the gradient does; the gradient itself stays alive in the undo log."""
-    return None if tensor.grad is None else (id(tensor.grad), tensor.grad._version)
+    return None if tensor.grad is None else (id(tensor.grad), tensor.grad._counter[0])
 
 
 def grad(state: State, call: Call) -> Reply:

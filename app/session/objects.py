@@ -44,7 +44,7 @@ class Writer:
             "is_leaf": grad_fn is None,
             "grad_fn": grad_fn,
             "retains_grad": tensor.retains_grad,
-            "version": tensor._version,
+            "version": 0 if tensor.is_inference() else tensor._version,  # made under inference_mode: it has none
             "data": self._values(tensor, data),
         }
 

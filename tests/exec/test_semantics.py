@@ -1,0 +1,63 @@
+"""Every semantics item that code as text can say gives the answer torch gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.semantics.runner import Item, Outcome, holds, load, load_pending, report, tidy
+
+from .support import execute, new_session
+
+# What the items' own runner gives them, in the language of exec.
+GIVEN = """
+import torch
+T = torch.tensor
+f64 = torch.float64
+def L(value):
+    return torch.tensor(value, requires_grad=True)
+def g1(f, values):
+    x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+    return torch.autograd.grad(f(x).sum(), x)[0].tolist()
+def g2(f, value):
+    x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    first, = torch.autograd.grad(f(x), x, create_graph=True)
+    if not first.requires_grad:
+        return f"first grad does not require grad (={first.item():g})"
+    return round(torch.autograd.grad(first, x)[0].item(), 6)
+"""
+pytestmark = pytest.mark.filterwarnings("ignore")  # as in torch, gradcheck warns of float32
+ITEMS = load()
+NOT_EXPRESSIBLE = load_pending(Path(__file__).parent / "not_expressible.txt")
+PENDING = load_pending()  # of the engine itself
+
+
+def outcome_of(item: Item) -> Outcome:
+    session = new_session()
+    execute(session, GIVEN)
+    try:
+        text = execute(session, item.code)["text"]
+    except Exception as error:
+        if not hasattr(error, "code"):
+            raise  # a defect
+        return Outcome(tidy(str(error)), error)
+    return Outcome(tidy("None" if text is None else text))
+
+
+@pytest.mark.parametrize(
+    "item", [pytest.param(each, id=each.id) for each in ITEMS if each.id not in {**NOT_EXPRESSIBLE, **PENDING}]
+)
+def test_an_item_holds_as_text(item: Item) -> None:
+    outcome = outcome_of(item)
+    assert holds(item, outcome), report(item, outcome)
+
+
+@pytest.mark.parametrize("item", [pytest.param(each, id=each.id) for each in ITEMS if each.id in NOT_EXPRESSIBLE])
+def test_what_cannot_be_said_is_refused(item: Item) -> None:
+    """Whoever makes one of them possible takes it off the list."""
+    assert not holds(item, outcome_of(item))
+
+
+def test_the_list_names_items() -> None:
+    assert set(NOT_EXPRESSIBLE) <= {each.id for each in ITEMS}
