@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import types
+from collections.abc import Generator
+from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from app import calls
 from app.problems import Problem
@@ -18,17 +22,49 @@ async def read(request: Request, limit: int, seconds: float) -> bytes:
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced) > limit:
         raise too_large(limit)
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > limit:
-                    raise too_large(limit)
-                parts.append(part)
-    except TimeoutError:
-        raise Problem("request_timeout", f"the body did not arrive within {seconds:g} s") from None
+    parts, size, until = [], 0, asyncio.get_running_loop().time() + seconds
+    message: Message = {"more_body": True}
+    while message.get("more_body", False):
+        try:
+            message = await _next(request.receive, until)
+        except TimeoutError:
+            raise Problem("request_timeout", f"the body did not arrive within {seconds:g} s") from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _next(receive: Receive, until: float) -> Message:
+    """The next message; raises TimeoutError. Most have come already, and need no clock."""
+    waiting = receive().__await__()
+    try:
+        first = next(waiting)
+    except StopIteration as come:
+        message: Message = come.value
+        return message
+    async with asyncio.timeout_at(until):
+        return await _resumed(waiting, first)
+
+
+@types.coroutine
+def _resumed(waiting: Generator[Any, Any, Message], first: Any) -> Generator[Any, Any, Message]:
+    """Go on with an awaitable that was begun by hand and waits for `first`."""
+    try:
+        while True:
+            try:
+                sent = yield first
+            except BaseException as error:  # noqa: BLE001  # handed on
+                first = waiting.throw(error)
+            else:
+                first = waiting.send(sent)
+    except StopIteration as come:
+        message: Message = come.value
+        return message
 
 
 def too_large(limit: int) -> Problem:

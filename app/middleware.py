@@ -69,7 +69,7 @@ class Front:
         exchange = Exchange(scope, send)
         # A copy: the server below still sees HEAD in its own and sends no body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-        self.metrics.in_flight.inc()
+        self.metrics.in_flight += 1
         try:
             self.check_host(scope)
             admit(self.keys, inner, self.open_paths)
@@ -85,7 +85,7 @@ class Front:
         except Exception as error:  # noqa: BLE001  # the last place where a defect becomes a 500
             await exchange.fail(error, receive)
         finally:
-            self.metrics.in_flight.dec()
+            self.metrics.in_flight -= 1
             self.note(exchange, route_of(inner))
 
     def note(self, exchange: Exchange, route: str) -> None:

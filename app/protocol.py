@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.problems import MEDIA_TYPE, Problem
@@ -11,6 +14,34 @@ class HeadersTooLarge(Exception):
     """Stops the parser."""
 
 
+class Gathering:
+    """A transport that sends in one piece what is written in one turn of the event loop: headers with their body."""
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send soon."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Hang up, after what was written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.writelines(parts)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses a request whose line and headers pass `limit` bytes, also one that never ends."""
 
@@ -18,6 +49,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _unfinished = 0  # bytes of headers that have come while they are not complete
     _in_headers = False
     _too_large = False
+
+    def connection_made(self, transport: Any) -> None:
+        """A client is there."""
+        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""

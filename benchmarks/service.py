@@ -2,8 +2,9 @@
 
     python -m benchmarks.service [--cases op,tutorial] [--connections 1,16] [--rounds 7] [--seconds 0.5]
 
-Every contender is a server process of its own, as it is shipped; a round asks each in turn. The ratios are what
-counts: absolute rates differ between machines and moments.
+Every contender is a server process of its own, as it is shipped; a round asks each in turn. The ratios of the rates are
+what counts: absolute ones differ between machines and moments. Beside them stands how much each server computed for an
+answer, and the ratio of that to bare FastAPI's, which other work on the machine hardly changes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SEED = 2026
 ELEMENTS = 10_000
 SERVICE, FASTAPI, UVICORN = "service", "fastapi", "uvicorn"
-HEADINGS = ("case", "conn.", "contender", "per second", "us each", "× FastAPI", "range", "× uvicorn", "target")
-ROW = "{:<9} {:>5}  {:<9} {:>10} {:>8} {:>9} {:>12} {:>9}  {}"
+HEADINGS = ("case", "conn.", "contender", "per second", "× FastAPI", "range", "× uvicorn", "CPU us", "by CPU", "target")
+ROW = "{:<9} {:>5}  {:<9} {:>10} {:>9} {:>13} {:>9} {:>7} {:>7}  {}"
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,21 @@ def cases() -> dict[str, Case]:
     }
 
 
+class Server(NamedTuple):
+    """A server process and where it listens."""
+
+    port: int
+    process: int
+
+    def cpu_seconds(self) -> float:
+        """What the process has computed so far, in all of its threads."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def serving(*command: str, announces: str) -> Iterator[int]:
-    """A server process; gives its port, the first group of `announces` on its standard output."""
+def serving(*command: str, announces: str) -> Iterator[Server]:
+    """A server process; its port is the first group of `announces` on its standard output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOGRAD_")}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -86,79 +99,90 @@ def serving(*command: str, announces: str) -> Iterator[int]:
             found = re.search(announces, process.stdout.readline())
             if found is None:
                 raise SystemExit(f"{command[0]} did not start")
-            yield int(found[1])
+            yield Server(int(found[1]), process.pid)
         finally:
             process.terminate()
             process.wait()
             process.stdout.close()
 
 
-class Service:
-    """The server to measure, and its sessions."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def prepare(self, case: Case, session: str) -> str:
-        """Make a session for a case; gives the path to post to."""
-        path = f"/v1/sessions/{session}"
-        fetch("POST", "/v1/sessions", self.port, json.dumps({"id": session}).encode())
-        if case.before:
-            fetch("POST", f"{path}/run", self.port, json.dumps({"steps": case.before}).encode())
-        return f"{path}/{case.path}"
+def prepare(case: Case, session: str, port: int) -> str:
+    """Make a session for a case; gives the path to post to."""
+    path = f"/v1/sessions/{session}"
+    fetch("POST", "/v1/sessions", port, json.dumps({"id": session}).encode())
+    if case.before:
+        fetch("POST", f"{path}/run", port, json.dumps({"steps": case.before}).encode())
+    return f"{path}/{case.path}"
 
 
 @dataclass
 class Rates:
-    """Answers a second of each contender, one entry a round."""
+    """What each contender did, one entry a round: answers a second, and seconds of computing for each."""
 
-    of: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
+    wall: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
+    cpu: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
+
+    def add(self, contender: str, rate: float, cpu: float) -> None:
+        """Note a round of a contender."""
+        self.wall[contender].append(rate)
+        self.cpu[contender].append(cpu)
 
     def ratios(self, contender: str, other: str) -> list[float]:
         """The rounds' ratios, lowest first."""
-        return sorted(a / b for a, b in zip(self.of[contender], self.of[other], strict=True))
+        return sorted(a / b for a, b in zip(self.wall[contender], self.wall[other], strict=True))
 
     def report(self, name: str, connections: int, target: float) -> None:
         """Print a line for each contender."""
-        for contender, rates in self.of.items():
+        least = sum(self.cpu[FASTAPI])
+        for contender, rates in self.wall.items():
             to_fastapi, to_uvicorn = (self.ratios(contender, other) for other in (FASTAPI, UVICORN))
             rate, ratio = statistics.median(rates), statistics.median(to_fastapi)
             verdict = f"{target} {'met' if ratio >= target else 'missed'}" if contender == SERVICE else ""
             span = f"{to_fastapi[0]:.2f} to {to_fastapi[-1]:.2f}" if contender == SERVICE else ""
-            about = (name, connections, contender, f"{rate:,.0f}", f"{1e6 / rate:,.0f}")
-            print(ROW.format(*about, f"{ratio:.2f}", span, f"{statistics.median(to_uvicorn):.2f}", verdict), flush=True)
+            cpu = sum(self.cpu[contender])
+            about = (name, connections, contender, f"{rate:,.0f}", f"{ratio:.2f}", span)
+            further = (f"{statistics.median(to_uvicorn):.2f}", f"{cpu / len(rates) * 1e6:,.0f}", f"{least / cpu:.2f}")
+            print(ROW.format(*about, *further, verdict), flush=True)
 
 
 def measure(options: argparse.Namespace, chosen: dict[str, Case]) -> None:
     """Start the servers, ask them in turn, print."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        service = Service(stack.enter_context(serving("app", "--port", "0", announces=r":(\d+)\s*$")))
+        service = stack.enter_context(serving("app", "--port", "0", announces=r":(\d+)\s*$"))
         bodies = {name: json.dumps(case.body, separators=(",", ":")).encode() for name, case in chosen.items()}
         for name, case in chosen.items():
-            answer = fetch("POST", service.prepare(case, f"answer-{name}"), service.port, bodies[name])
+            answer = fetch("POST", prepare(case, f"answer-{name}", service.port), service.port, bodies[name])
             Path(folder, f"{name}.json").write_bytes(answer)
             print(f"{name}: {len(bodies[name]):,} bytes in, {len(answer):,} bytes out")
-        ports = {
-            kind: stack.enter_context(serving("benchmarks._bare", kind, folder, announces=r"^(\d+)$"))
-            for kind in (FASTAPI, UVICORN)
-        }
+        servers = {SERVICE: service}
+        for kind in (FASTAPI, UVICORN):
+            servers[kind] = stack.enter_context(serving("benchmarks._bare", kind, folder, announces=r"^(\d+)$"))
         clients = Clients(options.clients)
         stack.callback(clients.close)
         print(ROW.format(*HEADINGS))
         for name, case in chosen.items():
             for connections in options.connections:
-                paths = [service.prepare(case, f"{name}-{connections}-{at}") for at in range(connections)]
-                asked = {SERVICE: (service.port, [request_bytes("POST", p, service.port, bodies[name]) for p in paths])}
-                for kind, port in ports.items():
-                    asked[kind] = (port, [request_bytes("POST", f"/{name}", port, bodies[name])] * connections)
-                rates = Rates()
-                for at in range(options.rounds + 1):
-                    for contender, (port, requests) in asked.items():
-                        rate = clients.rate(port, requests, options.seconds)
-                        if at:  # the first round is to warm up
-                            rates.of[contender].append(rate)
-                rates.report(name, connections, case.target)
+                paths = dict.fromkeys(servers, [f"/{name}"] * connections)
+                paths[SERVICE] = [
+                    prepare(case, f"{name}-{connections}-{at}", service.port) for at in range(connections)
+                ]
+                compare(servers, paths, bodies[name], clients, options).report(name, connections, case.target)
+
+
+def compare(
+    servers: dict[str, Server], paths: dict[str, list[str]], body: bytes, clients: Clients, options: argparse.Namespace
+) -> Rates:
+    """Ask each server in turn, on a connection for each of its paths."""
+    rates = Rates()
+    for at in range(options.rounds + 1):
+        for contender, server in servers.items():
+            requests = [request_bytes("POST", path, server.port, body) for path in paths[contender]]
+            before = server.cpu_seconds()
+            rate = clients.rate(server.port, requests, options.seconds)
+            if at:  # the first round is to warm up
+                rates.add(contender, rate, (server.cpu_seconds() - before) / (rate * options.seconds))
+    return rates
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from app.session.session import Session
 from app.settings import Settings
 
 SWEEP_S = 0.5
+AFTER_HEAVY = 15  # calls of a session that go to a thread at once, after one that had to
 SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
 
 Place = tuple[str, str]  # a tenant and the id of a session of its own
@@ -155,16 +156,43 @@ class InlineHost:
     async def _take_turn(self, slot: Slot, call: Call, deadline: float, if_match: str | None) -> Answer | Problem:
         arrived = time.perf_counter()
         await slot.enter(deadline)
+        here = self._answer_here(slot, call, if_match, arrived)
+        if here is not None:
+            return here
         loop = asyncio.get_running_loop()
         computing = loop.run_in_executor(self._pool, _handle, slot, call, if_match, arrived)
         computing.add_done_callback(lambda done: self._end_turn(slot, done))
         # Shielded: who stops waiting must not open the session to the next while this one still runs.
         return await asyncio.shield(computing)
 
+    def _answer_here(self, slot: Slot, call: Call, if_match: str | None, arrived: float) -> Answer | Problem | None:
+        """The outcome of a light call, and its turn is over; None if it has to be made in a thread."""
+        session = slot.session
+        if session is None or not session.is_light(call):
+            return None
+        if slot.calls_in_threads:
+            slot.calls_in_threads -= 1
+            return None
+        outcome = _attempt(session, call, if_match, arrived)
+        if outcome is None:
+            slot.calls_in_threads = AFTER_HEAVY
+            return None
+        slot.leave()
+        if isinstance(outcome, Answer):
+            self._count(outcome.ops)
+        return outcome
+
     def _end_turn(self, slot: Slot, computing: asyncio.Future[Answer | Problem]) -> None:
         slot.leave()
         if not computing.cancelled() and computing.exception() is None:
-            self._ops.update(getattr(computing.result(), "ops", ()))
+            outcome = computing.result()
+            if isinstance(outcome, Answer):
+                self._count(outcome.ops)
+
+    def _count(self, ops: dict[str, int]) -> None:
+        """Add steps that were applied."""
+        for name, count in ops.items():
+            self._ops[name] += count
 
     def totals(self) -> Totals:
         """What `GET /metrics` tells of the sessions."""
@@ -219,24 +247,47 @@ def _handle(slot: Slot, call: Call, if_match: str | None, arrived: float) -> Ans
     if session is None:  # deleted since the turn was given
         return unknown_session()
     began = time.perf_counter()
-    phases = {"queue": began - arrived}
+    session.touch()
     try:
-        session.touch()
         if if_match is not None:
             check_version(if_match, session.version)
         answer = session.handle(call)
-        inner = answer.headers.get("Server-Timing")
-        answer.headers["Server-Timing"] = ", ".join([server_timing(phases), *([inner] if inner else [])])
-        return answer
+        session.recount()
+        return _timed(answer, began - arrived)
     except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
-        problem = problem_of(error)
-        phases["run"] = time.perf_counter() - began
-        problem.headers |= {"ETag": f'"{session.version}"', "Server-Timing": server_timing(phases)}
-        if problem.code != "internal":  # the frames of a refusal would keep tensors alive
-            problem.__traceback__ = problem.__cause__ = problem.__context__ = None
-        return problem
+        return _refusal(error, session, began - arrived, began)
     finally:
         session.touch()
+
+
+def _attempt(session: Session, call: Call, if_match: str | None, arrived: float) -> Answer | Problem | None:
+    """Run one call in the event loop; None, and nothing has changed, if it takes too long for that."""
+    began = time.perf_counter()
+    session.touch()
+    try:
+        if if_match is not None:
+            check_version(if_match, session.version)
+        answer = session.attempt(call)
+        return None if answer is None else _timed(answer, began - arrived)
+    except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
+        return _refusal(error, session, began - arrived, began)
+
+
+def _timed(answer: Answer, queued: float) -> Answer:
+    """The answer, its `Server-Timing` with the time it waited for its turn."""
+    inner = answer.headers.get("Server-Timing")
+    answer.headers["Server-Timing"] = f"queue;dur={queued * 1000:.3f}" + (f", {inner}" if inner else "")
+    return answer
+
+
+def _refusal(error: Exception, session: Session, queued: float, began: float) -> Problem:
+    """What was raised, as a problem that keeps nothing of the session alive."""
+    problem = problem_of(error)
+    timing = server_timing({"queue": queued, "run": time.perf_counter() - began})
+    problem.headers |= {"ETag": f'"{session.version}"', "Server-Timing": timing}
+    if problem.code != "internal":  # the frames of a refusal would keep tensors alive
+        problem.__traceback__ = problem.__cause__ = problem.__context__ = None
+    return problem
 
 
 def _cursor(text: str) -> int:

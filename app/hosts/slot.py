@@ -19,12 +19,15 @@ def unknown_session() -> Problem:
 class Slot:
     """Turns are given in order of arrival. Everything here but `session` belongs to the event loop's thread."""
 
-    __slots__ = ("_lock", "_pending", "_waiting", "closed", "number", "replies", "session")
+    __slots__ = ("_lock", "_pending", "_waiting", "calls_in_threads", "closed", "number", "replies", "session")
 
     def __init__(self, session: Session, number: int, limits: Limits) -> None:
         self.session: Session | None = session  # None once it has been let go
         self.closed = False  # True from the moment of its deletion
         self.number = number
+        self.calls_in_threads = (
+            0  # that are still to be made there at once, after one that was not as light as it looked
+        )
         self.replies = Replies(limits)
         self._pending = limits.pending_calls
         self._waiting = 0

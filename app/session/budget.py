@@ -75,6 +75,11 @@ class Budget(Guard):
             raise Heavy
         self._light_until = time.monotonic() + light.SECONDS
 
+    def refuse_light(self) -> None:
+        """What comes next may take any time: a light call is over (`Heavy`)."""
+        if self._light_until is not None:
+            raise Heavy
+
     def admit(self, values: Iterable[Any]) -> None:
         """Whether a light call may look at all of these; raises `Heavy`."""
         if self._light_until is None:

@@ -207,11 +207,11 @@ def run(state: State, call: Call) -> Reply:
 
 
 def _run_one(state: State, body: Any, index: int) -> Outcome:
-    named = body.get("op") if type(body) is dict else None
-    named = named[:SHOWN] if type(named) is str else None
     try:
         return run_step(state, step_of(body))
     except Exception as error:  # noqa: BLE001  # raised again, with its place
+        named = body.get("op") if type(body) is dict else None
+        named = named[:SHOWN] if type(named) is str else None
         problem = problem_of(error, op=named, step=index)
         raise problem from problem.__cause__
 

@@ -6,16 +6,47 @@ import time
 
 from app import codec
 from app.calls import JSON, Answer, Call, server_timing
+from app.session import light
 from app.session.bodies import check_query
 from app.session.methods import MUTATING, READING, Method
 from app.session.replies import Text
 from app.session.state import State
 from app.session.transaction import Transaction
+from engine import arrays
 from engine.modes import activate
 
 
 class Session(State):
     """`handle` is all there is to it; who holds a session lets one call in at a time."""
+
+    _counted = 0  # graph nodes, when they were last counted
+
+    def is_light(self, call: Call) -> bool:
+        """Whether a call looks small enough for `attempt`."""
+        return (
+            call.method in light.METHODS
+            and len(call.body) <= light.BODY_BYTES
+            and not call.query
+            and self.budget.nodes <= light.NODES
+            and len(self.names) <= light.NAMES
+            and not arrays.gpu_loaded()
+        )
+
+    def attempt(self, call: Call) -> Answer | None:
+        """`handle` in the event loop: None, and nothing has changed, if the call takes longer than it looked."""
+        try:
+            self.budget.begin_light()
+            return self.handle(call)
+        except light.Heavy:
+            return None
+        finally:
+            self.budget.end_light()
+
+    def recount(self) -> None:
+        """Measure what the session holds if nodes have been counted that may be gone: `is_light` asks for them."""
+        if self.budget.nodes > max(light.NODES, 2 * self._counted):
+            self.budget.measure()
+            self._counted = self.budget.nodes
 
     def handle(self, call: Call) -> Answer:
         """Do what a call asks for, all of it or nothing.

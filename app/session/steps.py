@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -75,28 +74,35 @@ def run_step(state: State | Frame, step: Step, status: int = 422) -> Outcome:
     """
     state.budget.tick()
     _check_out(step.out)
-    scope = Scope(state.names, optimizers=state.optimizers, run=partial(_run_within, state), code=state.code)
-    with no_grad() if step.no_grad else nullcontext():
-        special = SPECIALS.get(step.op)
-        if special is not None:
-            result = _run_special(state, special, step, scope)
-            several = special.several
-        elif step.op.startswith(FUNCTIONS):
-            result, several = state.functions.apply(step.op, step.args, step.fields, scope, status), False
-        elif step.op not in registry and (function := defined(scope, step.op)) is not None:
-            result, several = call_defined(scope, function, step.args, step.fields), False
-        else:
-            op, result = _run_op(state, step, scope, status)
-            several = op.multiple
-    state.ops[_label(step.op)] += 1
-    return _outcome(result, several, special is not None and special.several, step.out, scope)
+    scope = Scope(state.names, {}, {}, state.optimizers, state.code, partial(_run_within, state))
+    if step.no_grad:
+        with no_grad():
+            result, several, unnamed = _result(state, step, scope, status)
+    else:
+        result, several, unnamed = _result(state, step, scope, status)
+    return _outcome(result, several, unnamed, step.out, scope)
 
 
-def _label(op: str) -> str:
-    """The op in the metrics, which have a fixed set of labels."""
-    if op.startswith(FUNCTIONS):
-        return FUNCTIONS + "*"
-    return op if op in registry or op in SPECIALS else "exec"
+def _result(state: State | Frame, step: Step, scope: Scope, status: int) -> tuple[Any, bool, bool]:
+    """What a step gives, whether it is a list of results, and whether they go without a name unless `out` has one."""
+    op, ops = step.op, state.ops  # the names counted there are a fixed set: metrics have them as labels
+    special = SPECIALS.get(op)
+    if special is not None:
+        found = _run_special(state, special, step, scope), special.several, special.several
+        ops[op] += 1
+    elif op.startswith(FUNCTIONS):
+        state.budget.refuse_light()
+        found = state.functions.apply(op, step.args, step.fields, scope, status), False, False
+        ops[FUNCTIONS + "*"] += 1
+    elif op not in registry and (function := defined(scope, op)) is not None:
+        state.budget.refuse_light()
+        found = call_defined(scope, function, step.args, step.fields), False, False
+        ops["exec"] += 1
+    else:
+        run, result = _run_op(state, step, scope, status)
+        found = result, run.multiple, False
+        ops[op] += 1
+    return found
 
 
 def _run_within(state: State | Frame, body: Any) -> list[Tensor | None]:

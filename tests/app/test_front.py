@@ -50,6 +50,12 @@ class StandIn:
     def describe(self) -> dict[str, Any]:
         return {"id": self.id, "version": self.version}
 
+    def is_light(self, call: Call) -> bool:
+        return False  # so that `run` waits in a thread
+
+    def recount(self) -> None:
+        pass
+
     def handle(self, call: Call) -> Answer:
         self.calls.append(call)
         if call.method == "run":
