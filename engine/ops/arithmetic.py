@@ -15,6 +15,7 @@ from engine.op import Op, Rule, alias, is_number, op
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
 from engine.rules import (
+    check_number,
     elementwise,
     operands,
     same_as_input,
@@ -106,10 +107,11 @@ def with_alpha(name: str) -> Rule:
             refuse_bools(operands(op, values))
         if isinstance(alpha, bool) and dtype is not dtypes.bool_:
             raise errors.bad_argument("Boolean alpha only supported for Boolean results.")
-        if isinstance(alpha, float) and not dtype.differentiable:
+        if isinstance(alpha, (float, complex)) and not dtype.differentiable:
             raise errors.bad_argument("For integral input tensors, argument alpha must not be a floating point number.")
         if isinstance(alpha, complex) and not dtype.is_complex:
             raise errors.bad_argument("For non-complex input tensors, argument alpha must not be a complex number.")
+        check_number(alpha, estimate.compute)
         if alpha != 1:
             estimate.temporaries += estimate.output_bytes
         return estimate
@@ -137,7 +139,7 @@ def _is_bool(value: Any) -> bool:
 
 
 @op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=python.add)
-def add(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
+def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Any:
     """The sum `input + alpha * other`."""
     return input + other if type(alpha) is int and alpha == 1 else input + arrays.operand(alpha, input) * other
 
@@ -151,7 +153,7 @@ def scaled(g: Any, alpha: Any) -> Any:
 
 
 @op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=python.sub)
-def sub(input: Array, other: Operand, *, alpha: Number = 1) -> Any:
+def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference `input - alpha * other`."""
     return input - other if type(alpha) is int and alpha == 1 else input - arrays.operand(alpha, input) * other
 
@@ -169,7 +171,7 @@ rsub.vjp(input=lambda g, alpha: neg(scaled(g, alpha)), other=lambda g: g)
 
 
 @op(elementwise(), operators=("__mul__", "__rmul__", "__imul__"), inplace=True, fast=python.mul)
-def mul(input: Array, other: Operand) -> Any:
+def mul(input: Operand, other: Operand) -> Any:
     """The product."""
     return input * other
 
@@ -200,7 +202,7 @@ shift.vjp(input=lambda g: g)
 
 
 @op(elementwise("float"), operators=("__truediv__", "__itruediv__"), inplace=True, fast=python.truediv)
-def div(input: Array, other: Operand) -> Any:
+def div(input: Operand, other: Operand) -> Any:
     """The true quotient; integers give the default floating dtype."""
     return xp.true_divide(input, other)
 
@@ -237,7 +239,7 @@ def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
 
 
 @op(rounded_rule, name="div", inplace=True, node="DivBackward2")
-def div_rounded(input: Array, other: Operand, *, rounding_mode: str | None) -> Any:
+def div_rounded(input: Operand, other: Operand, *, rounding_mode: str | None) -> Any:
     """The quotient rounded towards zero (`trunc`) or down (`floor`)."""
     if rounding_mode is None:
         return xp.true_divide(input, other)
@@ -272,7 +274,7 @@ def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
     node=NOT_THERE,
     number_node=NOT_THERE,
 )
-def floor_divide(input: Array, other: Operand) -> Any:
+def floor_divide(input: Operand, other: Operand) -> Any:
     """The quotient rounded down."""
     return xp.floor_divide(input, other)
 

@@ -34,8 +34,9 @@ def comparison(name: str, *aliases: str) -> Op:
         node=f"{title}Backward1",
         number_node=f"{title}Backward0",
     )(kernel)
-    alias(made, *aliases)
     overwrites(made)
+    alias(made, *aliases)
+    alias(made.twin, *(f"{each}_" for each in aliases))  # type: ignore[arg-type]  # declared in place
     return made
 
 

@@ -152,6 +152,24 @@ def fill_number(input: Array, value: Number) -> Any:
 fill_number.vjp(input=lambda g: zeros_like(g))
 
 
+@op(fill_rule, method=False, node="FillBackward1")
+def fill(input: Array, value: Array) -> Any:
+    """A tensor like `input` of one value, that of a 0-d tensor."""
+    return xp.full_like(input, value)
+
+
+fill.vjp(input=lambda g: zeros_like(g), value=lambda g: g)
+
+
+@op(fill_rule, name="fill", method=False, node="FillBackward0")
+def fill_with(input: Array, value: Number) -> Any:
+    """A tensor like `input` of one number."""
+    return xp.full_like(input, arrays.scalar(value, input.dtype)[()])
+
+
+fill_with.vjp(input=lambda g: zeros_like(g))
+
+
 @op(fill_rule, inplace_only=True, checks_cast=False)
 def zero_(input: Array) -> Any:
     """Overwrite every element with 0."""

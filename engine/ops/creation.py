@@ -12,10 +12,10 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Random, Size
+from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Operand, Random, Size
 from engine.modes import state
-from engine.op import Op, op
-from engine.rules import default_dtype
+from engine.op import Op, is_number, op
+from engine.rules import check_number, default_dtype
 
 Shape = tuple[int, ...]
 
@@ -158,18 +158,18 @@ def full_like(
 def arange_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of arange: int64 if all bounds are integers."""
     start, end, step = values[:3]
-    count, fallback = ramp_of(start, end, step)
+    count, fallback = ramp_of(start, end, step, values[op.index["dtype"]])
     return factory(op, values, (count,), fallback)
 
 
 def arange_end_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of arange with one bound."""
-    count, fallback = ramp_of(0, values[0], 1)
+    count, fallback = ramp_of(0, values[0], 1, values[op.index["dtype"]])
     return factory(op, values, (count,), fallback)
 
 
-def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
-    """The length of a range and its dtype where none is asked for.
+def ramp_of(start: Any, end: Any, step: Any, asked: dtypes.DType | None) -> tuple[int, dtypes.DType]:
+    """The length of a range and its dtype where none is asked for; for int64 the bounds are cut to integers first.
 
     Raises RuntimeError with torch's texts for a step of 0 or of the wrong sign, and for bounds that are not finite.
     """
@@ -180,6 +180,8 @@ def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
             raise errors.bad_argument(f"unsupported range: {start:g} -> {end:g}")
         if isinstance(each, int) and each > INT64_MAX:
             raise errors.bad_argument("value cannot be converted to type int64_t without overflow")
+    if asked is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise errors.bad_argument("step must be nonzero")
     if (end - start) * step < 0:
@@ -194,7 +196,9 @@ def ramp_of(start: Any, end: Any, step: Any) -> tuple[int, dtypes.DType]:
 
 def ramp(start: Any, end: Any, step: Any, dtype: dtypes.DType) -> Any:
     """The numbers of a range, each computed from its place so that errors do not add up."""
-    count, kind = ramp_of(start, end, step)
+    count, kind = ramp_of(start, end, step, dtype)
+    if dtype.category == dtypes.INTEGRAL:
+        start, step = int(start), int(step)
     places = xp.arange(count, dtype=xp.int64 if kind is dtypes.int64 else xp.float64)
     return (start + step * places).astype(dtype.numpy)
 
@@ -219,13 +223,24 @@ def arange(
     return ramp(start, end, step, dtype)
 
 
+def check_ends(name: str, start: Any, end: Any) -> None:
+    """Raise RuntimeError for ends that are tensors of dims, with torch's texts."""
+    ends = [(what, each.ndim) for what, each in (("start", start), ("end", end)) if not is_number(each)]
+    if any(ndim for _, ndim in ends):
+        told = " and ".join(f"{what} with {ndim} dimension(s)" for what, ndim in ends)
+        raise errors.bad_argument(f"{name} only supports 0-dimensional start and end tensors, but got {told}.")
+
+
 def linspace_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of linspace."""
-    steps = values[2]
+    start, end, steps = values[:3]
+    check_ends("linspace", start, end)
     if steps < 0:
         raise errors.bad_argument("number of steps must be non-negative")
     dtype = values[op.index["dtype"]]
-    if isinstance(values[0] + values[1], complex):
+    if dtype is dtypes.bool_:
+        raise errors.not_implemented_for("linspace_cpu", "Bool")
+    if is_complex_end(start) or is_complex_end(end):
         inferred = default_dtype().to_complex()
         if dtype is not None and not dtype.is_complex:
             raise errors.dtype_mismatch(
@@ -233,7 +248,27 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
                 f"{dtype.cpp_name}"
             )
         return factory(op, values, (steps,), inferred)
+    if dtype is not None and dtype.category == dtypes.INTEGRAL:
+        for each in (start, end):
+            if is_number(each):
+                check_number(math.trunc(each) if math.isfinite(each) else each, dtype.numpy)
     return factory(op, values, (steps,), default_dtype())
+
+
+def is_complex_end(value: Any) -> bool:
+    """Whether an end of a range is complex: a number or a 0-d tensor."""
+    return isinstance(value, complex) if is_number(value) else value.dtype.kind == "c"
+
+
+def evenly(start: Any, end: Any, steps: int, dtype: dtypes.DType) -> Any:
+    """Evenly spaced numbers, each counted from the nearer end; for an integer dtype the ends are cut first."""
+    if dtype.category == dtypes.INTEGRAL:
+        start, end = int(start), int(end)
+    if steps == 1:
+        return xp.asarray([start])
+    places = xp.arange(steps)
+    gap = (end - start) / (steps - 1) if steps else 0.0
+    return xp.where(places < steps // 2, start + gap * places, end - gap * (steps - 1 - places))
 
 
 @op(linspace_rule, method=False, leaf=True)
@@ -247,7 +282,26 @@ def linspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` evenly spaced numbers from `start` to `end`, both included."""
-    return xp.linspace(start * 1.0, end * 1.0, steps).astype(dtype.numpy)
+    return evenly(start, end, steps, dtype).astype(dtype.numpy)
+
+
+@op(linspace_rule, name="linspace", method=False, leaf=True)
+def linspace_between(
+    start: Operand,
+    end: Operand,
+    steps: int,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The same between the values of 0-d tensors."""
+    return evenly(number_of(start), number_of(end), steps, dtype).astype(dtype.numpy)
+
+
+def number_of(value: Any) -> Any:
+    """The Python number that an operand is or holds."""
+    return value if is_number(value) else value.item()
 
 
 def eye_rule(op: Op, values: list[Any]) -> Estimate:

@@ -8,18 +8,19 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, DeviceLike, Dtype, Number, Size
-from engine.op import Op, op
-from engine.ops.creation import checked_size, factory
+from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
+from engine.op import Op, is_number, op
+from engine.ops.creation import check_ends, checked_size, evenly, factory, is_complex_end, number_of
 from engine.rules import default_dtype
 
 
 def logspace_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of logspace."""
     start, end, steps = values[:3]
+    check_ends("logspace", start, end)
     if steps < 0:
         raise errors.bad_argument("number of steps must be non-negative")
-    wide = isinstance(start, complex) or isinstance(end, complex)
+    wide = is_complex_end(start) or is_complex_end(end)
     fallback = default_dtype().to_complex() if wide else default_dtype()
     estimate = factory(op, values, (steps,), fallback)
     if estimate.values[op.index["dtype"]].category == dtypes.BOOL:
@@ -27,7 +28,9 @@ def logspace_rule(op: Op, values: list[Any]) -> Estimate:
     estimate.temporaries = 64 * steps
     if wide and not estimate.values[op.index["dtype"]].is_complex:
         raise errors.bad_argument("value cannot be converted to type double without overflow")
-    if estimate.values[op.index["dtype"]].category == dtypes.INTEGRAL and not (isfinite(start) and isfinite(end)):
+    if estimate.values[op.index["dtype"]].category == dtypes.INTEGRAL and not all(
+        isfinite(each) for each in (start, end) if is_number(each)
+    ):
         raise errors.bad_argument("value cannot be converted to type int64_t without overflow")
     return estimate
 
@@ -44,16 +47,28 @@ def logspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` powers of `base`, with exponents evenly spaced from `start` to `end`."""
+    return powers_between(start, end, steps, base, dtype)
+
+
+@op(logspace_rule, name="logspace", method=False, leaf=True)
+def logspace_between(
+    start: Operand,
+    end: Operand,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The same between the values of 0-d tensors."""
+    return powers_between(number_of(start), number_of(end), steps, base, dtype)
+
+
+def powers_between(start: Any, end: Any, steps: int, base: float, dtype: dtypes.DType) -> Any:
+    """The kernel of logspace."""
     kind = dtype.numpy.kind
-    if kind in "iu":
-        start, end = int(start), int(end)
-        gap = (end - start) / (steps - 1) if steps > 1 else 0.0
-        # torch's steps are single numbers in single precision, from both ends
-        half = xp.arange(steps) < steps / 2
-        places = xp.arange(steps)
-        exponents = xp.where(half, start + gap * places, end - gap * (steps - 1 - places))
-    else:
-        exponents = xp.linspace(start, end, steps)
+    exponents = evenly(start, end, steps, dtype)
     if base < 0 and exponents.dtype.kind != "c":
         exponents = exponents.astype(complex)
         made = xp.where(exponents.imag == 0, base**exponents, 0)

@@ -61,7 +61,7 @@ def sum_to_size(input: Array, size: Size) -> Any:
     extra = len(shape) - len(size)
     if extra < 0 or [have for want, have in zip(size, shape[extra:], strict=True) if want not in (1, have)]:
         raise errors.shape_mismatch(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
-    if not size and shape:
+    if not size:
         return sum(input)
     inner = tuple(extra + at for at, want in enumerate(size) if want == 1 and shape[extra + at] != 1)
     if extra or inner:
@@ -77,6 +77,11 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {dtype.type_name}"
+        )
+    if asked is not None and not asked.differentiable:
+        raise errors.dtype_mismatch(
+            "mean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. "
+            f"Got: {asked.type_name}"
         )
     estimate = reduction("float")(op, values)
     estimate.temporaries += estimate.output_bytes  # the sum beside the mean
@@ -332,7 +337,7 @@ def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) 
     if p == 1:
         return mul(sgn(input), g)
     if p == 2:
-        return mul(input, zero_where(eq(out, 0), div(g, out)))
+        return mul(g, zero_where(eq(out, 0), div(input, out)))
     if math.isinf(p):
         hits = logical_and(eq(abs(input), out), ne(out, 0))
         count = sum(hits) if dim is None else sum_dim(hits, dim, True)

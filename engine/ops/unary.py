@@ -267,6 +267,7 @@ def abs(input: Array) -> Any:
 
 abs.vjp(input=lambda g, input: mul(g, sgn(input)))
 alias(abs, "absolute")
+alias(abs.twin, "absolute_")  # type: ignore[arg-type]  # declared in place
 
 
 def real_sign(x: Any) -> Any:

@@ -233,6 +233,7 @@ def choices() -> list[Sample]:
     a, b = tensor(2, 3, seed=1), tensor(3, seed=2)
     return [
         Sample("where", "plain", (when, a, tensor(2, 3, seed=3)), np.where),
+        Sample("where", "method", (when, a, tensor(2, 3, seed=3)), np.where, call=lambda _, c, x, y: x.where(c, y)),
         Sample("where", "broadcast", (mask([True, False, True]), a, b), np.where),
         Sample("where", "condition-wide", (when, tensor(1, seed=4), tensor(seed=5)), np.where),
         Sample("where", "transposed", (when, tensor(2, 3, seed=1, layout="F"), b), np.where),
@@ -316,7 +317,19 @@ REAL_PARTS = [
     )
 ]
 
+FIRST = tensor(2, 3, low=0.4, high=2.4, seed=40)
+NUMBER_FIRST = [
+    *[
+        Sample(op, "number-first", (2.5, FIRST), reference)
+        for op, reference in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("div", np.divide))
+    ],
+    Sample("add", "number-first-alpha", (2, FIRST), scaled_sum, {"alpha": 3}),
+    Sample("add", "two-numbers", (2, 3.5), lambda a, b: np.float32(a + b), differentiable=False),
+    Sample("floor_divide", "number-first", (7, of([2, -3], "int64")), np.floor_divide, differentiable=False),
+]  # fmt: skip
+
 SAMPLES = [
+    *NUMBER_FIRST,
     *[sample for binary in BINARIES for sample in samples_of(binary)],
     *divisions(),
     *with_alpha(),
@@ -326,4 +339,5 @@ SAMPLES = [
     *choices(),
     *small_types(),
     *REAL_PARTS,
+    *NUMBER_FIRST,
 ]

@@ -82,6 +82,8 @@ def like(op: str, value: float, *more: Any, torch: bool = True) -> list[Sample]:
 def arange(*bounds: Any, dtype: Any = None, **named: Any) -> Any:
     start, end, step = {1: (0, *bounds, 1), 2: (*bounds, 1), 3: bounds}[len(bounds)]
     step = named.get("step", step)
+    if dtype == np.int64:
+        start, end, step = int(start), int(end), int(step)
     whole = all(isinstance(each, int) for each in (start, end, step))
     count = max(int(np.ceil((end - start) / step)), 0)
     return np.array([start + step * at for at in range(count)], dtype or (np.int64 if whole else np.float32))
@@ -104,11 +106,14 @@ RAMPS = [
         ("named", (0, 6), {"step": 2}),
         ("negative", (-3, 3), {}),
         ("requires-grad", (0.0, 3.0), {"requires_grad": True}),
+        ("float-as-int", (0.0, -8.000001, -4.0), {"dtype": Dtype("int64")}),
     )
 ]
 
 
 def linspace(start: Any, end: Any, steps: int, dtype: Any = np.float32, **_: Any) -> Any:
+    if dtype == np.int64:
+        start, end = int(start), int(end)
     if steps == 1:
         return np.array([start], dtype)
     return np.array([start + (end - start) * at / (steps - 1) for at in range(steps)], dtype)
@@ -133,6 +138,9 @@ GRIDS = [
             ("float64", (-1, 1, 7), {"dtype": Dtype("float64")}),
             ("named", (0.0, 1.0), {"steps": 3}),
             ("complex", (0.0, 1.0, 3), {"dtype": Dtype("complex128")}),
+            ("int-ends", (4.9, -3.9, 4), {"dtype": Dtype("int64")}),
+            ("0d-tensors", (of(1.0, grad=False), of(4, "int64"), 4), {}),
+            ("0d-and-number", (1.5, of(3.0, grad=False), 3), {}),
         )
     ],
     *[

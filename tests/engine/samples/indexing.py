@@ -161,8 +161,8 @@ WRITTEN = [
 
 def gathered(x: Any, dim: int, index: Any) -> Any:
     """gather: the index may be shorter than the input in other dims."""
-    if x.ndim == 0:
-        return x.reshape(index.shape)
+    if x.ndim == 0 or not index.size:
+        return x[..., :0].reshape(index.shape) if x.ndim else x.reshape(index.shape)
     part = x[tuple(slice(None) if at == dim % x.ndim else slice(n) for at, n in enumerate(index.shape))]
     return np.take_along_axis(part, index, dim)
 
@@ -177,6 +177,7 @@ GATHER = [
         ("vector", V, 0, indices([5, 5, 0])),
         ("0d", tensor(), 0, indices(0)),
         ("empty", V, 0, indices([])),
+        ("empty-of-other-dims", V, 0, of(np.zeros((2, 0)), "uint8")),
         ("transposed", F, 1, indices([[1, 2], [0, 0], [3, 1]])),
         ("int64", INTS, 1, indices([[0], [1], [2]])),
         ("complex", Z, 0, indices([[1, 1, 0, 2]])),
@@ -204,6 +205,16 @@ OVERWRITTEN = [
             ("real-to-complex", (Z, M)),
             ("complex-to-real", (tensor(3, 4, seed=6), Z)),
             ("empty", (tensor(0), tensor(0, seed=7))),
+        )
+    ],
+    *[
+        Sample("fill", name, args, lambda x, value: np.full(x.shape, value, x.dtype), differentiable=differentiable)
+        for name, args, differentiable in (
+            ("number", (M, 2.5), True),
+            ("tensor", (M, tensor(seed=1)), True),
+            ("0d", (tensor(), -1.5), True),
+            ("empty", (tensor(0), 1.0), True),
+            ("int64", (INTS, 7.9), False),
         )
     ],
     *[

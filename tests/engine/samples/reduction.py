@@ -122,9 +122,12 @@ SUM_TO_SIZE = [
         ("all", X2, ((),)),
         ("same", X2, ((3, 4),)),
         ("front", X3, ((1, 2),)),
+        ("0d", tensor(), ((),)),
         ("transposed", TRANSPOSED, ((1, 4),)),
     )
 ]
+SUM_TO_SIZE.append(Sample("sum_to_size", "0d-bool", (mask(True), ()), lambda x, _: x.astype(np.int64),
+                          differentiable=False))  # fmt: skip
 
 
 def extremum(function: Any) -> Reference:

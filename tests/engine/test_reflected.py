@@ -1,0 +1,36 @@
+"""The methods behind `2 - x` and the like take tensors too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine as torch
+
+X, Y = np.array([[0.7, 1.9], [2.3, 0.4]]), np.array([[1.5, -0.6], [5.2, 3.1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("__radd__", np.add),
+        ("__rsub__", np.subtract),
+        ("__rmul__", np.multiply),
+        ("__rtruediv__", np.divide),
+        ("__rdiv__", np.divide),
+        ("__rfloordiv__", np.floor_divide),
+        ("__rmod__", np.remainder),
+    ],
+)
+@pytest.mark.parametrize("other", [torch.from_numpy(Y), 2.5], ids=["tensor", "number"])
+def test_reflected_operator(name: str, wanted: Callable[..., Any], other: Any) -> None:
+    got = getattr(torch.from_numpy(X), name)(other)
+    np.testing.assert_allclose(got.numpy(), wanted(Y if isinstance(other, torch.Tensor) else other, X), rtol=1e-15)
+
+
+def test_reflected_matmul() -> None:
+    got = torch.from_numpy(X).__rmatmul__(torch.from_numpy(Y))
+    np.testing.assert_allclose(got.numpy(), Y @ X, rtol=1e-15)
