@@ -102,6 +102,8 @@ def _int(value: Any) -> int:
         raise errors.bad_value(INT_OVERFLOW)
     if isinstance(value, (bool, np.bool_, float)):
         raise Mismatch
+    if getattr(getattr(value, "_array", None), "dtype", None) == bool:
+        raise Mismatch
     try:
         return operator.index(value)
     except TypeError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.op import Function
+from engine.op import Function, registry
 from engine.tensor import Tensor
 
 
@@ -16,6 +16,7 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
 
     `fast` and `fast_operator` give a shorter way for a function, or None.
     """
+    Tensor.where = _where  # type: ignore[attr-defined]  # its operands stand in another order
     for name, function in functions.items():
         if "." in name:
             continue
@@ -25,6 +26,11 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
         for operator in {each for op in function.ops for each in op.operators}:
             slow = operator_door(function)
             setattr(Tensor, operator, fast_operator(function, slow) or slow)
+
+
+def _where(self: Any, condition: Any, other: Any) -> Any:
+    """This tensor where the condition holds, else `other`: the method takes the condition second."""
+    return registry["where"](condition, self, other)
 
 
 def function_door(function: Function) -> Any:

@@ -20,6 +20,8 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of gather: the index has as many dims, none longer than the input's but along `dim`."""
     array, dim, index = values
     dim = check_dim(dim, array.ndim)
+    if not index.size:  # torch looks at nothing else then
+        return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, 0)
     if index.dtype not in (INT64, xp.int32):
         raise errors.dtype_mismatch("gather(): Expected dtype int32/int64 for index")
     if array.ndim != index.ndim and max(array.ndim, 1) != max(index.ndim, 1):
@@ -47,6 +49,8 @@ def check_range(index: Any, size: int, dim: int = 0) -> None:
 @op(gather_rule, rows=True)
 def gather(input: Array, dim: int, index: Array) -> Any:
     """The elements that `index` points at along `dim`."""
+    if not index.size:
+        return xp.empty(index.shape, input.dtype)
     return input[open_index(index, dim)] if input.ndim else xp.broadcast_to(input, index.shape).copy()
 
 
@@ -73,6 +77,8 @@ def sized(op: Op, values: list[Any]) -> Estimate:
 def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> Any:
     """Zeros with each gradient added where it was gathered from."""
     out = xp.zeros(sizes, grad_output.dtype)
+    if not index.size:
+        return out
     if out.ndim:
         arrays.backend_of(out).add_at(out, open_index(index, dim), grad_output)
         return out

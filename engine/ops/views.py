@@ -357,6 +357,14 @@ def narrow(input: Array, dim: int, start: int, length: int) -> Any:
     return slice_(input, dim, start, start + length, 1)
 
 
+@op(composed, composite=True, name="narrow")
+def narrow_from(input: Array, dim: int, start: Array, length: int) -> Any:
+    """The same from a start that is a tensor of no dims."""
+    if len(start.shape) or start.dtype.kind not in "iu":
+        raise errors.bad_argument("start must be an 0-dim integral Tensor.")
+    return narrow(input, dim, int(start.item()), length)
+
+
 @op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, name="alias")
 def alias_(input: Array) -> Any:
     """The whole tensor, as a view."""

@@ -76,7 +76,7 @@ def methods() -> list[Sample]:
     for each in ON_CPU:
         method = getattr(torch.Tensor, each.op, None)
         takes_tensor = each.args and isinstance(each.args[0], In) and not each.inplace and not each.drawn
-        if takes_tensor and callable(method) and callable(getattr(torch, each.op, None)):
+        if takes_tensor and each.op != "where" and callable(method) and callable(getattr(torch, each.op, None)):
             chosen.setdefault(each.op, each)
     return list(chosen.values())
 
