@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app import codec
+from app.functions.compiling import Request, Results
 from app.functions.invocation import Invocation
 from app.functions.patterns import check, wide, widened
 from app.session import derivatives
@@ -22,17 +23,43 @@ Method = Callable[[Invocation], dict[str, Any]]
 
 def call(invocation: Invocation) -> dict[str, Any]:
     """The outputs."""
-    return {"outputs": invocation.shown(invocation.outputs(invocation.arguments()))}
+    values = invocation.arguments()
+    request = Request(invocation.definition, values, (), (), _none, lambda: (invocation.outputs(values), []))
+    outputs, _ = invocation.plans.evaluate(request)
+    return {"outputs": invocation.shown(outputs)}
 
 
 def vjp(invocation: Invocation) -> dict[str, Any]:
     """The outputs, and the gradients of the inputs from those of the outputs."""
-    tensors, wanted = invocation.differentiable()
-    outputs = invocation.outputs(tensors)
-    batched = flag(invocation.body, "batched")
-    cotangents = _like(invocation, "cotangents", outputs, batched)
-    grads = _pulled(invocation, outputs, wanted, cotangents, batched)
-    return {"outputs": invocation.shown(outputs), "grads": invocation.shown(grads)}
+    values, wanted = invocation.differentiable()
+    if flag(invocation.body, "batched"):
+        return _batched_vjp(invocation, values, wanted)
+
+    def cotangents(outputs: Sequence[Any]) -> list[Tensor | None]:
+        return _cotangents(invocation, outputs, False)
+
+    def interpret() -> Results:
+        outputs = invocation.outputs(values)
+        return outputs, _pulled(outputs, wanted, cotangents(outputs))
+
+    asked = invocation.body.get("cotangents")
+    given = tuple(each is not None for each in asked) if type(asked) is list else ()
+    request = Request(invocation.definition, values, invocation.wrt(), given, cotangents, interpret)
+    outputs, grads = invocation.plans.evaluate(request)
+    return {"outputs": invocation.shown(outputs), "grads": invocation.shown(_filled(grads, wanted))}
+
+
+def _batched_vjp(invocation: Invocation, values: list[Tensor], wanted: list[Tensor]) -> dict[str, Any]:
+    """The same for cotangents with a leading axis, one gradient for each of its entries."""
+    outputs = invocation.outputs(values)
+    cotangents = _cotangents(invocation, outputs, True)
+    count = next((each.shape[0] for each in cotangents if each is not None), 0)
+    invocation.make_room((count, *each.shape) for each in wanted)
+    grads = _pulled(outputs, wanted, cotangents, batched=True)
+    filled = [
+        _zeros((count, *like.shape), like) if each is None else each for each, like in zip(grads, wanted, strict=True)
+    ]
+    return {"outputs": invocation.shown(outputs), "grads": invocation.shown(filled)}
 
 
 def jvp(invocation: Invocation) -> dict[str, Any]:
@@ -57,10 +84,15 @@ def jvp(invocation: Invocation) -> dict[str, Any]:
 
 def value_and_grad(invocation: Invocation) -> dict[str, Any]:
     """The value of a scalar function and its gradients."""
-    tensors, wanted = invocation.differentiable()
-    value = invocation.scalar(tensors)
-    grads = _gradients(value, wanted)
-    return {"value": invocation.shown([value])[0], "grads": invocation.shown(grads)}
+    values, wanted = invocation.differentiable()
+
+    def interpret() -> Results:
+        value = invocation.scalar(values)
+        return [value], _pulled([value], wanted, [None])
+
+    request = Request(invocation.definition, values, invocation.wrt(), (False,), _none, interpret)
+    outputs, grads = invocation.plans.evaluate(request)
+    return {"value": invocation.shown(outputs)[0], "grads": invocation.shown(_filled(grads, wanted))}
 
 
 def jacobian(invocation: Invocation) -> dict[str, Any]:
@@ -158,24 +190,24 @@ def _gradients(value: Tensor, wanted: list[Tensor], create_graph: bool = False) 
 
 
 def _pulled(
-    invocation: Invocation,
-    outputs: list[Tensor],
-    wanted: list[Tensor],
-    cotangents: list[Tensor | None],
-    batched: bool,
-) -> list[Tensor]:
-    """The gradients for cotangents, one for each output; those of outputs that nothing flows through count nothing."""
-    count = next((each.shape[0] for each in cotangents if each is not None), 0) if batched else 0
-    shapes = [(count, *each.shape) if batched else tuple(each.shape) for each in wanted]
-    invocation.make_room(shapes)
+    outputs: list[Tensor], wanted: list[Tensor], cotangents: list[Tensor | None], batched: bool = False
+) -> list[Tensor | None]:
+    """The gradients for cotangents, one for each output; None where nothing flows."""
     used = [(one, other) for one, other in zip(outputs, cotangents, strict=True) if one.requires_grad]
     if not used:
-        return [_zeros(shape, each) for shape, each in zip(shapes, wanted, strict=True)]
+        return [None] * len(wanted)
     roots, flows = zip(*used, strict=True)
-    made = autograd.grad(roots, wanted, flows, allow_unused=True, is_grads_batched=batched)
-    return [
-        _zeros(shape, like) if each is None else each for each, shape, like in zip(made, shapes, wanted, strict=True)
-    ]
+    return list(autograd.grad(roots, wanted, flows, allow_unused=True, is_grads_batched=batched))
+
+
+def _filled(grads: list[Tensor | None], wanted: list[Tensor]) -> list[Tensor]:
+    """The gradients, zeros where nothing flows."""
+    return [_zeros(tuple(like.shape), like) if each is None else each for each, like in zip(grads, wanted, strict=True)]
+
+
+def _none(outputs: Sequence[Any]) -> list[Tensor | None]:
+    """No cotangents: the gradient of a scalar by itself is one."""
+    return [None] * len(outputs)
 
 
 def _jacobian(invocation: Invocation, output: Tensor, wanted: list[Tensor]) -> list[Tensor]:
@@ -204,13 +236,14 @@ def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
 # -- fields of the body ---------------------------------------------------------------------------------------------
 
 
-def _like(invocation: Invocation, field: str, outputs: list[Tensor], batched: bool) -> list[Tensor | None]:
-    """A tensor or null for each output; without the field, null for all of them: the gradient of a scalar is one."""
+def _cotangents(invocation: Invocation, outputs: Sequence[Any], batched: bool) -> list[Tensor | None]:
+    """A tensor or None for each output, or for what it is like; without the field, None for all of them."""
+    field = "cotangents"
     value = invocation.body.get(field)
     if value is None:
         if batched:
             raise wrong(field, "must be there with batched: true")
-        return [None] * len(outputs)
+        return _none(outputs)
     if type(value) is not list or len(value) != len(outputs):
         found = f"{len(value)} entries" if type(value) is list else type(value).__name__
         raise wrong(field, f"must be a list of {len(outputs)}, one for each output, not {found}")
@@ -220,7 +253,7 @@ def _like(invocation: Invocation, field: str, outputs: list[Tensor], batched: bo
     return made
 
 
-def _check_cotangents(outputs: list[Tensor], cotangents: list[Tensor | None], batched: bool) -> None:
+def _check_cotangents(outputs: Sequence[Any], cotangents: list[Tensor | None], batched: bool) -> None:
     """What `autograd.grad` would say, also of those for outputs that nothing flows through."""
     for at, (output, each) in enumerate(zip(outputs, cotangents, strict=True)):
         if each is None:

@@ -20,6 +20,10 @@ MAX_DEPTH = 16  # functions that call one another, one inside the other
 class Program(Protocol):
     """What a function computes."""
 
+    @property
+    def may_compile(self) -> bool:
+        """Whether what it does while it is recorded is what it does always."""
+
     def run(self, args: Sequence[Any], frame: Frame) -> list[Tensor]:
         """The outputs for these arguments; what the program names stands in the frame when it has run."""
 
@@ -38,6 +42,7 @@ class Definition:
         custom: the gradient it was saved with, as an autograd Function, or None.
         calls: the functions its steps may call, by name.
         size: the bytes of its document.
+        may_compile: whether a plan may be tried.
         depth: how many functions stand one inside the other while it runs.
     """
 
@@ -51,6 +56,7 @@ class Definition:
     calls: Mapping[str, Definition]
     size: int
     depth: int
+    may_compile: bool
 
     def closure(self) -> Iterator[Definition]:
         """The function and all that it calls, directly or not, each once."""

@@ -69,7 +69,7 @@ def _invoke(library: Library, call: Call, limits: Limits, allow: Guard) -> Answe
     definition = library.get(call.name or "").definition
     body: dict[str, Any] = body_of(codec.loads(call.body, limits.json_depth), allowed | {"args"})
     decoded = time.perf_counter()
-    reply = method(Invocation.of(definition, body, call, limits))
+    reply = method(Invocation.of(definition, body, call, limits, library.plans))
     done = time.perf_counter()
     text = codec.dumps(reply)
     encoded = time.perf_counter()

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.calls import Call
 from app.functions.applying import apply, arguments_of
+from app.functions.compiling import Plans
 from app.functions.definition import Definition
 from app.limits import Limits
 from app.problems import Problem
@@ -29,13 +30,14 @@ class Invocation:
     definition: Definition
     body: dict[str, Any]
     limits: Limits
+    plans: Plans
     writer: Writer
     data: bool
 
     @classmethod
-    def of(cls, definition: Definition, body: dict[str, Any], call: Call, limits: Limits) -> Invocation:
+    def of(cls, definition: Definition, body: dict[str, Any], call: Call, limits: Limits, plans: Plans) -> Invocation:
         """The invocation that a call with this body asks for."""
-        return cls(definition, body, limits, Writer(limits), asked_for_data(call.query) is not False)
+        return cls(definition, body, limits, plans, Writer(limits), asked_for_data(call.query) is not False)
 
     # -- arguments --------------------------------------------------------------------------------------------------
 

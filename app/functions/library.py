@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from app.functions.applying import apply_step, invoke
+from app.functions.compiling import Plans
 from app.functions.definition import Definition
 from app.limits import Limits
 from app.problems import Problem
@@ -59,6 +60,7 @@ class Library:
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
         self._serial = 0
+        self.plans = Plans()
 
     def find(self, name: str) -> Definition | None:
         """The function of a name, or None."""

@@ -41,7 +41,8 @@ def definition_of(name: str, body: Any, find: Find, limits: Limits) -> Definitio
         made = function_class(name, program, backward, calls)
     hashed, size = hash_of(document, calls)
     depth = 1 + max((each.depth for each in calls.values()), default=0)
-    return Definition(name, document, hashed, inputs, outputs, program, made, calls, size, depth)
+    plain = made is None and program.may_compile and all(each.may_compile for each in calls.values())
+    return Definition(name, document, hashed, inputs, outputs, program, made, calls, size, depth, plain)
 
 
 Parts = tuple[Program, tuple[Input, ...], tuple[str, ...] | None, Checker, dict[str, Definition]]

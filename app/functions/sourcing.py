@@ -40,6 +40,11 @@ class Source:
         """The functions it names."""
         return self.parsed.uses
 
+    @property
+    def may_compile(self) -> bool:
+        """Unless it may catch what recording raises, and go on."""
+        return not any(isinstance(node, ast.Try) for node in ast.walk(self.parsed.tree))
+
     def run(self, args: Sequence[Any], frame: Frame) -> list[Tensor]:
         """The outputs. Raises Problem; its member `function` tells which function and line, the innermost one."""
         given = {name: value for name, value in zip(self.inputs, args, strict=True) if value is not DEFAULT}

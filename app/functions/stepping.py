@@ -21,6 +21,11 @@ class Steps:
     steps: tuple[Step, ...]
     outputs: tuple[str, ...]
 
+    @property
+    def may_compile(self) -> bool:
+        """Always: steps catch nothing."""
+        return True
+
     def run(self, args: Sequence[Tensor], frame: Frame) -> list[Tensor]:
         """The outputs. Raises what a step raises, with its place in the function."""
         for name, tensor in zip(self.inputs, args, strict=True):

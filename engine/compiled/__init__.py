@@ -8,6 +8,6 @@ without effect on them is left out (`lowering`). A function that looks at a valu
 
 from engine.compiled.compiling import compile_function
 from engine.compiled.plan import Plan
-from engine.compiled.values import Untraceable
+from engine.compiled.values import Untraceable, same_results
 
-__all__ = ["Plan", "Untraceable", "compile_function"]
+__all__ = ["Plan", "Untraceable", "compile_function", "same_results"]

@@ -14,6 +14,8 @@ Shape = tuple[int, ...]
 class Untraceable(Exception):
     """A function that has no plan: it looks at values, changes something in place, draws random numbers."""
 
+    code = "untraceable"  # it is no mistake of the engine, which those who catch its mistakes ask for
+
 
 class Value:
     """One value of a program.
@@ -146,8 +148,8 @@ def same_bits(one: Any, other: Any) -> bool:
     return bool(one.tobytes() == other.tobytes())
 
 
-def all_same_bits(ones: Sequence[Any], others: Sequence[Any]) -> bool:
-    """The same for lists; None only equals None."""
+def same_results(ones: Sequence[Any], others: Sequence[Any]) -> bool:
+    """`same_bits` for lists; None only equals None."""
     return len(ones) == len(others) and all(
         (a is None and b is None) or (a is not None and b is not None and same_bits(a, b))
         for a, b in zip(ones, others, strict=True)
