@@ -63,9 +63,10 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
         if isinstance(value, complex) and not tensor.is_complex():
             raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.scalar_name} without overflow")
         return wrap(arrays.scalar(value, tensor._array.dtype))
-    if isinstance(value, np.ndarray):
-        return wrap(value)
-    raise errors.bad_type(f"can't assign a {type(value).__name__} to a torch.{tensor.dtype.type_name}Tensor")
+    if isinstance(value, np.generic):
+        return wrap(np.asarray(value))
+    name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+    raise errors.bad_type(f"can't assign a {name} to a torch.{tensor.dtype.type_name}Tensor")
 
 
 def cast(source: Tensor, target: Tensor) -> Tensor:
@@ -80,7 +81,7 @@ def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
     """The view part of a key, applied; and what is left for an advanced index, or None."""
     if isinstance(key, slice) and tensor.ndim == 0:
         raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = list(key) if isinstance(key, tuple) or _is_written_as_list(key) else [key]
     keys = [as_index(each) for each in keys]
     counted = sum(consumed(each) for each in keys)
     if counted > tensor.ndim:
@@ -109,6 +110,12 @@ def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
             advanced.append(each)
             dim += max(each.ndim, 1) if each.dtype == np.bool_ else 1
     return result, advanced or None
+
+
+def _is_written_as_list(key: Any) -> bool:
+    """A short list that holds more than numbers stands for a tuple, as NumPy once had it."""
+    parts = (Tensor, list, tuple, slice, type(None), type(Ellipsis))
+    return isinstance(key, list) and len(key) < 32 and any(isinstance(each, parts) for each in key)
 
 
 def sliced(tensor: Tensor, dim: int, key: slice, keep: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.construct import tensor
 from engine.modes import state
+from engine.op import registry
 from engine.tensor import Tensor, wrap
+from engine.views import check_inplace
 
 NAMES = {
     kind.tensor_type.removeprefix("torch."): kind
@@ -77,4 +80,55 @@ def tensor_new(
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
-__all__ = ["NAMES", "constructor", "new_tensor", "tensor_new", "tensor_type"]
+def resize_(self: Tensor, *sizes: Any) -> Tensor:
+    """Change the shape in place: the values in memory are kept as far as they go, more are zeros.
+
+    Raises RuntimeError for a tensor that requires grad.
+    """
+    if self.requires_grad:
+        raise errors.bad_argument("cannot resize variables that require grad")
+    shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    memory = arrays.owner(self._array).reshape(-1)
+    wanted = math.prod(shape)
+    if memory.size < wanted:
+        memory = np.concatenate([memory, np.zeros(wanted - memory.size, memory.dtype)])
+    self._log()
+    self._array = memory[:wanted].reshape(shape)
+    self._counter[0] += 1
+    return self
+
+
+def set_(self: Tensor, source: Tensor) -> Tensor:
+    """Take the memory and the shape of another tensor.
+
+    Raises RuntimeError for a leaf that requires grad.
+    """
+    if state.ctx.recording and self.requires_grad:
+        check_inplace(self)
+    self._log()
+    self._array, self._counter = source._array, source._counter
+    return self
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Fill the main diagonal in place; of a tall matrix with `wrap` again after each block of rows.
+
+    Raises RuntimeError for fewer than two dims, or more than two of unequal sizes.
+    """
+    shape = tuple(self.shape)
+    if len(shape) < 2:
+        raise errors.shape_mismatch("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise errors.shape_mismatch("all dimensions of input must be of equal length")
+    step = sum(self.stride())
+    count = min(shape)
+    registry["as_strided"](self, (count,), (step,), self.storage_offset()).fill_(fill_value)
+    rows, columns = shape[0], shape[1]
+    if wrap and len(shape) == 2 and rows > columns + 1:
+        start = self.storage_offset() + self.stride(0) * (columns + 1)
+        left = -(-(self.numel() - self.stride(0) * (columns + 1)) // step)
+        registry["as_strided"](self, (left,), (step,), start).fill_(fill_value)
+    return self
+
+
+__all__ = ["NAMES", "constructor", "fill_diagonal_", "new_tensor", "resize_", "set_", "tensor_new", "tensor_type"]

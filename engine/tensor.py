@@ -226,7 +226,7 @@ class Tensor(Description):
         return wrap(self._array[...] if state.ctx.dual_level else self._array)  # tangents go by array
 
     @data.setter
-    def data(self, other: Tensor) -> None:
+    def data(self, other: Any) -> None:
         if not isinstance(other, Tensor):
             raise errors.bad_type(f"Variable data has to be a tensor, but got {type(other).__name__}")
         if self.requires_grad and not other.dtype.differentiable:

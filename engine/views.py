@@ -97,8 +97,10 @@ def refresh(tensor: Tensor, view: View) -> None:
         return
     if view.creation is not None:
         raise _ambiguous(tensor, view, through_base=True)
+    old = tensor._edge
     tensor._edge = _regenerated(tensor, view, source)
     view.stamp = tensor._counter[0]
+    follow_retained(tensor, old)
 
 
 def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:

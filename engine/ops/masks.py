@@ -97,10 +97,7 @@ def masked_scatter_rule(op: Op, values: list[Any]) -> Estimate:
     if not isinstance(mask, Meta):
         wanted = hits_in(op, mask) * times(shape, mask.shape)
         if source.size < wanted:
-            raise errors.bad_argument(
-                f"masked_scatter: expected self and source to have same number of elements, but got {wanted} and "
-                f"{source.size}"
-            )
+            raise errors.bad_argument("Number of elements of source < number of ones in mask")
     size = math.prod(shape)
     return Estimate(values, [(shape, array.dtype)], None, size + 2 * source.size * array.dtype.itemsize, size)
 
