@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,6 +21,7 @@ from engine.optim import Optimizer
 from engine.tensor import Tensor
 
 IN_URL = 404
+MAX_DEPTH = 4  # of lists that code may have put into options
 
 
 def create(state: State, call: Call) -> Reply:
@@ -81,32 +84,41 @@ def describe(state: State, name: str, optimizer: Optimizer) -> dict[str, Any]:
     """The object without the state; a parameter goes by its earliest name, null where it has none any more."""
     groups = [
         {
-            "params": [state.names.of(each) for each in group["params"]],
-            **{option: _plain(value) for option, value in group.items() if option != "params"},
+            "params": [state.names.of(each) for each in _params(group)],
+            **{option: _plain(group.get(option), _number) for option in optimizer.defaults},
         }
         for group in optimizer.param_groups
+        if isinstance(group, dict)
     ]
     return {"name": name, "type": type(optimizer).__name__, "param_groups": groups}
 
 
 def _shown(state: State, call: Call, name: str, optimizer: Optimizer) -> dict[str, Any]:
     """The object with the state as `state_dict` has it: by the numbers of the parameters, counted over the groups."""
-    writer, data = Writer(state.limits), asked_for_data(call.query)
+    write = partial(Writer(state.limits).gradient, name=None, data=asked_for_data(call.query))
+    params = [each for group in optimizer.param_groups for each in _params(group)]
     states = {
-        str(number): {key: _state(writer, value, data) for key, value in values.items()}
-        for number, values in optimizer.state_dict()["state"].items()
+        str(number): {str(key): _plain(value, write) for key, value in found.items()}
+        for number, param in enumerate(params)
+        if isinstance(found := optimizer.state.get(param), dict)
     }
     return {**describe(state, name, optimizer), "state": states}
 
 
-def _state(writer: Writer, value: Any, data: bool | None) -> Any:
+def _params(group: Any) -> list[Tensor]:
+    found = group.get("params") if isinstance(group, dict) else None
+    return [each for each in found if isinstance(each, Tensor)] if isinstance(found, list) else []
+
+
+def _number(tensor: Tensor) -> Any:
+    """A tensor that stands for an option."""
+    return codec.plain(tensor.item()) if tensor.numel() == 1 else list(tensor.shape)
+
+
+def _plain(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) -> Any:
+    """An option or a part of the state as JSON has it; of what code may have put there, the name of its type."""
     if isinstance(value, Tensor):
-        return writer.gradient(value, None, data)
-    if isinstance(value, list):
-        return [_state(writer, each, data) for each in value]
-    return codec.plain(value)
-
-
-def _plain(value: Any) -> Any:
-    """An option as JSON has it."""
-    return codec.plain(value.item() if isinstance(value, Tensor) else value)
+        return of_tensor(value)
+    if isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
+        return [_plain(each, of_tensor, depth + 1) for each in value]
+    return codec.plain(value) if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from app.problems import Problem, problem_of
@@ -162,6 +163,17 @@ for _name, _kind in TYPES.items():
     )
 
 
+@contextmanager
+def checked(optimizer: Optimizer) -> Iterator[None]:
+    """Whatever fails because code has put something odd into groups or state is refused by what is wrong there."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "code"):
+            optimizer.validate()
+        raise
+
+
 @special(OPTIMIZER, name="optim.delete")
 def delete(scope: Scope, optimizer: str) -> None:
     """Delete an optimizer with its state; the parameters stay."""
@@ -174,7 +186,8 @@ def add_param_group(scope: Scope, optimizer: str, param_group: Options) -> None:
     found = registry(scope).named(optimizer)
     if isinstance(found, optim.LBFGS):
         raise Problem("bad_argument", "LBFGS doesn't support per-parameter options (parameter groups)")
-    found.add_param_group(_group(type(found), param_group, found.defaults, scope))
+    with checked(found):
+        found.add_param_group(_group(type(found), param_group, found.defaults, scope))
 
 
 @special(OPTIMIZER, Parameter("options", Extra.OPTIONS), maybe("group", Kind.INT), name="optim.set_options")
@@ -183,7 +196,8 @@ def set_options(scope: Scope, optimizer: str, options: Options, group: int | Non
     found = registry(scope).named(optimizer)
     if group is not None and not 0 <= group < len(found.param_groups):
         raise wrong("group", f"must be the number of a parameter group, 0 to {len(found.param_groups) - 1}")
-    found.set_options(converted(type(found), options, scope), group)
+    with checked(found):
+        found.set_options(converted(type(found), options, scope), group)
 
 
 # -- using one ------------------------------------------------------------------------------------------------------
@@ -202,13 +216,15 @@ def step(scope: Scope, optimizer: str, closure: list[Any] | None, loss: str | No
     if closure is None:
         if loss is not None:
             raise wrong("loss", "goes with a closure")
-        found.step()
+        with checked(found):
+            found.step()
         return None
     if bound.is_stepping:
         raise Problem("bad_argument", "a closure cannot hold a step with a closure")
     bound.is_stepping = True
     try:
-        return Value(found.step(functools.partial(_evaluated, scope, closure, loss)).item())
+        with checked(found):
+            return Value(found.step(functools.partial(_evaluated, scope, closure, loss)).item())
     finally:
         bound.is_stepping = False
 
@@ -235,4 +251,6 @@ def _evaluated(scope: Scope, closure: list[Any], loss: str | None) -> Tensor:
 @special(OPTIMIZER, maybe("set_to_none", Kind.BOOL, True), name="optim.zero_grad")
 def zero_grad(scope: Scope, optimizer: str, set_to_none: bool) -> None:
     """Clear the gradients of all parameters, or fill them with zeros."""
-    registry(scope).named(optimizer).zero_grad(set_to_none)
+    found = registry(scope).named(optimizer)
+    with checked(found):
+        found.zero_grad(set_to_none)

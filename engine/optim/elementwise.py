@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import arrays, construct, dtypes, modes
+from engine import arrays, construct, dtypes, errors, modes
 from engine.grad_mode import enable_grad
 from engine.optim.optimizer import Closure, Group, Optimizer
 from engine.optim.writing import Array, ask_guard, check_fits, opened, release
@@ -36,6 +36,20 @@ class Elementwise(Optimizer):
     def initial(self, name: str, group: Group) -> float:
         """What a new buffer is filled with."""
         return 0.0
+
+    def validate_state(self, state: Any, group: Group) -> None:
+        """Raises TypeError unless buffers are tensors, and numbers tensors of one element on the host."""
+        if not isinstance(state, dict):
+            raise errors.bad_type("the state of a parameter must be a dict")
+        for name in self.buffers(group):
+            if state.get(name) is not None and not isinstance(state[name], Tensor):
+                raise errors.bad_type(f"{name} of the state must be a tensor")
+        for name in self.scalars(group):
+            value = state.get(name, _ONE)
+            if not (
+                isinstance(value, Tensor) and value.is_floating_point() and value.numel() == 1 and not value.is_cuda
+            ):
+                raise errors.bad_type(f"{name} of the state must be a tensor of one float on the CPU")
 
     def writes(self, group: Group) -> int:
         """How often torch writes the parameter in a step, which its version tells."""
@@ -77,7 +91,10 @@ class Elementwise(Optimizer):
         state, first = self._begin(param, names, group)
         for name in names:
             check_fits(state[name]._array, grad)
-        rates = self.rates(group, state, first)
+        try:
+            rates = self.rates(group, state, first)
+        except ArithmeticError as error:  # a `step` that was never counted
+            raise errors.bad_value(str(error)) from None
         opens = [opened(param, ctx), *(opened(state[name], ctx) for name in names)]
         param._counter[0] += self.writes(group) - 1
         backend = arrays.backend_of(grad)
@@ -172,3 +189,6 @@ def _filled_like(param: Tensor, value: float) -> Tensor:
     number = complex(value, value) if array.dtype.kind == "c" else value
     with backend.on_device_of(array):
         return wrap(backend.xp.full_like(array, number) if value else backend.xp.zeros_like(array))
+
+
+_ONE = scalar(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from engine import arrays, dtypes, errors, modes
 from engine.grad_mode import enable_grad, no_grad
 from engine.optim import checks
 from engine.optim.line_search import Number, Point, strong_wolfe
-from engine.optim.optimizer import Closure, Optimizer
+from engine.optim.optimizer import Closure, Group, Optimizer
 from engine.optim.writing import Array, ask_guard, check_devices, check_fits, opened
 from engine.tensor import Tensor, wrap
 
+HISTORY = ("old_dirs", "old_stps", "ro")  # changes of the gradient, of the parameters, one over their product
 CURVED = 1e-10  # a change with less curvature than this is not remembered
 
 
@@ -64,6 +66,24 @@ class LBFGS(Optimizer):
             checks.integer(name, options[name])
         if options["history_size"] < 1:
             raise errors.bad_value(f"Invalid history_size value: {options['history_size']}")
+
+    def validate_state(self, state: Any, group: Group) -> None:
+        """Raises TypeError unless the state is as a step has left it."""
+        kinds: dict[str, tuple[type, ...]] = {
+            **dict.fromkeys(("func_evals", "n_iter"), (int,)),
+            **dict.fromkeys(("d", "prev_flat_grad"), (Tensor, NoneType)),
+            **dict.fromkeys(("t", "H_diag", "prev_loss"), (int, float, Tensor, NoneType)),
+            **dict.fromkeys(HISTORY, (list,)),
+        }
+        begun = isinstance(state, dict) and state.get("n_iter")
+        if not isinstance(state, dict) or (begun and kinds.keys() - state.keys()):
+            raise errors.bad_type("the state of LBFGS is not whole")
+        for name, kind in kinds.items():
+            if name in state and not isinstance(state[name], kind):
+                raise errors.bad_type(f"{name} of the state must not be a {type(state[name]).__name__}")
+        lists = [state.get(name, []) for name in HISTORY]
+        if len(set(map(len, lists))) > 1 or not all(isinstance(each, Tensor) for one in lists for each in one):
+            raise errors.bad_type("the history of LBFGS must be tensors, as many in each list")
 
     def step(self, closure: Closure | None = None) -> Any:
         """Minimize for up to `max_iter` iterations; returns what `closure` returned first.
@@ -191,7 +211,7 @@ class _Run:
         curvature = change.dot(moved)
         if not curvature > CURVED:
             return
-        for name, value in (("old_dirs", change), ("old_stps", moved), ("ro", 1.0 / curvature)):
+        for name, value in zip(HISTORY, (change, moved, 1.0 / curvature), strict=True):
             state[name].append(wrap(arrays.as_array(value)))
             del state[name][: -self.group["history_size"]]
         state["H_diag"] = wrap(arrays.as_array(curvature / change.dot(change)))
@@ -199,7 +219,7 @@ class _Run:
     def _newton(self, gradient: Array) -> Array:
         """The direction: minus the approximate inverse Hessian times the gradient, by the two loops."""
         state = self.state
-        lists = [state[name] for name in ("old_dirs", "old_stps", "ro")]
+        lists = [state[name] for name in HISTORY]
         pairs = [tuple(each._array for each in group) for group in zip(*lists, strict=True)]
         direction = self._new(gradient)
         self.xp.negative(gradient, out=direction)

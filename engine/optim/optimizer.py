@@ -184,11 +184,38 @@ class Optimizer:
 
     def tensors(self) -> Iterator[Tensor]:
         """Everything it holds: parameters and state."""
+        for each in self._containers():
+            yield from (
+                value for value in (each.values() if isinstance(each, dict) else each) if isinstance(value, Tensor)
+            )
+
+    def _containers(self) -> Iterator[list[Any] | dict[Any, Any]]:
+        """The lists and dicts that options and state are made of; code may have put anything into them."""
+        yield self.param_groups
+        yield self.state
+        for owner in (*self.param_groups, *self.state.values()):
+            if isinstance(owner, dict):
+                yield owner
+                yield from (value for value in owner.values() if type(value) is list)
+
+    def validate(self) -> None:
+        """Whether groups and state have the form that a step needs: code may have changed them by hand.
+
+        Raises TypeError, ValueError or KeyError.
+        """
         for group in self.param_groups:
-            yield from group["params"]
-        for state in self.state.values():
-            for value in state.values():
-                yield from (each for each in _listed(value) if isinstance(each, Tensor))
+            if not isinstance(group, dict) or type(group.get("params")) is not list:
+                raise errors.bad_type("a parameter group must be a dict with a list of params")
+            for param in group["params"]:
+                _check_param(param)
+            if missing := self.defaults.keys() - group.keys():
+                raise errors.coded(KeyError, "bad_argument", f"a parameter group has no {min(missing)}")
+            self.check(group)
+            for param in group["params"]:
+                self.validate_state(self.state.get(param, {}), group)
+
+    def validate_state(self, state: Any, group: Group) -> None:
+        """Whether the state of a parameter has the form that a step needs. Raises TypeError."""
 
     # -- for an undo log ----------------------------------------------------------------------------------------
 
@@ -199,18 +226,18 @@ class Optimizer:
 
     def snapshot(self) -> tuple[Any, ...]:
         """What `restore` needs; values written in place are the undo log's own."""
-        groups = [(group, {**group, "params": list(group["params"])}) for group in self.param_groups]
-        state = {key: {name: _copied(value) for name, value in values.items()} for key, values in self.state.items()}
-        return self.param_groups, groups, state, dict(self.defaults)
+        kept = [(each, copy(each)) for each in (self.defaults, *self._containers())]
+        return self.param_groups, self.state, self.defaults, kept
 
     def restore(self, fields: tuple[Any, ...]) -> None:
-        """Put back what `snapshot` gave, into the same list and dicts."""
-        self.param_groups, groups, state, self.defaults = fields
-        self.param_groups[:] = [group for group, _ in groups]
-        for group, options in groups:
-            group.clear()
-            group.update(options)
-        self.state = defaultdict(dict, state)
+        """Put back what `snapshot` gave, into the same lists and dicts."""
+        self.param_groups, self.state, self.defaults, kept = fields
+        for container, before in kept:
+            container.clear()
+            if isinstance(container, dict):
+                container.update(before)
+            else:
+                container.extend(before)
 
 
 def _check_param(param: Any) -> None:
@@ -226,14 +253,6 @@ def _type_name(value: Any) -> str:
         return value.dtype.tensor_type
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if type(value) is list else [value]
-
-
-def _copied(value: Any) -> Any:
-    return copy(value) if type(value) is list else value
 
 
 def _fitted(value: Any, param: Tensor, name: str | None = None) -> Any:

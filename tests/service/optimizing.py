@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from .conftest import pages, snapshot, step
 
-TYPES = ("LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "RMSprop")
+TYPES = ("LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "RMSprop", "Adadelta", "Adamax", "ASGD", "NAdam", "RAdam", "Rprop")
 ZERO = step("optim.zero_grad", optimizer="opt")
 STEP = step("optim.step", optimizer="opt")
 

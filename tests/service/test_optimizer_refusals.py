@@ -14,7 +14,7 @@ leaf = pytest.fixture(with_leaf)
 @pytest.mark.parametrize(
     ("fields", "code", "text"),
     [
-        ({"type": "SGDD"}, "bad_argument", "type must be one of LBFGS, SGD"),
+        ({"type": "SGDD"}, "bad_argument", "type must be one of ASGD, LBFGS, SGD"),
         ({"type": None}, "bad_argument", "type must be one of"),
         ({"type": "Optimizer"}, "bad_argument", "type must be one of"),
         ({"name": "1st"}, "bad_argument", "is not a name"),
@@ -116,6 +116,32 @@ def test_options_that_cannot_be_changed(leaf, body, text):
 
 def test_a_literal_is_no_parameter(leaf):
     problem(leaf.send("POST", "ops/optim.SGD", {"params": [[1.0]], "name": "opt"}), 422, "bad_argument", "params")
+
+
+# What code may do to an optimizer, and what a step says to it then.
+ODD = {
+    'opt.param_groups[0]["lr"] = "fast"': "lr must be a number, not str",
+    'del opt.param_groups[0]["lr"]': "a parameter group has no lr",
+    'opt.param_groups[0]["betas"] = (1.0, 1.0)': "float division by zero",
+    "opt.param_groups.append(3)": "a parameter group must be a dict",
+    'opt.param_groups[0]["params"].append("w")': "optimizer can only optimize Tensors",
+    'opt.param_groups[0]["params"] = 3': "a parameter group must be a dict with a list of params",
+    'opt.state_dict()["state"][0]["step"] = 3': "step of the state must be a tensor of one float",
+    'opt.state_dict()["state"][0]["step"] = torch.tensor(-1.0)': "division by zero",
+    'opt.state_dict()["state"][0]["exp_avg"] = 3': "exp_avg of the state must be a tensor",
+    'opt.state_dict()["state"][0]["exp_avg"] = torch.ones(3)': "must match the size of tensor",
+    'opt.state_dict()["state"][0]["exp_avg"] = torch.ones(2, dtype=torch.float64)': "expected dtype double",
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_code_has_put_into_an_optimizer_is_refused_by_a_step(session, odd):
+    made = "import torch\nw = torch.tensor([1.0, 2.0], requires_grad=True)\nopt = torch.optim.Adam([w])"
+    session.call("POST", "exec", {"code": f"{made}\nw.grad = torch.ones(2)\nopt.step()"})
+    session.call("POST", "exec", {"code": odd})
+    assert session.call("GET", "optimizers/opt")["type"] == "Adam"
+    with nothing_changes(session):
+        problem(session.send("POST", "ops/optim.step", {"optimizer": "opt"}), 422, None, ODD[odd])
 
 
 # -- all or nothing -------------------------------------------------------------------------------------------------
