@@ -10,6 +10,7 @@ from engine.op import Op
 
 SMALL = 2**16  # bytes
 SPARED = 32  # small ops in a row
+MANY, OBJECT = 64, 512  # results of one op from which on the tensor objects count, and the bytes of one
 
 
 class Guard:
@@ -40,6 +41,8 @@ class Guard:
         if self.tensor_bytes is not None and size > self.tensor_bytes:
             self.result(op.wire_name, size)
         size = estimate.temporaries + (0 if estimate.shared else size)
+        if len(estimate.outputs) > MANY:
+            size += len(estimate.outputs) * OBJECT  # views have no bytes of their own
         if size:
             self.allocate(op.wire_name, size)
 

@@ -78,6 +78,8 @@ class Op:
         self.said = said(self.wire_name)
         self.doc = inspect.getdoc(kernel) or ""
         self.params = _params(kernel)
+        if options.get("inplace_only") and self.params[0].kind is Kind.OPERAND:
+            self.params[0].accept = ACCEPT[Kind.TENSOR]  # what is written into is no number
         self.index = {param.name: at for at, param in enumerate(self.params)}
         first = self.params[0] if self.params else None
         # what is documented as A or x1 may be given as `input` too

@@ -7,6 +7,29 @@ import math
 from engine import errors
 
 Shape = tuple[int, ...]
+MOST_PARTS = 1_000_000  # results of one call
+LARGEST_BYTES = 2**59  # of a tensor, dims of size 0 taken as 1: NumPy counts so, and kernels cast to wider types
+
+
+def check_empty(shape: Shape, itemsize: int) -> int:
+    """The bytes that a tensor without elements would have with 1 in the place of each 0: work may depend on them.
+
+    Raises RuntimeError with torch's text if they are beyond what NumPy can count.
+    """
+    size = math.prod(each for each in shape if each) * itemsize
+    if size > LARGEST_BYTES:
+        raise errors.coded(RuntimeError, "too_large", f"Storage size calculation overflowed with sizes={list(shape)}")
+    return size
+
+
+def check_parts(count: int) -> int:
+    """The number of results of one call.
+
+    Raises MemoryError (`too_large`) before so many are made.
+    """
+    if count > MOST_PARTS:
+        raise errors.too_large(f"{count} parts are over the limit of {MOST_PARTS} for one call")
+    return count
 
 
 def infer_size(size: Shape, numel: int) -> Shape:

@@ -12,6 +12,7 @@ from engine import arrays, construct, dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.modes import state
+from engine.shapes import check_empty
 from engine.tensor import Tensor, wrap
 
 Shape = tuple[int, ...]
@@ -32,7 +33,7 @@ def make_tensor(
     ctx = state.ctx
     array, own = _array(value, dtype, shape, requires_grad)
     if ctx.guard is not None:
-        ctx.guard.result("tensor", array.nbytes)
+        ctx.guard.result("tensor", array.nbytes or check_empty(array.shape, array.itemsize))
         ctx.guard.allocate("tensor", array.nbytes)
     made = wrap(arrays.put(array, device or own or ctx.default_device))
     if requires_grad:

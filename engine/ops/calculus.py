@@ -7,7 +7,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Data, Dims, Number
-from engine.op import Op, op
+from engine.op import Op, is_number, op
 from engine.ops.arithmetic import add, div, mul, sub
 from engine.ops.compare import ne
 from engine.ops.copies import copy_
@@ -192,7 +192,10 @@ def check_gradient(input: Any, spacings: list[Any], dims: Any, edge_order: int) 
         raise errors.bad_argument("torch.gradient only supports edge_order=1 and edge_order=2.")
     if input.dtype.kind == "u" and input.dtype.itemsize == 1:
         raise errors.dtype_mismatch("torch.gradient does not support uint8 input.")
-    for at, step in zip(dims, spacings, strict=True):
+    for nr, (at, step) in enumerate(zip(dims, spacings, strict=True)):
+        if not hasattr(step, "shape") and not is_number(step):
+            kind = type(step).__name__
+            raise errors.bad_type(f"expected Tensor as element {nr} in argument 1, but got {kind}")
         if input.shape[at] < edge_order + 1:
             raise errors.shape_mismatch("torch.gradient expected each dimension size to be at least edge_order+1")
         if hasattr(step, "shape") and len(step.shape) != 1:
@@ -222,7 +225,7 @@ def even(x: Any, step: Any, dim: int, edge_order: int) -> Any:
         first = sub(add(scale(part(x, dim, 0, 1), -1.5), scale(part(x, dim, 1, 1), 2)), scale(part(x, dim, 2, 1), 0.5))
         last = add(sub(scale(part(x, dim, -1, 1), 1.5), scale(part(x, dim, -2, 1), 2)), scale(part(x, dim, -3, 1), 0.5))
     parts = [first, center, last] if center is not None else [first, last]
-    return cat([div_number(each, step) for each in parts], dim)
+    return cat([div(each, step) if isinstance(step, complex) else div_number(each, step) for each in parts], dim)
 
 
 def uneven(x: Any, points: Any, dim: int, edge_order: int) -> Any:

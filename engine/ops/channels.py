@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import errors
+from engine import arrays, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
@@ -97,7 +97,7 @@ def batch_norm_of(
 def follow(running: Any, value: Any, momentum: float) -> None:
     """Move a running statistic towards a batch's, in place; an empty batch moves nothing."""
     if running is not None and value.size:
-        running[...] = (1 - momentum) * running + momentum * value.reshape(running.shape)
+        arrays.writeable(running)[...] = (1 - momentum) * running + momentum * value.reshape(running.shape)
 
 
 def channel_dims(input: Any) -> Shape:

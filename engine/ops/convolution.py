@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from engine import dtypes
+from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims
@@ -224,6 +224,9 @@ overlaps.vjp(
 # -- the op ---------------------------------------------------------------------------------------------------------
 
 
+VOLUME = "5D (n_output_plane x n_input_plane x kernel_depth x kernel_height x kernel_width)"
+
+
 def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of convolution: batched operands of one dtype, channels that fit the groups."""
     input, weight, bias, stride, padding, dilation, transposed, output_padding, groups = values
@@ -239,6 +242,10 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
         raise misfit(x, w)
     check_channels(x, w, bias, transposed, groups)
     check_dtypes(input, weight, bias, transposed)
+    if transposed and 0 in w[:2]:
+        wide = w if count > 1 else (*w[:2], 1, w[2])
+        what = "2D or 4D weight" if len(wide) == 4 else VOLUME
+        raise errors.shape_mismatch(f"non-empty {what} tensor expected, but got: {list(wide)}")
     if transposed:
         shape = (x[0], w[1] * groups, *backward_sizes(x, w, stride, padding, dilation, output_padding))
         extra, flops = work(shape, w, x, groups, input.dtype, padding)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Number
@@ -53,7 +53,7 @@ def bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> 
     if input.size == 0:
         return xp.zeros(minlength, xp.int64 if weights is None else xp.float64)
     numbers = input.astype(xp.int64)
-    return xp.bincount(numbers, None if weights is None else weights.astype(xp.float64), minlength)
+    return xp.bincount(numbers, None if weights is None else arrays.cast(weights, FLOAT64), minlength)
 
 
 def histc_rule(op: Op, values: list[Any]) -> Estimate:

@@ -19,7 +19,7 @@ from engine.ops.losses import FUNCTIONAL
 from engine.ops.nn import checked_reduction
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
-from engine.ops.views import squeeze_dim, unsqueeze
+from engine.ops.views import reshape, squeeze_dim, unsqueeze
 
 Lengths = tuple[int, ...]
 
@@ -205,14 +205,13 @@ def no_second(g: Any) -> Any:
 ctc_backward.vjp(log_probs=no_second, grad=no_second)
 
 
-def known(lengths: Any) -> Any:
+def known(name: str, lengths: Any) -> Any:
     """Lengths as ints, None where only their shape is known."""
     if hasattr(lengths, "tolist"):
         if lengths.dtype.kind not in "iu":
-            raise errors.dtype_mismatch("input_lengths must be integral")
-        listed = lengths.tolist()
-        return tuple(listed) if isinstance(listed, list) else (listed,)
-    return tuple(lengths) if isinstance(lengths, (list, tuple)) else None
+            raise errors.dtype_mismatch(f"{name} must be integral")
+        return tuple(reshape(lengths, (-1,)).tolist())
+    return None
 
 
 def loss_of(
@@ -251,7 +250,7 @@ def ctc_loss(
     zero_infinity: bool = False,
 ) -> Any:
     """The negative log-likelihood of labels without alignment; `mean` divides by the labels' number first."""
-    inputs, lengths = known(input_lengths), known(target_lengths)
+    inputs, lengths = known("input_lengths", input_lengths), known("target_lengths", target_lengths)
     return loss_of(log_probs, targets, inputs, lengths, blank, reduction, zero_infinity)
 
 

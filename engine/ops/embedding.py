@@ -271,8 +271,8 @@ def embedding_bag(
     if per_sample_weights is not None:
         per_sample_weights = reshape(per_sample_weights, (-1,))
     library = arrays.backend_of(bags).xp
-    factor = (flat._array != padding) & (bags < count)
-    bags = library.minimum(bags, max(count - 1, 0))
+    factor = (flat._array != padding) & (bags >= 0) & (bags < count)
+    bags = library.clip(bags, 0, max(count - 1, 0))
     factor = factor.astype(weight._array.dtype)
     if mode == "max":
         return bag_max(weight, flat, wrap(bags), count, wrap(factor), per_sample_weights)[0]

@@ -226,6 +226,11 @@ def lu_unpack_rule(op: Op, values: list[Any]) -> Estimate:
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
             "Note: this function is intended to be used with the output produced by torch.linalg.lu_factor"
         )
+    if exchange and tuple(pivots.shape) != (*packed.shape[:-2], min(packed.shape[-2:])):
+        raise errors.shape_mismatch(
+            "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result "
+            "of lu_factor?"
+        )
     p, low, up = unpacked_shapes(packed.shape)
     shapes = [p if exchange else (0,), low if data else (0,), up if data else (0,)]
     work = 3 * packed.size * packed.dtype.itemsize + 2 * math.prod(p) * packed.dtype.itemsize + 16 * packed.size
@@ -291,7 +296,7 @@ def lu_solve_rule(op: Op, values: list[Any]) -> Estimate:
         check_square("torch.linalg.lu_solve", packed)
     check_matrix(name, b, "B")
     fit(name, packed.shape, b.shape, left)
-    if packed.shape[-1] != pivots.shape[-1]:
+    if not pivots.ndim or packed.shape[-1] != pivots.shape[-1]:
         raise errors.shape_mismatch(f"{name}: Number of pivots per batch should be same as the dimension of the matrix")
     if packed.shape[:-2] != pivots.shape[:-1]:
         raise errors.shape_mismatch(f"{name}: Batch dimensions of LU and pivots should match")
@@ -300,9 +305,19 @@ def lu_solve_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, b.dtype)], None, work, 2 * math.prod(shape) * packed.shape[-1])
 
 
+def check_pivots(pivots: Any, rows: int) -> None:
+    """Raise RuntimeError for a pivot that is no row: LAPACK would write beyond the matrix."""
+    for wrong, bound in ((pivots < 1, "greater or equal to 1"), (pivots > rows, "smaller or equal to LU.size(-2)")):
+        if wrong.any():
+            raise errors.bad_argument(
+                f"Pivots given to lu_solve must all be {bound}. Did you properly pass the result of lu_factor?"
+            )
+
+
 @op(lu_solve_rule, namespace="linalg", name="lu_solve", node="LinalgLuSolveBackward0")
 def linalg_lu_solve(LU: Array, pivots: Array, B: Array, *, left: bool = True, adjoint: bool = False) -> Any:
     """The solution of A X = B (of X A = B if not `left`, of A^H instead of A if `adjoint`) from A's LU factors."""
+    check_pivots(pivots, LU.shape[-1])
     batch = xp.broadcast_shapes(B.shape[:-2], LU.shape[:-2])
     packed, b = xp.broadcast_to(LU, (*batch, *LU.shape[-2:])), xp.broadcast_to(B, (*batch, *B.shape[-2:]))
     rows = xp.broadcast_to(pivots, (*batch, pivots.shape[-1]))

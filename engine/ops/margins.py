@@ -58,6 +58,9 @@ def one_class_rule(op: Op, values: list[Any]) -> Estimate:
     if weight is not None and (weight.ndim > 1 or weight.size != classes):
         raise errors.shape_mismatch(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
     check_floating("multi_margin_loss", input)
+    if weight is not None and weight.dtype != input.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (input, weight)]
+        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
     if isinstance(target, np.ndarray) and target.size and (target.min() < 0 or target.max() >= classes):
         raise errors.bad_argument("target out of range")
     shape = tuple(target.shape) if len(input.shape) < 2 else (count,)

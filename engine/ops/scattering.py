@@ -15,6 +15,7 @@ from engine.ops.arithmetic import div, mul
 from engine.ops.compare import eq, logical_and
 from engine.ops.creation import ones_like, zeros_like
 from engine.ops.gathering import gather, open_index
+from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
 from engine.rules import INT64, with_values
 from engine.tensor import check_dim, wrap
@@ -325,21 +326,18 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(
             f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {how!s:.64}."
         )
+    name, types = "index_reduce_()", [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, index, source)]
     if index.ndim > 1:
-        raise errors.bad_index("index_reduce_(): Index is supposed to be a vector")
+        raise errors.bad_index(
+            f"{name}: Index is supposed to be a vector, but got dim: {index.ndim} with type: {types[1]} and size: "
+            f"{list(index.shape)}"
+        )
     if index.dtype not in (INT64, xp.int32):
-        raise errors.dtype_mismatch("index_reduce_(): Expected dtype int32/int64 for index")
+        raise errors.dtype_mismatch(f"{name}: Expected dtype int32/int64 for index but got: {types[1]}")
+    check_entries("index_reduce_", array, dim, index, source)
     if source.dtype != array.dtype:
-        raise errors.dtype_mismatch(
-            f"self and source expected to have the same dtype, but got (self) {dtypes.BY_NUMPY[array.dtype].type_name}"
-            f" and (source) {dtypes.BY_NUMPY[source.dtype].type_name}"
-        )
-    length = source.shape[dim] if source.ndim > dim else 1
-    if index.size != length:
-        raise errors.bad_argument(
-            f"index_reduce_(): Number of indices ({index.size}) should be equal to self.size(dim): ({length})"
-        )
-    check_range(index, dim, array.shape[dim] if array.ndim else 1)
+        raise errors.dtype_mismatch(f"{name}: self ({types[0]}) and source ({types[2]}) must have the same scalar type")
+    check_places(index, array.shape[dim] if array.ndim else 1, "index out of range in self")
     held = (4 * array.size + 4 * source.size) * max(8, array.dtype.itemsize)
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * source.size)
 

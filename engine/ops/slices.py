@@ -36,7 +36,7 @@ def select_scatter_rule(op: Op, values: list[Any]) -> Estimate:
 def select_scatter(input: Array, src: Array, dim: int, index: int) -> Any:
     """The tensor with `src` at one index of a dim."""
     out = xp.array(input)
-    out[(slice(None),) * dim + (index, ...)] = src
+    out[(slice(None),) * dim + (index, ...)] = arrays.cast(src, out.dtype)
     return out
 
 
@@ -60,7 +60,7 @@ def slice_scatter(
 ) -> Any:
     """The tensor with `src` in a range of a dim."""
     out = xp.array(input)
-    out[(slice(None),) * dim + (slice(start, end, step), ...)] = src
+    out[(slice(None),) * dim + (slice(start, end, step), ...)] = arrays.cast(src, out.dtype)
     return out
 
 

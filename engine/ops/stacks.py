@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from engine import arrays, errors
+from engine.arrays import xp
 from engine.infer import Meta, composed
 from engine.kinds import Array, Arrays, Dims, Size
 from engine.modes import state
 from engine.op import Function, Op, alias, op, registry
 from engine.ops.copies import contiguous_copy
 from engine.ops.joining import cat, split_with_sizes, stack
-from engine.ops.picking import index_select
+from engine.ops.masks import masked_select
 from engine.ops.views import expand, permute, reshape, slice_, unsafe_view, unsqueeze, view
 from engine.rules import broadcast
 from engine.shapes import LARGEST_BYTES, check_parts, infer_size
@@ -153,9 +153,6 @@ for _made in (atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, meshgrid, c
     several(_made)
 
 
-MOST_CHOSEN = 10_000  # columns of combinations
-
-
 @op(composed, composite=True)
 def combinations(input: Array, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of `r` elements of a vector in their order, one in each row."""
@@ -166,46 +163,32 @@ def combinations(input: Array, r: int = 2, with_replacement: bool = False) -> An
     size = input.shape[0]
     if not r:
         return input.new_zeros((0,)) if hasattr(input, "_array") else Meta((0,), input.dtype)
-    if r > MOST_CHOSEN:
-        raise errors.too_large(f"combinations(): r of {r} is over the limit of {MOST_CHOSEN}")
-    count = choices(size + r - 1 if with_replacement and size else size, r)
+    check_room(size, r)
     if not hasattr(input, "_array"):
+        count = math.comb(size + r - 1 if with_replacement else size, r)
         return Meta((count, r), input.dtype)
+    mask = wrap(arrays.put(chosen_mask(size, r, with_replacement), input.device))
+    return stack([masked_select(each, mask) for each in meshgrid([input] * r)], 1)
+
+
+def check_room(size: int, r: int) -> None:
+    """Raise RuntimeError or MemoryError for a grid of `r` dims of this size that nobody can hold."""
+    if r > 64:
+        raise errors.shape_mismatch(f"tensor has too many (>64) dims: {r}")
+    held = 8 * r * size**r  # its places, dim by dim
+    if held > LARGEST_BYTES:
+        raise errors.coded(RuntimeError, "too_large", "numel: integer multiplication overflow")
     if state.ctx.guard is not None:
-        state.ctx.guard.result("combinations", 32 * count * r)  # with all that leads to it
-    columns = rising(size, r, not with_replacement)
-    return stack([index_select(input, 0, wrap(arrays.put(each, input.device))) for each in columns], 1)
+        state.ctx.guard.result("combinations", held)
 
 
-def choices(size: int, r: int) -> int:
-    """How many choices of `r` things out of `size` there are.
-
-    Raises MemoryError (`too_large`) where nobody could hold them.
-    """
-    count = 1
-    for at in range(min(r, size - r)) if r <= size else ():
-        count = count * (size - at) // (at + 1)
-        if count > LARGEST_BYTES:
-            raise errors.too_large(f"combinations(): {r} out of {size} are more than any tensor holds")
-    return count if r <= size else 0
-
-
-def rising(size: int, r: int, gap: int) -> list[Any]:
-    """The columns of all rows of `r` places below `size` of which each is at least `gap` above the one before."""
-    starts = np.zeros(1, np.int64)
-    levels: list[tuple[Any, Any]] = []  # the next places, and of each which row it goes on from
-    for at in range(r):
-        end = size - gap * (r - 1 - at)  # the rest must find room
-        lengths = np.maximum(end - starts, 0)
-        before = np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
-        levels.append((np.arange(before.size) - before, np.repeat(np.arange(lengths.size), lengths)))
-        starts = levels[-1][0] + gap
-    columns: list[Any] = []
-    rows = np.arange(starts.size)
-    for places, origins in reversed(levels):
-        columns.append(places[rows])
-        rows = origins[rows]
-    return columns[::-1]
+def chosen_mask(size: int, r: int, with_replacement: bool) -> Any:
+    """Where in the grid of places these rise."""
+    places = xp.meshgrid(*[xp.arange(size)] * r, indexing="ij")
+    mask = xp.ones((size,) * r, bool)
+    for one, other in itertools.pairwise(places):
+        mask &= one <= other if with_replacement else one < other
+    return mask
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
 def strided_scatter(grad: Array, shape: Size, strides: Size, size: Size, stride: Size, offset: int) -> Any:
     """The gradient of as_strided: each element added where it was read from."""
     memory = xp.zeros(extent(shape, strides, size, stride, offset), grad.dtype)
+    if not grad.size:
+        return xp.zeros(shape, grad.dtype)
     where = element_index(size, stride) + offset
     arrays.backend_of(memory).add_at(memory, where, grad)
     return xp.array(arrays.as_strided(memory, shape, strides, 0))
@@ -86,8 +88,9 @@ def extent(shape: Shape, strides: Shape, size: Shape, stride: Shape, offset: int
     reach = [
         1 + start + sum(max(n - 1, 0) * step for n, step in zip(lengths, steps, strict=True))
         for lengths, steps, start in ((shape, strides, 0), (size, stride, offset))
+        if 0 not in lengths
     ]
-    return max(reach)
+    return max(reach, default=0)
 
 
 def element_index(size: Shape, stride: Shape) -> Any:

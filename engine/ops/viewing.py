@@ -159,6 +159,8 @@ def unravel_rule(op: Op, values: list[Any]) -> Estimate:
     for each in shape:
         if each < 0:
             raise errors.bad_value(f"'shape' cannot have negative values, but got {tuple(shape)}")
+    if 0 in shape:
+        raise errors.bad_argument("ZeroDivisionError")
     return Estimate(values, [((*indices.shape, len(shape)), INT64)], None, 24 * indices.size, 4 * indices.size)
 
 
