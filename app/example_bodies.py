@@ -59,6 +59,11 @@ LINEAR: dict[str, Body] = {
     "baddbmm": {"input": STACK, **BATCHES},
     "bilinear": {"input1": MATRIX, "input2": MATRIX, "weight": [MATRIX]},
     "bmm": {"input": STACK, "mat2": STACK},
+    "broadcast_shapes": {"shapes": [[2, 1], [3]]},
+    "can_cast": {"from_": "float64", "to": "float32"},
+    "is_nonzero": {"input": [1.5]},
+    "promote_types": {"type1": "float16", "type2": "int64"},
+    "result_type": {"tensor1": VECTOR, "tensor2": 2},
     "cartesian_prod": {"tensors": [[1, 2], [3, 4]]},
     "cholesky": {"input": SYMMETRIC},
     "linalg.cholesky": {"A": SYMMETRIC},
@@ -256,6 +261,14 @@ STEPS: dict[str, Body] = {
     "size": {"input": MATRIX},
 }
 BODIES: dict[str, Body] = {**LINEAR, **NETWORKS, **PICKING, **SHAPES, **VALUES, **STEPS}
+# The ops that one meets first, on the tensors of the README, so that there is a graph to go back through.
+TUTORIAL: dict[str, Body] = {
+    "add": {"input": "x", "other": 2, "out": "y"},
+    "mul": {"input": "y", "other": "y", "out": "z"},
+    "sum": {"input": "y", "out": "out"},
+    "mean": {"input": "y", "out": "out"},
+    "matmul": {"input": "x", "other": "y"},
+}
 # Steps before an example, where it needs more than `scratch`.
 BEFORE: dict[str, tuple[Body, ...]] = {
     "rename": ({"op": "tensor", "data": 0, "out": "w"}, {"op": "del", "names": ["w"]})

@@ -391,6 +391,7 @@ KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
     Extra.RAW: ref("TensorArgument"),
     Extra.SETTING: any_of(ref("Number"), listed(any_of(ref("Number"), NULL)), TEXT),
     Extra.SHAPE: INTS,
+    Extra.SHAPES: listed(INTS),
     Extra.NAME: NAME_OF,
     Extra.NAMES: listed(TEXT),
     Extra.PAIR: listed(ref("Real"), minItems=2, maxItems=2),

@@ -51,6 +51,7 @@ from engine.namespaces import function_named
 from engine.op import registry
 from engine.printing import set_printoptions
 from engine.queries import (
+    broadcast_shapes,
     can_cast,
     is_complex,
     is_floating_point,
@@ -72,6 +73,7 @@ __all__ = [
     "autograd",
     "bfloat16",
     "bool",
+    "broadcast_shapes",
     "can_cast",
     "cdouble",
     "cfloat",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import dtypes
+from engine import dtypes, errors
 from engine.modes import state
+from engine.size import Size
 from engine.tensor import Tensor
 
 
@@ -55,7 +56,31 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.DType:
     return dtypes.result_type(operands, state.ctx.default_dtype)
 
 
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that all of the given ones broadcast to; an int is a shape of one dim.
+
+    Raises RuntimeError with torch's text if they do not fit, ValueError for a negative length.
+    """
+    result: list[int] = []  # from the last dim on
+    for at, each in enumerate(shapes):
+        shape = (each,) if isinstance(each, int) else tuple(each)
+        if any(length < 0 for length in shape):
+            raise errors.bad_value("Attempting to broadcast a dimension with negative length!")
+        result += [1] * (len(shape) - len(result))
+        for back, length in enumerate(reversed(shape)):
+            if length == 1 or result[back] == length:
+                continue
+            if result[back] != 1:
+                raise errors.shape_mismatch(
+                    f"Attempting to broadcast a dimension of length {length} at {-1 - back}! Mismatching argument at "
+                    f"index {at} had {shape}; but expected shape should be broadcastable to {result[::-1]}"
+                )
+            result[back] = length
+    return Size(result[::-1])
+
+
 __all__ = [
+    "broadcast_shapes",
     "can_cast",
     "is_complex",
     "is_floating_point",

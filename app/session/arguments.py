@@ -36,6 +36,7 @@ class Extra(enum.Enum):
     RAW = "tensor or literal"
     SETTING = "number, list of numbers or tensor"
     SHAPE = "list of ints"
+    SHAPES = "list of shapes"
     NAME = "name"
     NAMES = "list of names"
     TEXT = "str"
@@ -43,6 +44,9 @@ class Extra(enum.Enum):
     PARAMS = "list of names and parameter groups"
     OPTIONS = "object of options"
     STEPS = "list of steps"
+
+
+_SPREAD = (Kind.TENSORS, Extra.SHAPES)  # PyTorch takes these one by one where they come last
 
 
 class Mismatch(Exception):
@@ -256,6 +260,12 @@ def _shape(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
     return parse_shape(value)
 
 
+def _shapes(value: Any, scope: Scope, weak: bool) -> list[tuple[int, ...]]:
+    if type(value) is not list:
+        raise Mismatch("")
+    return [_ints(each, scope, weak) for each in value]
+
+
 def _as_it_is(value: Any, scope: Scope, weak: bool) -> Any:
     return value
 
@@ -279,6 +289,7 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.RAW: _as_it_is,
     Extra.SETTING: _setting,
     Extra.SHAPE: _shape,
+    Extra.SHAPES: _shapes,
     Extra.NAME: _exactly(str),
     Extra.NAMES: _names,
     Extra.TEXT: _exactly(str),
@@ -344,7 +355,7 @@ def _gathered(parameters: Sequence[Parameter], args: list[Any]) -> list[Any]:
         if parameter.kind is Kind.SIZE and all(type(each) is int for each in args[at:]):
             return [*args[:at], args[at:]]
         last = at + 1 == len(positional)
-        if parameter.kind is Kind.TENSORS and last and (len(args) > at + 1 or type(args[at]) is not list):
+        if parameter.kind in _SPREAD and last and (len(args) > at + 1 or type(args[at]) is not list):
             return [*args[:at], args[at:]]
     return args
 

@@ -1,13 +1,13 @@
-"""The steps that are no ops of the engine: tensors from data, names, modes, indexing, what a tensor is."""
+"""The steps that are no ops of the engine: tensors from data, names, modes, indexing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from app.problems import Problem
-from app.session import derivatives, executing, optimizing  # noqa: F401  # they declare their steps when imported
+from app.session import attributes, derivatives, executing, optimizing  # noqa: F401  # they declare their steps
 from app.session.arguments import Extra, Parameter, Scope
-from app.session.declaring import INPUT, RESULT, SPECIALS, Run, Special, Value, maybe, special, tensor_like
+from app.session.declaring import INPUT, RESULT, SPECIALS, Special, Value, maybe, special, tensor_like
 from app.session.literals import make_tensor
 from app.session.names import checked_name
 from engine import grad_mode, indexing, modes
@@ -125,47 +125,3 @@ def setitem_(scope: Scope, input: Tensor, index: Any, value: Any) -> Tensor:
     """`input[index] = value`, in place."""
     indexing.setitem(input, index, value)
     return input
-
-
-# -- what a tensor is -----------------------------------------------------------------------------------------------
-
-ATTRIBUTES = {
-    "device": "The device that holds the values.",
-    "dim": "The number of dimensions.",
-    "dtype": "The dtype.",
-    "element_size": "The bytes of one element.",
-    "is_complex": "Whether the dtype is complex.",
-    "is_contiguous": "Whether the values lie in memory in row-major order.",
-    "is_cuda": "Whether the values lie on a GPU.",
-    "is_leaf": "Whether no recorded op made the tensor.",
-    "nbytes": "The bytes of all elements.",
-    "ndim": "The number of dimensions.",
-    "nelement": "The number of elements.",
-    "output_nr": "Which output of its node the tensor is.",
-    "requires_grad": "Whether gradients flow to the tensor.",
-    "retains_grad": "Whether `retain_grad` was called on it.",
-    "shape": "The shape.",
-    "storage_offset": "The place of the first element in its storage, in elements.",
-}
-BY_DIM = {"size": "The shape, or one of its sizes.", "stride": "The steps in memory, in elements, or one of them."}
-
-
-def _attribute(name: str) -> Run:
-    def read(scope: Scope, input: Tensor) -> Value:
-        found = getattr(input, name)
-        return Value(found() if callable(found) else found)
-
-    return read
-
-
-def _by_dim(name: str) -> Run:
-    def read(scope: Scope, input: Tensor, dim: int | None) -> Value:
-        return Value(getattr(input, name)(dim))
-
-    return read
-
-
-for _name, _doc in ATTRIBUTES.items():
-    SPECIALS[_name] = Special(_name, (INPUT,), _attribute(_name), _doc)
-for _name, _doc in BY_DIM.items():
-    SPECIALS[_name] = Special(_name, (INPUT, maybe("dim", Kind.INT)), _by_dim(_name), _doc)

@@ -332,6 +332,13 @@ VALUES = [
     ("ndim", {"input": "x"}, 2),
     ("is_floating_point", {"input": "i"}, False),
     ("is_contiguous", {"input": "x"}, True),
+    ("result_type", {"tensor1": "i", "tensor2": 1.5}, "float32"),
+    ("can_cast", {"from_": "float64", "to": "int32"}, False),
+    ("promote_types", {"type1": "float16", "type2": "torch.int64"}, "float16"),
+    ("broadcast_shapes", {"args": [[2, 1], [3]]}, [2, 3]),
+    ("is_same_size", {"input": "x", "other": "v"}, False),
+    ("is_nonzero", {"input": [[0.5]]}, True),
+    ("itemsize", {"input": "i"}, 8),
 ]
 
 
@@ -344,3 +351,12 @@ def test_a_result_that_is_no_tensor_is_a_value_and_binds_nothing(x, op, body, va
 
 def test_float32_item_is_the_nearest_double(x):
     assert float32(x.value("item", [0.1])) == float32(0.1)
+
+
+def test_data_shares_memory_and_is_not_watched(x):
+    x.op("mul", "x", "x", out="y")
+    assert x.op("data", "x", out="d")["requires_grad"] is False
+    x.op("fill_", "d", 9)
+    assert flatten(x.get("x")["data"]) == [9.0] * 4
+    x.call("POST", "backward", {"tensors": "y", "grad_tensors": [[[1.0, 1.0], [1.0, 1.0]]]})
+    assert flatten(x.call("GET", "tensors/x/grad")["data"]) == [18.0] * 4
