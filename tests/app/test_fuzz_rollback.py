@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.session.optimizing import TYPES
 from app.session.session import Session
 from tests.app.fuzzing import UNDO, Json, call, defect, new_session, refusal, step
 
@@ -33,8 +34,8 @@ class Draw:
 
     def step(self) -> dict[str, Json]:
         """Any step."""
-        kind = self.random.choice([self.made, self.made, self.changed, self.changed, self.derived, self.renamed])
-        return kind()
+        kinds = [self.made, self.made, self.changed, self.changed, self.derived, self.renamed, self.optimized]
+        return self.random.choice(kinds)()
 
     def one(self, *options: Any) -> Any:
         return self.random.choice(options)
@@ -102,13 +103,29 @@ class Draw:
             step("set_grad_enabled", self.random.random() < 0.75),
         )
 
+    def optimized(self) -> dict[str, Json]:
+        """A step that makes, changes or uses an optimizer."""
+        which = self.one("p", "q")
+        forward = [step("square", self.name(), out="k"), step("sum", "k", out="k"), step("backward", "k")]
+        return self.one(
+            step(f"optim.{self.one(*TYPES)}", [self.name()], 0.1, name=which),
+            *[step("optim.step", which)] * 3,
+            step("optim.step", which, closure=[step("optim.zero_grad", which), *forward]),
+            step("optim.zero_grad", which, self.random.random() < 0.5),
+            step("optim.set_options", which, {"lr": self.one(0.5, -1)}),
+            step("optim.add_param_group", which, {"params": [self.name()]}),
+            step("optim.delete", which),
+        )
+
 
 def state_of(session: Session) -> Any:
     """All that a client can see of a session, and where its random numbers stand."""
     about = call(session, "session.get")
     for volatile in ("created_at", "expires_at", "version"):
         del about[volatile]
-    return about, call(session, "tensor.list", data="true"), repr(session.ctx.generator.get_state())
+    listed = call(session, "optimizer.list")["optimizers"]
+    optimizers = [call(session, "optimizer.get", None, each["name"], data="true") for each in listed]
+    return about, call(session, "tensor.list", data="true"), optimizers, repr(session.ctx.generator.get_state())
 
 
 def answer_of(session: Session, made: dict[str, Json]) -> Any:
