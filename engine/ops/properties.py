@@ -13,7 +13,7 @@ from engine.kinds import Array, DeviceLike, Dtype, Number, Size
 from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex
-from engine.ops.copies import to_copy
+from engine.ops.copies import contiguous, to_copy
 from engine.ops.creation import checked_size, full, ones, zeros
 from engine.ops.views import permute, transpose
 from engine.rules import broadcast, same_as_input
@@ -73,11 +73,20 @@ def dtype_of(x: Any) -> dtypes.DType:
     return x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.of(x)
 
 
+def in_format(x: Any, name: str) -> Any:
+    """The tensor itself, or row-major if that is asked for."""
+    short = name.removeprefix("torch.")
+    if short not in ("contiguous_format", "preserve_format"):
+        raise errors.bad_argument(f"unsupported memory format option {name!s:.64}")
+    return contiguous(x) if short == "contiguous_format" else x
+
+
 def value_of_dtype(dtype: dtypes.DType) -> None:
     """Declare the method that casts to a dtype under its short name."""
 
-    def kernel(input: Array) -> Any:
-        return input if input.dtype is dtype else to_copy(input, dtype, None)
+    def kernel(input: Array, *, memory_format: str | None = None) -> Any:
+        made = input if input.dtype is dtype else to_copy(input, dtype, None)
+        return made if memory_format is None else in_format(made, memory_format)
 
     kernel.__name__ = {
         "float32": "float",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 import engine
-from tests.opinfo import ties, translation
+from tests.opinfo import precision, ties, translation
 from tests.opinfo.comparing import Difference, compare, compare_tensors, flat
 from tests.opinfo.drawing import Drawn, tensors
 from tests.opinfo.forms import Form
@@ -57,7 +58,7 @@ def check(info: Any, form: Form, drawn: Drawn, report: Report) -> None:
         return
     before = [each._version for each in tensors(call.theirs)]
     try:
-        earlier = [copied(call.run_theirs()) for _ in range(12)] if call.random and info.name not in EMPTY else []
+        earlier = [copied(call.run_theirs()) for _ in range(40)] if call.random and info.name not in EMPTY else []
         want = call.run_theirs()
     except Exception as error:  # noqa: BLE001  # whatever torch refuses, the engine must
         if form.name == "function":
@@ -82,6 +83,8 @@ def compare_forward(call: Call, got: Any, want: Any, steady: bool) -> None:
         compare(got, want, "value", steady)
     except Difference:
         compare(got, want, "value", False)
+        if excused(call, 0, got, want):
+            return
         if call.info.name in ties.DIM_AT:
             compare(list(flat(got))[:-1], list(flat(want))[:-1], "value")
             ties.check(call.info.name, call.drawn.sample, got, want)
@@ -155,9 +158,9 @@ def differentiate(call: Call, got: Any, want: Any, report: Report) -> None:
     try:
         processed = translation.function(process)(got)
         ours = Gradients(engine, engine.from_numpy, processed, [each for _, each in call.translator.leaves])
-        compare(ours.first(False), firsts, "gradient")
-        made = ours.first()
-        compare(made, firsts, "gradient with create_graph")
+        plain, made = ours.first(False), ours.first()
+        compare(made, plain, "gradient with create_graph, plain")
+        compare_or_excuse(call, 1, plain, firsts, "gradient")
     except Exception as error:  # noqa: BLE001
         report("gradient", told(error))
         return
@@ -170,12 +173,36 @@ def differentiate(call: Call, got: Any, want: Any, report: Report) -> None:
         return
     try:
         again = ours.second(made)
-        for nr, (one, other) in enumerate(zip(again, wanted, strict=True)):
-            compare(zeros_for(one, other), zeros_for(other, one), f"second gradient {nr}")
+        pairs = list(zip(again, wanted, strict=True))
+        again, wanted = [zeros_for(*each) for each in pairs], [zeros_for(*each[::-1]) for each in pairs]
+        compare_or_excuse(call, 2, again, wanted, "second gradient")
     except Exception as error:  # noqa: BLE001
         report("second gradient", told(error))
         return
     report("second gradient", None)
+
+
+def compare_or_excuse(call: Call, order: int, ours: list[Any], theirs: list[Any], what: str) -> None:
+    try:
+        compare(ours, theirs, what)
+    except Difference:
+        if not excused(call, order, ours, theirs):
+            raise
+
+
+def excused(call: Call, order: int, ours: Any, theirs: Any) -> bool:
+    """Whether a difference in single precision is torch's rounding as much as ours."""
+    if call.drawn.dtype != "float32":
+        return False
+    sample = precision.widened(call.drawn.sample)
+    wide = Call(call.info, call.form, replace(call.drawn, sample=sample, dtype="float64"))
+    truth = wide.run_theirs()
+    if order:
+        leaves = [each for each, _ in wide.translator.leaves]
+        truth = Gradients(torch, torch.from_numpy, sample.output_process_fn_grad(truth), leaves)
+        firsts = truth.first()
+        truth = truth.second(firsts) if order == 2 else firsts
+    return precision.no_worse(ours, theirs, truth)
 
 
 def zeros_for(gradient: Any, other: Any) -> Any:

@@ -55,6 +55,10 @@ def differentiable(x: In, name: str) -> bool:
     return is_inexact(x.array.dtype) and not is_exact(name)
 
 
+ROW_MAJOR = [
+    Sample("float", "row-major", (tensor(2, 3, dtype="int64", seed=7, layout="F"),), lambda x: x.astype(np.float32),
+           differentiable=False, call=lambda torch, x: x.float(memory_format=torch.contiguous_format)),
+]  # fmt: skip
 CASTS = [
     Sample(
         op,
@@ -149,4 +153,4 @@ VALUES = [
     answer("is_floating_point", "complex", (of(1j, "complex64"),), False),
 ]
 
-SAMPLES = [*CASTS, *TO, *VALUES]
+SAMPLES = [*CASTS, *ROW_MAJOR, *TO, *VALUES]
