@@ -105,15 +105,16 @@ class Draw:
 
     def optimized(self) -> dict[str, Json]:
         """A step that makes, changes or uses an optimizer."""
-        which = self.one("p", "q")
-        forward = [step("square", self.name(), out="k"), step("sum", "k", out="k"), step("backward", "k")]
+        which, param = self.one("p", "q"), self.one(*LEAVES, self.name())
+        forward = [step("square", param, out="k"), step("sum", "k", out="k"), step("backward", "k")]
         return self.one(
-            step(f"optim.{self.one(*TYPES)}", [self.name()], 0.1, name=which),
-            *[step("optim.step", which)] * 3,
+            step(f"optim.{self.one(*TYPES)}", [param], 0.1, name=which),
+            step("optim.step", which),
+            step("set_grad", param, MATRIX),
             step("optim.step", which, closure=[step("optim.zero_grad", which), *forward]),
             step("optim.zero_grad", which, self.random.random() < 0.5),
             step("optim.set_options", which, {"lr": self.one(0.5, -1)}),
-            step("optim.add_param_group", which, {"params": [self.name()]}),
+            step("optim.add_param_group", which, {"params": [param]}),
             step("optim.delete", which),
         )
 
