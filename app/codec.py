@@ -11,6 +11,7 @@ import binascii
 import gc
 import math
 import re
+import struct
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -22,16 +23,21 @@ from app.problems import Problem
 from engine import arrays, construct, dtypes
 from engine.devices import Device
 from engine.dtypes import DType
+from engine.shapes import check_empty
 
 Array = np.ndarray[Any, Any]
 
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+LONG = 2**12  # bytes of a text from which on NumPy looks at it more quickly
+PACKED = 2**14  # numbers packed at once: the call has each as an argument
+TEXT = 2**10  # elements up to which it is quicker to look for odd values in the text than in the array
 MAX_LISTS = 2**21  # a list takes 28 times the memory of its two bytes of JSON
 MAX_DIMS = 64  # NumPy's
 INT64 = range(-(2**63), 2**63)
 
 # The one float32 whose shortest digits, read as a float64 and then rounded to float32, give its neighbour.
-_TWICE_ROUNDED = b"7.038531e-26"
+_TWICE_ROUNDED = np.array(0x15AE43FD, np.uint32).view(np.float32)
+_ITS_DIGITS = b"7.038531e-26"
 
 # Bytes with every digit as 0, the decimal point as it is and everything else as a space: in them this is
 # the beginning of a number whose whole part might not fit int64.
@@ -59,14 +65,18 @@ def loads(body: bytes, depth: int) -> Any:
         raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
     finally:
         gc.enable()
-    suspect = _MANY_DIGITS in body.translate(_FOLDED) and _is_beyond_int64(body)
+    suspect = _has_many_digits(body) and _is_beyond_int64(body)
     if suspect and _is_beyond_int64(_STRING.sub(b'""', body)):
         raise Problem("bad_argument", "Overflow when unpacking long long: an integer is beyond int64")
     return value
 
 
 def _check_nesting(body: bytes, depth: int) -> None:
-    opened = body.count(b"[") + body.count(b"{")
+    if len(body) < LONG:
+        opened = body.count(b"[") + body.count(b"{")
+    else:
+        text = np.frombuffer(body, np.uint8)
+        opened = int(np.count_nonzero(text == ord("[")) + np.count_nonzero(text == ord("{")))
     if opened <= depth:
         return
     if opened > MAX_LISTS:
@@ -82,6 +92,15 @@ def _check_nesting(body: bytes, depth: int) -> None:
         raise Problem("too_large", f"the body is nested deeper than {depth}")
 
 
+def _has_many_digits(body: bytes) -> bool:
+    """Whether some number has a whole part of 19 digits or more: those hold four words of digits in a long text."""
+    if len(body) >= LONG:
+        words = np.frombuffer(body, np.uint32, len(body) // 4) & 0xF0F0F0F0 == 0x30303030
+        if not (words[:-3] & words[1:-2] & words[2:-1] & words[3:]).any():
+            return False
+    return _MANY_DIGITS in body.translate(_FOLDED)
+
+
 def _is_beyond_int64(text: bytes) -> bool:
     found = (each[1] for each in _SUSPECT.finditer(text))
     return any(len(token.lstrip(b"-")) > 19 or int(token) not in INT64 for token in found)
@@ -95,6 +114,11 @@ def array_of_numbers(
     `dtype` None infers one (`floating`: `default` for integers too). With `shape` any nesting of that many numbers
     will do. A complex value is a pair. Raises Problem or what `torch.tensor` raises.
     """
+    floats = _floats(data)
+    if floats is not None and (dtype is None or dtype.is_floating_point):
+        final = floats.shape if shape is None else shape
+        _check_count(floats.size, final)
+        return _cast(floats, dtype or default).reshape(final)
     found, flat = _flattened(data, any_nesting=shape is not None)
     kinds = set(map(type, flat))
     if str in kinds:
@@ -109,6 +133,31 @@ def array_of_numbers(
     final = found if shape is None else shape
     _check_count(len(flat), final)
     return _cast(_packed(flat, kinds, dtype), dtype).reshape(final)
+
+
+def _floats(data: Any) -> Array | None:
+    """The array of a float, or of lists of equal lengths with numbers of which the first is a float; else None.
+
+    Most data is of this kind, and need not be looked at number by number.
+    """
+    shape: list[int] = []
+    level: list[Any] = [data]
+    while type(level[0]) is list:
+        lengths = {len(each) if type(each) is list else -1 for each in level}
+        if len(lengths) != 1 or len(shape) == MAX_DIMS or not level[0]:
+            return None
+        shape.append(len(level[0]))
+        level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
+    if type(level[0]) is not float:
+        return None
+    array = np.empty(len(level))
+    try:
+        for start in range(0, len(level), PACKED):
+            part = level[start : start + PACKED]
+            struct.pack_into(f"{len(part)}d", array, start * array.itemsize, *part)
+    except struct.error:  # there is something else than numbers
+        return None
+    return array.reshape(shape)
 
 
 def _flattened(data: Any, any_nesting: bool) -> tuple[tuple[int, ...], list[Any]]:
@@ -159,6 +208,8 @@ def _check_numbers(kinds: set[type]) -> None:
 def _check_count(count: int, shape: tuple[int, ...]) -> None:
     if math.prod(shape) != count:
         raise Problem("shape_mismatch", f"shape '{list(shape)}' is invalid for input of size {count}")
+    if not count:
+        check_empty(shape, 16)
 
 
 def _packed(flat: list[Any], kinds: set[type], dtype: DType) -> Array:
@@ -208,6 +259,8 @@ def array_of_base64(text: str, dtype: DType, shape: tuple[int, ...]) -> Array:
     except ValueError:
         raise Problem("bad_argument", "b64 is not valid base64") from None
     wanted = math.prod(shape) * dtype.itemsize
+    if not wanted:
+        check_empty(shape, dtype.itemsize)
     if len(raw) != wanted:
         raise Problem("shape_mismatch", f"b64 has {len(raw)} bytes; {list(shape)} of {dtype.name} takes {wanted}")
     stored = np.uint8 if dtype is dtypes.bool_ else dtype.numpy.newbyteorder("<")
@@ -246,13 +299,20 @@ def values(array: Any) -> Any:
         host = host.reshape(-1).view(dtypes.of(host).to_real().numpy).reshape((*shape, 2))
     if host.dtype in dtypes.HALF_TYPES:
         host = host.astype(np.float64)  # which has exact digits for them
+    if host.size > TEXT and (host.dtype.kind != "f" or _is_ordinary(host)):
+        return host
     text = dumps(host if host.ndim else host.reshape(1))
-    if host.dtype == np.float32 and _TWICE_ROUNDED in text:
+    if host.dtype == np.float32 and _ITS_DIGITS in text:
         host = host.astype(np.float64)
         text = dumps(host if host.ndim else host.reshape(1))
     if host.dtype.kind == "f" and b"null" in text:
         text = _with_non_finite(text, host.reshape(-1))
     return orjson.Fragment(text if host.ndim else text[1:-1])
+
+
+def _is_ordinary(host: Array) -> bool:
+    """Whether the writer has the right digits for all elements of a large array."""
+    return bool(np.isfinite(host).all()) and not (host.dtype == np.float32 and (np.abs(host) == _TWICE_ROUNDED).any())
 
 
 def _with_non_finite(text: bytes, flat: Array) -> bytes:
