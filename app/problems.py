@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
         "The body, a result, the session or the answer would pass a limit; "
         "`GET /v1/info` lists the limits. Nothing was allocated.",
     ),
-    "quota_exceeded": Kind(429, "Quota used up", "Delete sessions of your own, or wait until one expires."),
+    "quota_exceeded": Kind(429, "Quota used up", "Delete sessions or functions of your own; sessions also expire."),
     "rate_limited": Kind(429, "Too many requests", "Wait for the seconds in `Retry-After`."),
     "unavailable": Kind(503, "Unavailable", "No capacity now, or the server is stopping; see `Retry-After`."),
     "deadline": Kind(504, "Deadline passed", "The request took longer than the time limit; nothing was applied."),

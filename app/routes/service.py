@@ -18,7 +18,7 @@ from app.settings import Settings
 
 router = new_router("service")
 
-FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad", "jacobian", "hessian", "graph")
+FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad", "jacobian", "hessian", "graph", "functions")
 
 
 @router.get("/healthz")

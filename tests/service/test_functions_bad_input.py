@@ -160,7 +160,7 @@ WRONG_ARGUMENTS = [
     ({"m": SQUARE, "b": BLOCK, "c": 1}, 422, "bad_argument", "unexpected keyword argument 'c'"),
     ("m", 422, "bad_argument", "args"),
     (["m", BLOCK], 422, "unknown_tensor", "m"),
-    ([None, BLOCK], 422, "bad_argument", "null"),
+    ([None, BLOCK], 422, "bad_argument", "m must be a tensor"),
     ([HALF, BLOCK], 422, "dtype_mismatch", "argument 'm' must have dtype float32, not float16"),
     ([[1.0, 2.0], BLOCK], 422, "shape_mismatch", "argument 'm' must have shape [n, n], not [2]"),
     ([[[1.0, 2.0]], BLOCK], 422, "shape_mismatch", "its dimension 1 is 2 where n is 1"),
