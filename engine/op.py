@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arguments import bind, refuse
 from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
+from engine.outs import takes_out, write
 from engine.overloads import OVERLOADS
 
 if TYPE_CHECKING:
@@ -274,6 +275,11 @@ class Function:
     def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """The same, by the way that takes any arguments."""
         ops = self.ops
+        if "out" in kwargs and not method and takes_out(self.name) and "out" not in ops[0].keywords:
+            rest = {name: value for name, value in kwargs.items() if name != "out"}
+            if kwargs["out"] is None:
+                return self.bound(args, rest)
+            return write(lambda: self.bound(args, rest), ops[0].said, args, rest, kwargs["out"])
         if len(ops) == 1 and self.name not in OVERLOADS:
             return Op.door(ops[0], bind(ops[0], args, kwargs, method))
         for each in ops:

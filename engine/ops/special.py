@@ -423,7 +423,7 @@ def sinc_slope(y: Any) -> Any:
     series = ones_like(y)
     for divisor in (88, 54, 28, 10):
         series = shift(scale(mul(series, square), -1 / divisor), 1)
-    return where(near, scale(mul(y, series), -math.pi / 3), exact)
+    return where(near, shift(scale(mul(y, series), -math.pi / 3), 0.0), exact)  # no -0 at 0
 
 
 for _op, _names in (

@@ -1,0 +1,243 @@
+"""`out=`: results written into a tensor that is there already.
+
+The op runs without recording; then its results are cast, and copied into `out`, whose shape follows them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import arrays, dtypes, errors
+from engine.modes import state
+
+# Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
+WITHOUT = frozenset(
+    [
+        "adjoint",
+        "allclose",
+        "argsort",
+        "argwhere",
+        "as_strided",
+        "as_strided_",
+        "as_strided_scatter",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "batch_norm",
+        "bincount",
+        "block_diag",
+        "broadcast_tensors",
+        "broadcast_to",
+        "cartesian_prod",
+        "cdist",
+        "celu",
+        "chunk",
+        "clone",
+        "combinations",
+        "conj",
+        "constant_pad_nd",
+        "contiguous",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "convolution",
+        "corrcoef",
+        "cosine_similarity",
+        "count_nonzero",
+        "cov",
+        "cumulative_trapezoid",
+        "det",
+        "detach",
+        "diag_embed",
+        "diagflat",
+        "diagonal",
+        "diagonal_scatter",
+        "dist",
+        "dropout",
+        "dsplit",
+        "einsum",
+        "empty_like",
+        "empty_permuted",
+        "empty_strided",
+        "equal",
+        "fft.fftshift",
+        "fft.ifftshift",
+        "fill",
+        "flatten",
+        "flip",
+        "fliplr",
+        "flipud",
+        "full_like",
+        "gradient",
+        "grid_sampler_2d",
+        "grid_sampler_3d",
+        "group_norm",
+        "hsplit",
+        "imag",
+        "index_fill",
+        "index_put",
+        "is_floating_point",
+        "isclose",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "isreal",
+        "istft",
+        "layer_norm",
+        "linalg.diagonal",
+        "linalg.matrix_exp",
+        "linalg.vander",
+        "logdet",
+        "lu",
+        "masked_fill",
+        "masked_scatter",
+        "matrix_exp",
+        "meshgrid",
+        "moveaxis",
+        "movedim",
+        "narrow",
+        "native_group_norm",
+        "native_layer_norm",
+        "numel",
+        "ones_like",
+        "pairwise_distance",
+        "permute",
+        "pinverse",
+        "poisson",
+        "positive",
+        "prelu",
+        "put",
+        "rand_like",
+        "randint_like",
+        "randn_like",
+        "ravel",
+        "real",
+        "relu",
+        "repeat_interleave",
+        "reshape",
+        "resolve_conj",
+        "resolve_neg",
+        "rms_norm",
+        "roll",
+        "rot90",
+        "rsub",
+        "scalar_tensor",
+        "select",
+        "select_scatter",
+        "selu",
+        "slice_scatter",
+        "special.log_softmax",
+        "special.softmax",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "std_mean",
+        "stft",
+        "sum_to_size",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "tensor_split",
+        "tile",
+        "trace",
+        "transpose",
+        "trapezoid",
+        "trapz",
+        "tril_indices",
+        "triu_indices",
+        "unbind",
+        "unflatten",
+        "unique",
+        "unique_consecutive",
+        "unravel_index",
+        "unsafe_chunk",
+        "unsafe_split",
+        "unsqueeze",
+        "vander",
+        "var_mean",
+        "view_as_complex",
+        "view_as_real",
+        "vsplit",
+        "zeros_like",
+    ]
+)
+OF_ONE_DTYPE = frozenset({"addmm", "baddbmm", "bmm", "gather", "index_select", "mm", "mv", "take"})
+
+
+def takes_out(name: str) -> bool:
+    """Whether torch's function of a wire name takes `out`."""
+    return name not in WITHOUT and not name.startswith(("nn.", "signal."))
+
+
+def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:
+    """Run a function and write what it gives into `out`, a tensor or a tuple of them; returns that.
+
+    Raises RuntimeError where something requires grad, for dtypes that do not fit and for memory that overlaps; TypeError
+    for anything but tensors.
+    """
+    targets = list(out) if isinstance(out, (tuple, list)) else [out]
+    for each in targets:
+        if not hasattr(each, "_array"):
+            raise errors.bad_type(f"{said}(): argument 'out' must be Tensor, not {type(each).__name__}")
+    sources = [each for each in (*args, *kwargs.values()) if hasattr(each, "_array")]
+    ctx = state.ctx
+    if ctx.grad_enabled and any(each.requires_grad for each in (*sources, *targets)):
+        raise errors.bad_argument(
+            f"{said}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
+    for target in targets:
+        if arrays.overlaps_itself(target._array):
+            raise errors.overlapping_write()
+        if any(arrays.overlaps_partly(target._array, each._array) for each in sources):
+            raise errors.partial_overlap()
+    previous, ctx.grad_enabled = ctx.grad_enabled, False
+    try:
+        result = run()
+    finally:
+        ctx.grad_enabled = previous
+    if not isinstance(out, (tuple, list)):
+        _put(result, out, said)
+        return out
+    if not isinstance(result, tuple) or len(result) != len(targets):
+        raise errors.bad_type(f"{said}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    for each, target in zip(result, targets, strict=True):
+        _put(each, target, said)
+    return result._make(targets) if hasattr(result, "_make") else tuple(targets)
+
+
+def _put(result: Any, target: Any, said: str) -> None:
+    have, want = result._array, target._array
+    source, kind = dtypes.of(have), dtypes.of(want)
+    if said in OF_ONE_DTYPE and source is not kind:
+        raise errors.dtype_mismatch(
+            f"Expected out tensor to have dtype {source.cpp_name}, but got {kind.cpp_name} instead"
+        )
+    if source.category > kind.category:
+        raise errors.dtype_mismatch(
+            f"result type {source.type_name} can't be cast to the desired output type {kind.type_name}"
+        )
+    log = state.ctx.log
+    if have.shape != want.shape:
+        if want.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(want.shape)}, which does "
+                f"not match the required output shape {list(have.shape)}. This behavior is deprecated, and in a future "
+                "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse "
+                "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+                UserWarning,
+                stacklevel=5,
+            )
+        if log is not None:
+            log.tensor(target)
+        target._array = arrays.cast(have, kind.numpy) if have.dtype != want.dtype else have.copy()
+    else:
+        if log is not None:
+            log.storage(target)
+        arrays.writeable(want)[...] = arrays.cast(have, kind.numpy)
+    target._counter[0] += 1
