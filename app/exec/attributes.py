@@ -10,10 +10,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import engine as torch
 from app.exec.budget import Run
 from app.exec.containers import DICT, LIST, SIZE, TEXT, TUPLE
 from app.exec.functions import FunctionValue
 from app.exec.optim_names import OPTIMIZER
+from app.exec.query_names import FLOAT_LIMITS, INT_LIMITS
 from app.exec.signatures import (
     Any_,
     Bool,
@@ -21,11 +23,12 @@ from app.exec.signatures import (
     Int,
     MaybeBool,
     MaybeInt,
-    MaybeTensor,
-    MaybeTensors,
+    Nested,
+    Number,
     Read,
     T,
     bare,
+    dtype_of,
     guarded,
     method,
     op_builtin,
@@ -52,6 +55,7 @@ from engine.optim import Optimizer
 from engine.random import Generator
 from engine.tensor import Size, Tensor
 
+FIXED = ("apply", "forward", "setup_context", "backward", "vjp", "jvp")  # of a class, once it is defined
 NOTES = "_notes"  # where the attributes that code puts on a `ctx` are kept
 
 
@@ -61,10 +65,10 @@ NOTES = "_notes"  # where the attributes that code puts on a `ctx` are kept
 def _backward(
     run: Run,
     self: T,
-    gradient: MaybeTensor = None,
+    gradient: Nested = None,
     retain_graph: MaybeBool = None,
     create_graph: Bool = False,
-    inputs: MaybeTensors = None,
+    inputs: Nested = None,
 ) -> None:
     self.backward(gradient, retain_graph, create_graph, inputs)
 
@@ -101,13 +105,36 @@ def _numpy(run: Run, self: T) -> None:
     raise attribute_error(self, "numpy", ": arrays are no values here; use tolist()")
 
 
+def _type(run: Run, self: T, dtype: Any_ = None) -> Any:
+    return self.type(dtype_of(_dtype_kind(dtype)))
+
+
+def _dtype_kind(value: Any) -> Any:
+    return value.types[0] if isinstance(value, Kind) and value.types else value
+
+
+def _is_same_size(run: Run, self: T, other: T) -> Any:
+    return self.is_same_size(other)
+
+
+def _fill_diagonal_(run: Run, self: T, fill_value: Number, wrap: Bool = False) -> Any:
+    return self.fill_diagonal_(fill_value, wrap)
+
+
 TENSOR: dict[str, Read] = {
     "data": lambda run, x: x.data,
     "device": lambda run, x: x.device,
     "dtype": lambda run, x: x.dtype,
     "grad": lambda run, x: x.grad,
     "grad_fn": lambda run, x: x.grad_fn,
+    "grad_dtype": lambda run, x: x.grad_dtype,
+    "is_cpu": lambda run, x: x.is_cpu,
     "is_cuda": lambda run, x: x.is_cuda,
+    "is_meta": lambda run, x: x.is_meta,
+    "is_quantized": lambda run, x: x.is_quantized,
+    "is_sparse": lambda run, x: x.is_sparse,
+    "layout": lambda run, x: x.layout,
+    "name": lambda run, x: x.name,
     "is_leaf": lambda run, x: x.is_leaf,
     "itemsize": lambda run, x: x.element_size(),
     "nbytes": lambda run, x: x.nbytes,
@@ -122,6 +149,11 @@ TENSOR: dict[str, Read] = {
     "detach_": method("detach_", bare(lambda x: x.detach_())),
     "dim": method("dim", bare(lambda x: x.dim())),
     "element_size": method("element_size", bare(lambda x: x.element_size())),
+    "fill_diagonal_": method("fill_diagonal_", _fill_diagonal_),
+    "is_nonzero": method("is_nonzero", bare(lambda x: x.is_nonzero())),
+    "is_same_size": method("is_same_size", _is_same_size),
+    "ndimension": method("ndimension", bare(lambda x: x.dim())),
+    "type": method("type", _type),
     "is_complex": method("is_complex", bare(lambda x: x.is_complex())),
     "is_contiguous": method("is_contiguous", bare(lambda x: x.is_contiguous())),
     "is_floating_point": method("is_floating_point", bare(lambda x: x.is_floating_point())),
@@ -197,7 +229,9 @@ def _materialize(run: Run, self: Any_, value: Bool) -> None:
 
 NODE: dict[str, Read] = {
     "name": method("name", bare(lambda node: node.name())),
+    "metadata": lambda run, node: node.metadata,
     "next_functions": lambda run, node: node.next_functions,
+    "requires_grad": lambda run, node: node.requires_grad,
     "register_hook": method("register_hook", _node_hook),
     "register_prehook": method("register_prehook", _node_prehook),
 }
@@ -235,6 +269,8 @@ TABLES: list[tuple[type, dict[str, Read]]] = [
     (AccumulateGrad, {**NODE, "variable": lambda run, node: node.variable}),
     (Node, NODE),
     (Optimizer, OPTIMIZER),
+    (torch.finfo, FLOAT_LIMITS),
+    (torch.iinfo, INT_LIMITS),
     (
         RemovableHandle,
         {"remove": method("remove", bare(lambda handle: handle.remove())), "id": lambda run, handle: handle.id},
@@ -332,10 +368,17 @@ def write(run: Run, value: Any, name: str, item: Any) -> None:
     """
     if type(value) is Tensor:
         setter = _TENSOR_SETTERS.get(name)
+        if setter is None and name in TENSOR:
+            text = f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable"
+            raise errors.coded(AttributeError, "bad_code", text)
         if setter is None:
             settable = ", ".join(sorted(_TENSOR_SETTERS))
             raise attribute_error(value, name, f" that can be assigned; there are {settable}")
         setter(value, item)
+    elif type(value) is ClassValue and name not in FIXED and not name.startswith("__"):
+        run.grow(2)
+        run.variables.changes(value.members)
+        value.members[name] = item
     elif isinstance(value, FunctionCtx) and name not in CTX and not name.startswith("__"):
         notes = value.__dict__.setdefault(NOTES, {})
         run.grow(2)
@@ -349,6 +392,12 @@ def _set_grad(tensor: Tensor, item: Any) -> None:
     if item is not None and not isinstance(item, Tensor):
         raise wrong_type(f"assigned grad expected to be a Tensor or None but got grad of type {type_name(item)}")
     tensor.grad = item
+
+
+def _set_grad_dtype(tensor: Tensor, item: Any) -> None:
+    if item is not None and not isinstance(item, DType):
+        raise wrong_type(f"grad_dtype must be a dtype or None, not {type_name(item)}")
+    tensor.grad_dtype = item
 
 
 def _set_data(tensor: Tensor, item: Any) -> None:
@@ -366,6 +415,7 @@ def _set_requires_grad(tensor: Tensor, item: Any) -> None:
 _TENSOR_SETTERS: dict[str, Callable[[Tensor, Any], None]] = {
     "data": _set_data,
     "grad": _set_grad,
+    "grad_dtype": _set_grad_dtype,
     "requires_grad": _set_requires_grad,
 }
 

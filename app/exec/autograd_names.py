@@ -11,25 +11,25 @@ from app.exec.functions import FunctionValue
 from app.exec.namespaces import space
 from app.exec.sequences import walk
 from app.exec.signatures import (
+    Any_,
     Bool,
     Dims,
     Func,
     MaybeBool,
     MaybeInt,
-    MaybeTensors,
     Nested,
-    Real,
     T,
-    Tensors,
     Text,
-    Tuple,
+    as_callable,
     builtin,
     declared,
     guarded,
 )
-from app.exec.values import Builtin, ClassValue, Mode, type_name, wrong_type
+from app.exec.values import Builtin, ClassValue, Kind, Mode, type_name, wrong_type
 from engine.autograd import forward_ad, functional, graph
+from engine.autograd.context import FunctionCtx
 from engine.autograd.function import once_differentiable
+from engine.graph import Node
 from engine.tensor import Tensor
 
 # -- modes ------------------------------------------------------------------------------------------------------------
@@ -49,12 +49,16 @@ def _mode(name: str, make: Callable[[], Any]) -> Builtin:
 
 
 @declared("torch.set_grad_enabled")
-def _set_grad_enabled(run: Run, mode: Bool) -> Mode:
+def _set_grad_enabled(run: Run, mode: Any_) -> Mode:
     return Mode("set_grad_enabled", torch.set_grad_enabled(mode), True)
 
 
 @declared("torch.inference_mode")
-def _inference_mode(run: Run, mode: Bool = True) -> Mode:
+def _inference_mode(run: Run, mode: Any_ = True) -> Any:
+    if isinstance(mode, FunctionValue):  # as a bare decorator
+        return mode.within(Mode("inference_mode", torch.inference_mode(), True))
+    if type(mode) is not bool:
+        raise wrong_type(f"inference_mode(): argument 'mode' must be bool, not {type_name(mode)}")
     return Mode("inference_mode", torch.inference_mode(mode), True)
 
 
@@ -64,12 +68,12 @@ def _inference_mode(run: Run, mode: Bool = True) -> Mode:
 @declared("torch.autograd.backward")
 def _backward(
     run: Run,
-    tensors: Tensors,
-    grad_tensors: MaybeTensors = None,
+    tensors: Nested,
+    grad_tensors: Nested = None,
     retain_graph: MaybeBool = None,
     create_graph: Bool = False,
-    grad_variables: MaybeTensors = None,
-    inputs: MaybeTensors = None,
+    grad_variables: Nested = None,
+    inputs: Nested = None,
 ) -> None:
     torch.autograd.backward(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
 
@@ -77,9 +81,9 @@ def _backward(
 @declared("torch.autograd.grad")
 def _grad(
     run: Run,
-    outputs: Tensors,
-    inputs: Tensors,
-    grad_outputs: MaybeTensors = None,
+    outputs: Nested,
+    inputs: Nested,
+    grad_outputs: Nested = None,
     retain_graph: MaybeBool = None,
     create_graph: Bool = False,
     only_inputs: Bool = True,
@@ -100,35 +104,27 @@ def _grad(
     )
 
 
-def _check(name: str, check: Callable[..., bool]) -> Builtin:
-    def call(
-        run: Run,
-        func: Func,
-        inputs: Nested,
-        *,
-        eps: Real = 1e-6,
-        atol: Real = 1e-5,
-        rtol: Real = 1e-3,
-        raise_exception: Bool = True,
-        nondet_tol: Real = 0.0,
-        check_undefined_grad: Bool = True,
-        check_batched_grad: Bool = False,
-        fast_mode: Bool = False,
-    ) -> bool:
-        if not isinstance(inputs, (Tensor, list, tuple)):
-            raise wrong_type(f"{name}(): argument 'inputs' must be a tuple, not {type_name(inputs)}")
-        return check(
-            func,
-            inputs,
-            eps=eps,
-            atol=atol,
-            rtol=rtol,
-            raise_exception=raise_exception,
-            nondet_tol=nondet_tol,
-            check_undefined_grad=check_undefined_grad,
-        )
+_CHECK_OPTIONS = (
+    *("eps", "atol", "rtol", "raise_exception", "nondet_tol", "check_undefined_grad", "check_grad_dtypes"),
+    *("check_batched_grad", "fast_mode", "masked"),
+)
 
-    return builtin(name, call)
+
+def _check(name: str, check: Callable[..., bool], more: tuple[str, ...], most: int) -> Builtin:
+    """`gradcheck` or `gradgradcheck`: a function, its inputs, and options that are numbers and bools."""
+
+    def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if not args or len(args) > most:
+            raise wrong_type(f"{name}() takes from 2 to {most} positional arguments but {len(args)} were given")
+        for key, value in kwargs.items():
+            if key not in ("func", "inputs", *_CHECK_OPTIONS, *more):
+                raise wrong_type(f"{name}() got an unexpected keyword argument '{key}'")
+            if key in _CHECK_OPTIONS and type(value) not in (bool, int, float, type(None)):
+                raise wrong_type(f"{name}(): argument '{key}' must be a number or bool, not {type_name(value)}")
+        walk(run, args[1:])
+        return check(as_callable(args[0]), *args[1:], **kwargs)
+
+    return Builtin(name, guarded(name, call))
 
 
 @declared("torch.autograd.functional.jacobian")
@@ -159,7 +155,7 @@ def _hessian(
 
 def _product(name: str, compute: Callable[..., Any]) -> Builtin:
     def call(
-        run: Run, func: Func, inputs: Nested, v: MaybeTensors = None, create_graph: Bool = False, strict: Bool = False
+        run: Run, func: Func, inputs: Nested, v: Nested = None, create_graph: Bool = False, strict: Bool = False
     ) -> Any:
         return compute(func, inputs, v, create_graph, strict)
 
@@ -170,13 +166,13 @@ def _product(name: str, compute: Callable[..., Any]) -> Builtin:
 
 
 def _transform(name: str, make: Callable[..., Any]) -> Builtin:
-    """A transform of a function by `argnums`, with `has_aux` where torch has it."""
+    """A transform of a function by `argnums`, with the options where torch has them."""
 
-    def call(run: Run, func: Func, argnums: Dims = 0, has_aux: Bool = False) -> Builtin:
-        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-        if not all(type(each) is int for each in numbers):
-            raise wrong_type(f"{name}(): argument 'argnums' must be int or tuple of ints, not {type_name(argnums)}")
-        return transformed(name, make(func, argnums, has_aux=has_aux) if has_aux else make(func, argnums))
+    def call(
+        run: Run, func: Func, argnums: Nested = 0, has_aux: Bool = False, *, chunk_size: MaybeInt = None
+    ) -> Builtin:
+        options = {**({"has_aux": True} if has_aux else {}), **({"chunk_size": chunk_size} if chunk_size else {})}
+        return transformed(name, make(func, argnums, **options))
 
     return builtin(name, call)
 
@@ -198,7 +194,7 @@ def _vjp(run: Run, func: Func, *primals: Nested, has_aux: Bool = False) -> Any:
 
 
 @declared("torch.func.jvp")
-def _jvp(run: Run, func: Func, primals: Tuple, tangents: Tuple, *, has_aux: Bool = False) -> Any:
+def _jvp(run: Run, func: Func, primals: Nested, tangents: Nested, *, has_aux: Bool = False) -> Any:
     return torch.func.jvp(func, primals, tangents, has_aux=has_aux)
 
 
@@ -245,7 +241,7 @@ def _allow_mutation(run: Run) -> Mode:
 
 
 @declared("torch.autograd.graph.register_multi_grad_hook")
-def _multi_hook(run: Run, tensors: Tensors, fn: Func, *, mode: Text = "all") -> Any:
+def _multi_hook(run: Run, tensors: Nested, fn: Func, *, mode: Text = "all") -> Any:
     return graph.register_multi_grad_hook(tensors, fn, mode=mode)
 
 
@@ -254,8 +250,14 @@ def _gradient_edge(run: Run, tensor: T) -> Any:
     return graph.get_gradient_edge(tensor)
 
 
+def _edge(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if len(args) != 2 or kwargs or not isinstance(args[0], Node) or type(args[1]) is not int:
+        raise wrong_type("GradientEdge() takes a node and the number of its output")
+    return graph.GradientEdge(*args)
+
+
 @declared("torch.autograd.graph.increment_version")
-def _increment_version(run: Run, tensor: Tensors) -> None:
+def _increment_version(run: Run, tensor: Nested) -> None:
     graph.increment_version(tensor)
 
 
@@ -316,6 +318,8 @@ GRAPH = space(
     {
         "allow_mutation_on_saved_tensors": _allow_mutation,
         "disable_saved_tensors_hooks": _disable_hooks,
+        "GradientEdge": Kind("GradientEdge", (graph.GradientEdge,), _edge),
+        "Node": Kind("Node", (Node,)),
         "get_gradient_edge": _gradient_edge,
         "increment_version": _increment_version,
         "register_multi_grad_hook": _multi_hook,
@@ -327,8 +331,18 @@ FORWARD_AD = space(
     "torch.autograd.forward_ad", {"dual_level": _dual_level, "make_dual": _make_dual, "unpack_dual": _unpack_dual}
 )
 CHECKS = {
-    "gradcheck": _check("torch.autograd.gradcheck", torch.autograd.gradcheck),
-    "gradgradcheck": _check("torch.autograd.gradgradcheck", torch.autograd.gradgradcheck),
+    "gradcheck": _check(
+        "gradcheck",
+        torch.autograd.gradcheck,
+        ("check_batched_forward_grad", "check_forward_ad", "check_backward_ad"),
+        2,
+    ),
+    "gradgradcheck": _check(
+        "gradgradcheck",
+        torch.autograd.gradgradcheck,
+        ("grad_outputs", "gen_non_contig_grad_outputs", "check_fwd_over_rev", "check_rev_over_rev"),
+        3,
+    ),
 }
 AUTOGRAD = space(
     "torch.autograd",
@@ -340,8 +354,14 @@ AUTOGRAD = space(
         "graph": GRAPH,
         "forward_ad": FORWARD_AD,
         "function": space(
-            "torch.autograd.function", {"Function": FUNCTION, "once_differentiable": _once_differentiable}
+            "torch.autograd.function",
+            {
+                "Function": FUNCTION,
+                "FunctionCtx": Kind("FunctionCtx", (FunctionCtx,)),
+                "once_differentiable": _once_differentiable,
+            },
         ),
+        "grad_mode": space("torch.autograd.grad_mode", MODES),
         "detect_anomaly": _detect_anomaly,
         "set_detect_anomaly": _set_detect_anomaly,
         **CHECKS,

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from app.exec import attributes
 from app.exec.budget import Run
 from app.exec.functions import FunctionValue
 from app.exec.math_names import MATH
 from app.exec.operators import BINARY, PYTHON_ERRORS, ordered
 from app.exec.sequences import iterate, length, listed, truth
-from app.exec.signatures import Any_, Int, MaybeInt, builtin
+from app.exec.signatures import Any_, Int, MaybeInt, Text, builtin
 from app.exec.texts import shown, text_of
 from app.exec.torch_names import TORCH, F
 from app.exec.values import (
@@ -349,6 +350,14 @@ def _isinstance(run: Run, value: Any_, kinds: Any_) -> bool:
     return any(isinstance(each, Kind) and isinstance(value, each.types) for each in wanted)
 
 
+def _hasattr(run: Run, value: Any_, name: Text) -> bool:
+    try:
+        attributes.read(run, value, name)
+    except AttributeError:
+        return False
+    return True
+
+
 def _callable(run: Run, value: Any_) -> bool:
     if isinstance(value, Kind):
         return value.construct is not None
@@ -372,6 +381,7 @@ FUNCTIONS: dict[str, Builtin] = {
     "callable": builtin("callable", _callable),
     "divmod": builtin("divmod", _divmod),
     "enumerate": builtin("enumerate", _enumerate),
+    "hasattr": builtin("hasattr", _hasattr),
     "isinstance": builtin("isinstance", _isinstance),
     "len": builtin("len", _len),
     "map": _direct("map", _map),

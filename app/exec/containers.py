@@ -8,7 +8,7 @@ from typing import Any
 from app.exec import texts
 from app.exec.budget import Run
 from app.exec.sequences import equal, listed, truth
-from app.exec.signatures import Any_, Int, Read, Text, bare, method
+from app.exec.signatures import Any_, Int, MaybeText, Read, Text, bare, method
 from app.exec.values import PLAIN, Builtin, coded, type_name, wrong_type
 from engine import errors
 
@@ -142,7 +142,16 @@ def _ends(run: Run, self: Text, suffix: Text) -> bool:
     return self.endswith(suffix)  # type: ignore[no-any-return]  # a text
 
 
+def _split(run: Run, self: Text, sep: MaybeText = None) -> list[str]:
+    run.grow(len(self))
+    try:
+        return self.split(sep)  # type: ignore[no-any-return]  # a text
+    except ValueError as error:
+        raise coded(error) from None
+
+
 TEXT: dict[str, Read] = {
+    "split": method("split", _split),
     "center": _padded("center", str.center),
     "endswith": method("endswith", _ends),
     "format": lambda run, x: Builtin("format", lambda run, args, kwargs: _format(run, [x, *args], kwargs)),

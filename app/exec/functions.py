@@ -6,7 +6,7 @@ import weakref
 from contextlib import ExitStack
 from typing import Any
 
-from app.exec.budget import CALLBACK, Allowance, Exhausted, Run, Variables, current, running
+from app.exec.budget import CALLBACK, Allowance, NoVariables, Run, Variables, current, running
 from app.exec.scopes import Code, Env
 from app.exec.values import MISSING, Mode, wrong_type
 
@@ -77,6 +77,7 @@ class FunctionValue:
         "height",
         "modes",
         "outer",
+        "owner",
         "signature",
         "size",
     )
@@ -102,6 +103,7 @@ class FunctionValue:
         self.outer = outer
         self._variables = weakref.ref(variables)  # which hold the function in turn
         self.modes = modes
+        self.owner = ""  # the class it is a method of, with a dot
 
     def within(self, mode: Mode) -> FunctionValue:
         """The function decorated with a mode."""
@@ -121,7 +123,7 @@ class FunctionValue:
 
     def invoke(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call it from code."""
-        names = self.signature.bind(self.__name__, args, kwargs, self.defaults)
+        names = self.signature.bind(self.owner + self.__name__, args, kwargs, self.defaults)
         depth = run.depth
         run.spend(1)
         run.enter(2 * self.height + 10)
@@ -139,9 +141,7 @@ class FunctionValue:
         """Call it from the engine."""
         run = current()
         if run is None:
-            variables = self._variables()
-            if variables is None:
-                raise Exhausted("the session of this function is gone")
+            variables = self._variables() or NoVariables({})  # of a program that is over: builtins are left
             with running(Run(variables, HOOK)) as own:
                 return self.invoke(own, list(args), kwargs)
         depth, line = run.depth, run.line

@@ -122,7 +122,12 @@ def contains(run: Run, container: Any, value: Any) -> bool:
         run.spend(len(container) // 16 + 1)
         return value in container
     if type(container) is Tensor:
-        return truth(equal(run, container, value).any()) if isinstance(value, (Tensor, bool, int, float)) else False
+        if type(value) not in NUMBERS and type(value) is not Tensor:
+            text = (
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a <class '{type_name(value)}'>."
+            )
+            raise errors.bad_argument(text)
+        return truth(equal(run, container, value).any())
     if isinstance(container, range) and type(value) in (int, bool):
         return value in container
     if type(container) is dict:

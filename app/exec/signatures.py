@@ -17,7 +17,7 @@ from app.exec.budget import CALLBACK, UNCODED, Run, current, log
 from app.exec.functions import FunctionValue
 from app.exec.sequences import walk
 from app.exec.values import NUMBERS, Builtin, Kind, checked_int, type_name, wrong_type
-from engine import errors
+from engine import dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.op import Function
@@ -49,27 +49,13 @@ def _none_or(check: Callable[[Run, Any], Any]) -> Callable[[Run, Any], Any]:
     return lambda run, value: None if value is None else check(run, value)
 
 
+def as_callable(value: Any) -> Any:
+    """A function as the engine calls it; what is none stays as it is."""
+    return Callback(value) if isinstance(value, Builtin) else value
+
+
 def _callable(run: Run, value: Any) -> Any:
-    if isinstance(value, FunctionValue):
-        return value
-    if isinstance(value, Builtin):
-        return Callback(value)
-    return _refuse()
-
-
-def _tensors(run: Run, value: Any) -> Any:
-    """A tensor, or a sequence of them, None among them."""
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, (list, tuple)) and all(each is None or isinstance(each, Tensor) for each in value):
-        run.spend(len(value))
-        return value
-    return _refuse()
-
-
-def _solid_tensors(run: Run, value: Any) -> Any:
-    found = _tensors(run, value)
-    return found if isinstance(found, Tensor) or all(each is not None for each in found) else _refuse()
+    return as_callable(value) if isinstance(value, (FunctionValue, Builtin)) else _refuse()
 
 
 def _nested(run: Run, value: Any) -> Any:
@@ -83,6 +69,11 @@ def _dtype(run: Run, value: Any) -> Any:
     if isinstance(value, Kind) and value.types and value.types[0] in PYTHON_TYPES:
         return value.types[0]
     return value if isinstance(value, DType) else _refuse()
+
+
+def dtype_of(value: Any) -> Any:
+    """The dtype that a type of Python stands for, or the dtype itself."""
+    return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}.get(value, value)
 
 
 def _ints(run: Run, value: Any) -> Any:
@@ -105,9 +96,6 @@ def _real(run: Run, value: Any) -> Any:
 
 
 T = Annotated[Any, Accept("Tensor", _of_types(Tensor))]
-MaybeTensor = Annotated[Any, Accept("Tensor", _none_or(_of_types(Tensor)))]
-Tensors = Annotated[Any, Accept("Tensor or sequence of Tensors", _solid_tensors)]
-MaybeTensors = Annotated[Any, Accept("Tensor or sequence of Tensors", _none_or(_tensors))]
 Nested = Annotated[Any, Accept("value", _nested)]
 Tuple = Annotated[Any, Accept("tuple", lambda run, value: _nested(run, value) if type(value) is tuple else _refuse())]
 Bool = Annotated[Any, Accept("bool", _of_types(bool))]
@@ -118,11 +106,13 @@ Ints = Annotated[Any, Accept("int or tuple of ints", _ints)]
 Dims = Annotated[Any, Accept("int or tuple", _none_or(lambda run, value: _nested(run, value)))]
 Real = Annotated[Any, Accept("float", _real)]
 Text = Annotated[Any, Accept("str", _of_types(str))]
+MaybeText = Annotated[Any, Accept("str", _none_or(_of_types(str)))]
 Dtype = Annotated[Any, Accept("torch.dtype", _dtype)]
 MaybeDtype = Annotated[Any, Accept("torch.dtype", _none_or(_dtype))]
 MaybeDevice = Annotated[Any, Accept("torch.device", _none_or(_of_types(str, Device)))]
 MaybeGenerator = Annotated[Any, Accept("torch.Generator", _none_or(_of_types(Generator)))]
 Func = Annotated[Any, Accept("function", _callable)]
+Number = Annotated[Any, Accept("number", lambda run, value: value if type(value) in NUMBERS else _refuse())]
 MaybeFunc = Annotated[Any, Accept("function", _none_or(_callable))]
 Any_ = Annotated[Any, Accept("value", lambda run, value: value)]
 

@@ -17,7 +17,7 @@ from app.exec.sequences import iterate, truth
 from app.exec.signatures import Callback
 from app.exec.source import bad_code
 from app.exec.texts import text_of
-from app.exec.values import UNCATCHABLE, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
+from app.exec.values import PLAIN, UNCATCHABLE, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
 from engine import errors
 from engine.autograd import Function
 from engine.hooks import RemovableHandle
@@ -261,18 +261,18 @@ def _with(node: ast.With, scope: Scope | None) -> Code:
 
 
 def _entered(run: Run, stack: ExitStack, value: Any) -> Any:
-    """Enter a context; its own value where it gives one that code can hold."""
+    """Enter a context; what torch's gives, which mostly is None."""
     if isinstance(value, RemovableHandle):
         return stack.enter_context(value)
     if not isinstance(value, Mode):
         raise wrong_type(f"'{type_name(value)}' object does not support the context manager protocol")
     try:
-        stack.enter_context(value.manager)
+        given = stack.enter_context(value.manager)
     except (AttributeError, TypeError) as error:
         if hasattr(error, "code"):
             raise
         raise errors.bad_argument(f"{value.name} can be entered once only") from None
-    return value
+    return given if type(given) in PLAIN else 0 if value.name == "dual_level" else None
 
 
 def _try(node: ast.Try, scope: Scope | None) -> Code:
@@ -447,6 +447,9 @@ def _class_member(node: ast.stmt, scope: Scope | None) -> Callable[[Run, Any, di
 
 def class_of(name: str, parent: ClassValue, members: dict[str, Any]) -> ClassValue:
     """A Function of the engine whose methods are functions of the language."""
+    for each in members.values():
+        if isinstance(each, FunctionValue) and not each.owner:
+            each.owner = f"{name}."
     methods = {key: members[key] for key in FUNCTION_MEMBERS if key in members}
     for key, each in methods.items():
         if not isinstance(each, (FunctionValue, Builtin)):

@@ -78,6 +78,8 @@ def remove(run: Run, value: Any, key: Any) -> None:
         get(run, value, key)
         run.variables.changes(value)
         del value[key]
+    elif type(value) is Tensor:
+        raise wrong_type("Tensor does not support deleting items")
     else:
         raise wrong_type(f"'{type_name(value)}' object doesn't support item deletion")
 

@@ -25,12 +25,15 @@ from engine import errors
 from engine.autograd.context import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
+from engine.formats import layout, memory_format
 from engine.graph import Node
+from engine.limits import finfo, iinfo
 from engine.op import registry
 from engine.optim import Optimizer
 from engine.random import Generator
 from engine.tensor import Size, Tensor
 
+DESCRIPTIONS = (memory_format, layout, finfo, iinfo)
 MAX_WIDTH = 1000  # of a format such as `{x:10.4f}`
 THRESHOLD, EDGE, CELL = 1000, 3, 14  # how torch prints large tensors
 SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d*)[_,]?(?:\.(\d+))?[a-zA-Z%]?\Z", re.DOTALL)
@@ -42,7 +45,12 @@ def shown(run: Run, value: Any, depth: int = 0) -> str:
 
     Raises Exhausted where the text would be too long.
     """
-    if value is None or value is Ellipsis or type(value) in NUMBERS or isinstance(value, (range, Size, DType, Device)):
+    if (
+        value is None
+        or value is Ellipsis
+        or type(value) in NUMBERS
+        or isinstance(value, (range, Size, DType, Device, *DESCRIPTIONS))
+    ):
         return _counted(run, repr(value))
     if isinstance(value, str):
         run.grow(len(value))

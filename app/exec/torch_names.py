@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import engine as torch
@@ -11,9 +10,10 @@ from app.exec.autograd_names import AUTOGRAD, FUNC, MODES, VMAP
 from app.exec.budget import Run
 from app.exec.namespaces import names_of, space
 from app.exec.optim_names import OPTIM
+from app.exec.query_names import QUERIES
 from app.exec.sequences import listed, walk
-from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, declared
-from app.exec.values import MISSING, NUMBERS, Builtin, Kind, Namespace, type_name, wrong_type
+from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, T, declared, dtype_of
+from app.exec.values import MISSING, NUMBERS, Kind, Namespace, type_name, wrong_type
 from engine import dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
@@ -38,19 +38,14 @@ def _tensor(
         if isinstance(data, str):
             raise wrong_type("new(): invalid data type 'str'")
         raise errors.bad_argument(f"Could not infer dtype of {type_name(data)}")
-    return torch.tensor(data, dtype=_dtype_of(dtype), device=device, requires_grad=requires_grad)
+    return torch.tensor(data, dtype=dtype_of(dtype), device=device, requires_grad=requires_grad)
 
 
 @declared("torch.as_tensor")
 def _as_tensor(run: Run, data: Any_, dtype: MaybeDtype = None, device: MaybeDevice = None) -> Any:
     if isinstance(data, Tensor):
-        return data.to(device=device, dtype=_dtype_of(dtype))
+        return data.to(device=device, dtype=dtype_of(dtype))
     return _tensor.call(run, [data], {"dtype": dtype, "device": device})
-
-
-def _dtype_of(dtype: Any) -> Any:
-    by_type = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}
-    return by_type.get(dtype, dtype)
 
 
 def _ask(name: str, size: int) -> None:
@@ -67,12 +62,7 @@ def _manual_seed(run: Run, seed: Int) -> Generator:
 
 @declared("torch.set_default_dtype")
 def _set_default_dtype(run: Run, d: Dtype) -> None:
-    torch.set_default_dtype(_dtype_of(d))
-
-
-@declared("torch.promote_types")
-def _promote_types(run: Run, type1: Dtype, type2: Dtype) -> DType:
-    return torch.promote_types(_dtype_of(type1), _dtype_of(type2))
+    torch.set_default_dtype(dtype_of(d))
 
 
 @declared("torch.is_tensor")
@@ -80,22 +70,16 @@ def _is_tensor(run: Run, obj: Any_) -> bool:
     return isinstance(obj, Tensor)
 
 
-def _reader(name: str, read: Callable[[], Any]) -> Builtin:
-    def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if args or kwargs:
-            raise wrong_type(f"{name}() takes no arguments")
-        return read()
-
-    return Builtin(name, call)
-
-
 # -- types ------------------------------------------------------------------------------------------------------------
 
 
 def _size(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Size:
-    entries = list(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else []
-    if kwargs or len(args) > 1 or any(type(each) is not int for each in entries):
-        raise wrong_type("torch.Size() takes a list of ints")
+    if kwargs or len(args) > 1:
+        raise wrong_type(f"torch.Size() takes at most 1 argument ({len(args) + len(kwargs)} given)")
+    entries = listed(run, args[0]) if args else []
+    for at, each in enumerate(entries):
+        if type(each) is not int:
+            raise wrong_type(f"torch.Size() takes an iterable of 'int' (item {at} is '{type_name(each)}')")
     return Size(entries)
 
 
@@ -123,12 +107,25 @@ DTYPES: dict[str, DType] = {
     "long": dtypes.int64,
     "bool": dtypes.bool_,
 }
-CONSTANTS: dict[str, Any] = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
+FORMATS = {
+    "contiguous_format": torch.contiguous_format,
+    "preserve_format": torch.preserve_format,
+    "strided": torch.strided,
+}
+CONSTANTS: dict[str, Any] = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, **FORMATS}
+
+
+@declared("torch.nn.Parameter")
+def _parameter(run: Run, data: T, requires_grad: Bool = True) -> Any:
+    return torch.nn.Parameter(data, requires_grad)
+
+
 F = space("torch.nn.functional", {}, "nn.functional.")
 TABLE: dict[str, Any] = {
     **DTYPES,
     **CONSTANTS,
     **MODES,
+    **QUERIES,
     "Generator": Kind("Generator", (Generator,), _generator, "torch.Generator"),
     "Size": Kind("Size", (Size,), _size, "torch.Size"),
     "Tensor": Kind("Tensor", (Tensor,), None, "torch.Tensor"),
@@ -138,16 +135,11 @@ TABLE: dict[str, Any] = {
     "autograd": AUTOGRAD,
     "fft": space("torch.fft", {}, "fft."),
     "func": FUNC,
-    "get_default_dtype": _reader("get_default_dtype", torch.get_default_dtype),
-    "initial_seed": _reader("initial_seed", torch.initial_seed),
-    "is_grad_enabled": _reader("is_grad_enabled", torch.is_grad_enabled),
-    "is_inference_mode_enabled": _reader("is_inference_mode_enabled", torch.is_inference_mode_enabled),
     "is_tensor": _is_tensor,
     "linalg": space("torch.linalg", {}, "linalg."),
     "manual_seed": _manual_seed,
-    "nn": space("torch.nn", {"functional": F}),
+    "nn": space("torch.nn", {"functional": F, "Parameter": _parameter}),
     "optim": OPTIM,
-    "promote_types": _promote_types,
     "set_default_dtype": _set_default_dtype,
     "signal": space("torch.signal", {"windows": space("torch.signal.windows", {}, "signal.windows.")}),
     "special": space("torch.special", {}, "special."),

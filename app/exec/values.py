@@ -96,7 +96,7 @@ class ClassValue:
 
     def held(self) -> list[Any]:
         """What the class keeps alive."""
-        return list(self.members.values())
+        return [self.members]
 
 
 def type_name(value: Any) -> str:
