@@ -13,159 +13,23 @@ from engine import arrays, dtypes, errors
 from engine.modes import state
 
 # Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
-WITHOUT = frozenset(
-    [
-        "adjoint",
-        "allclose",
-        "argsort",
-        "argwhere",
-        "as_strided",
-        "as_strided_",
-        "as_strided_scatter",
-        "atleast_1d",
-        "atleast_2d",
-        "atleast_3d",
-        "batch_norm",
-        "bincount",
-        "block_diag",
-        "broadcast_tensors",
-        "broadcast_to",
-        "cartesian_prod",
-        "cdist",
-        "celu",
-        "chunk",
-        "clone",
-        "combinations",
-        "conj",
-        "constant_pad_nd",
-        "contiguous",
-        "conv1d",
-        "conv2d",
-        "conv3d",
-        "conv_transpose1d",
-        "conv_transpose2d",
-        "conv_transpose3d",
-        "convolution",
-        "corrcoef",
-        "cosine_similarity",
-        "count_nonzero",
-        "cov",
-        "cumulative_trapezoid",
-        "det",
-        "detach",
-        "diag_embed",
-        "diagflat",
-        "diagonal",
-        "diagonal_scatter",
-        "dist",
-        "dropout",
-        "dsplit",
-        "einsum",
-        "empty_like",
-        "empty_permuted",
-        "empty_strided",
-        "equal",
-        "fft.fftshift",
-        "fft.ifftshift",
-        "fill",
-        "flatten",
-        "flip",
-        "fliplr",
-        "flipud",
-        "full_like",
-        "gradient",
-        "grid_sampler_2d",
-        "grid_sampler_3d",
-        "group_norm",
-        "hsplit",
-        "imag",
-        "index_fill",
-        "index_put",
-        "is_floating_point",
-        "isclose",
-        "isfinite",
-        "isinf",
-        "isnan",
-        "isreal",
-        "istft",
-        "layer_norm",
-        "linalg.diagonal",
-        "linalg.matrix_exp",
-        "linalg.vander",
-        "logdet",
-        "lu",
-        "masked_fill",
-        "masked_scatter",
-        "matrix_exp",
-        "meshgrid",
-        "moveaxis",
-        "movedim",
-        "narrow",
-        "native_group_norm",
-        "native_layer_norm",
-        "numel",
-        "ones_like",
-        "pairwise_distance",
-        "permute",
-        "pinverse",
-        "poisson",
-        "positive",
-        "prelu",
-        "put",
-        "rand_like",
-        "randint_like",
-        "randn_like",
-        "ravel",
-        "real",
-        "relu",
-        "repeat_interleave",
-        "reshape",
-        "resolve_conj",
-        "resolve_neg",
-        "rms_norm",
-        "roll",
-        "rot90",
-        "rsub",
-        "scalar_tensor",
-        "select",
-        "select_scatter",
-        "selu",
-        "slice_scatter",
-        "special.log_softmax",
-        "special.softmax",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "std_mean",
-        "stft",
-        "sum_to_size",
-        "swapaxes",
-        "swapdims",
-        "t",
-        "tensor_split",
-        "tile",
-        "trace",
-        "transpose",
-        "trapezoid",
-        "trapz",
-        "tril_indices",
-        "triu_indices",
-        "unbind",
-        "unflatten",
-        "unique",
-        "unique_consecutive",
-        "unravel_index",
-        "unsafe_chunk",
-        "unsafe_split",
-        "unsqueeze",
-        "vander",
-        "var_mean",
-        "view_as_complex",
-        "view_as_real",
-        "vsplit",
-        "zeros_like",
-    ]
-)
+NAMES = """
+adjoint allclose argsort argwhere as_strided as_strided_ as_strided_scatter atleast_1d atleast_2d atleast_3d
+batch_norm bincount block_diag broadcast_tensors broadcast_to cartesian_prod cdist celu chunk clone combinations
+conj constant_pad_nd contiguous conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
+corrcoef cosine_similarity count_nonzero cov cumulative_trapezoid det detach diag_embed diagflat diagonal
+diagonal_scatter dist dropout dsplit einsum empty_like empty_permuted empty_strided equal fft.fftshift fft.ifftshift
+fill flatten flip fliplr flipud full_like gradient grid_sampler_2d grid_sampler_3d group_norm hsplit imag index_fill
+index_put is_floating_point isclose isfinite isinf isnan isreal istft layer_norm linalg.diagonal linalg.matrix_exp
+linalg.vander logdet lu masked_fill masked_scatter matrix_exp meshgrid moveaxis movedim narrow native_group_norm
+native_layer_norm numel ones_like pairwise_distance permute pinverse poisson positive prelu put rand_like
+randint_like randn_like ravel real relu repeat_interleave reshape resolve_conj resolve_neg rms_norm roll rot90 rsub
+scalar_tensor select select_scatter selu slice_scatter special.log_softmax special.softmax split split_with_sizes
+squeeze std_mean stft sum_to_size swapaxes swapdims t tensor_split tile trace transpose trapezoid trapz tril_indices
+triu_indices unbind unflatten unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsqueeze vander
+var_mean view_as_complex view_as_real vsplit zeros_like
+"""
+WITHOUT = frozenset(NAMES.split())
 OF_ONE_DTYPE = frozenset({"addmm", "baddbmm", "bmm", "gather", "index_select", "mm", "mv", "take"})
 
 
@@ -177,8 +41,8 @@ def takes_out(name: str) -> bool:
 def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:
     """Run a function and write what it gives into `out`, a tensor or a tuple of them; returns that.
 
-    Raises RuntimeError where something requires grad, for dtypes that do not fit and for memory that overlaps; TypeError
-    for anything but tensors.
+    Raises RuntimeError where something requires grad, for dtypes that do not fit and for memory that overlaps;
+    TypeError for anything but tensors.
     """
     targets = list(out) if isinstance(out, (tuple, list)) else [out]
     for each in targets:
