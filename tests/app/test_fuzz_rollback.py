@@ -29,8 +29,12 @@ class Draw:
         self.random = random.Random(seed)
         self.names: list[str] = []
 
-    def leaf(self, name: str) -> dict[str, Json]:
-        return step("tensor", data=[[1.5, 2.0], [3.0, -0.5]], requires_grad=True, out=name)
+    def begun(self, at: int) -> dict[str, Json] | None:
+        """What every program begins with: leaves, one of them with a gradient, and an optimizer."""
+        if at < len(LEAVES):
+            return step("tensor", data=[[1.5, 2.0], [3.0, -0.5]], requires_grad=True, out=LEAVES[at])
+        first = [step("set_grad", "a", MATRIX), step(f"optim.{self.one(*TYPES)}", ["a", "b"], 0.1, name="p")]
+        return dict(enumerate(first, len(LEAVES))).get(at)
 
     def step(self) -> dict[str, Json]:
         """Any step."""
@@ -105,11 +109,11 @@ class Draw:
 
     def optimized(self) -> dict[str, Json]:
         """A step that makes, changes or uses an optimizer."""
-        which, param = self.one("p", "q"), self.one(*LEAVES, self.name())
+        which, param = self.one("p", "p", "q"), self.one(*LEAVES, self.name())
         forward = [step("square", param, out="k"), step("sum", "k", out="k"), step("backward", "k")]
         return self.one(
             step(f"optim.{self.one(*TYPES)}", [param], 0.1, name=which),
-            step("optim.step", which),
+            *[step("optim.step", which)] * 3,
             step("set_grad", param, MATRIX),
             step("optim.step", which, closure=[step("optim.zero_grad", which), *forward]),
             step("optim.zero_grad", which, self.random.random() < 0.5),
@@ -145,7 +149,7 @@ def test_runs_that_failed_leave_no_trace(part: int) -> None:
         plain, tried = new_session(), new_session()
         for at in range(LENGTH):
             draw.names = list(plain.names)
-            wanted = draw.leaf(LEAVES[at]) if at < len(LEAVES) else draw.step()
+            wanted = draw.begun(at) or draw.step()
             _try_in_vain(tried, [draw.step() for _ in range(draw.random.randint(1, 6))], (part, number, at))
             assert answer_of(tried, wanted) == answer_of(plain, wanted), (part, number, at, wanted)
             assert state_of(tried) == state_of(plain), (part, number, at, wanted)
