@@ -13,7 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.example_bodies import BEFORE, BODIES, IMAGE, MATRIX, SIGNAL, STACK, SYMMETRIC, UNIT, VOLUME, Body, Json
+from app.example_bodies import (
+    BEFORE,
+    BODIES,
+    IMAGE,
+    MATRIX,
+    SIGNAL,
+    STACK,
+    SYMMETRIC,
+    TUTORIAL,
+    UNIT,
+    VOLUME,
+    Body,
+    Json,
+)
 from app.session.arguments import Parameter, parameters_of
 from app.session.special import SPECIALS
 from engine.kinds import REQUIRED, Kind
@@ -86,7 +99,8 @@ def example_of(name: str) -> Example:
     """The example of a step of the catalogue."""
     special = SPECIALS.get(name)
     parameters = special.parameters if special else parameters_of(registry[name].ops[0])
-    body = _found(name) or (_found(name[:-1]) if name.endswith("_") else None) or _made(name, parameters)
+    of_twin = _found(name[:-1]) if name.endswith("_") else None
+    body = TUTORIAL.get(name) or _found(name) or of_twin or _made(name, parameters)
     lists = {each.name for each in parameters if each.kind is Kind.TENSORS}
     body = {key: [portable(each) for each in value] if key in lists else portable(value) for key, value in body.items()}
     if body.get("optimizer") == "opt":
@@ -141,7 +155,7 @@ def _made(name: str, parameters: tuple[Parameter, ...]) -> Body:
 
 def _value(name: str, parameter: Parameter) -> Json:
     kind = parameter.kind
-    if parameter.name == "input" and kind is Kind.TENSOR:
+    if parameter.name == "input" and kind in (Kind.TENSOR, Kind.OPERAND):
         last = name.rpartition(".")[2].removesuffix("_")
         dimensions = re.search(r"pool(\dd)|dropout(\dd)", last)
         return BY_DIMENSIONS[dimensions[0][-2:]] if dimensions else INPUTS.get(last, MATRIX)

@@ -32,7 +32,7 @@ _MODULES: dict[str, str] = {
     "nn: normalization": "channels normalization",
     "nn: layers": "attention dropout embedding",
     "nn: images and padding": "padding resampling sampling shuffles",
-    "nn: losses and distances": "ctc distances entropies losses margins metrics nn",
+    "nn: losses and distances": "ctc distances entropies likelihoods losses margins metrics nn",
 }
 FAMILY_OF_MODULE: dict[str, str] = {
     module: family for family, modules in _MODULES.items() for module in modules.split()

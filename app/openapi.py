@@ -30,16 +30,18 @@ from engine.op import registry
 
 DESCRIPTION = """PyTorch-style automatic differentiation over HTTP. Names, arguments and errors are PyTorch's.
 
-To try it out: make the session `demo` with **POST /v1/sessions**, then run any op of the families below in it; their
-examples work as they are, or say which tensor they need. The arguments of an op may also be given by position, as
-`{"args": ["x", 2]}`. Every refusal is a problem with a stable [code](docs/errors) and changes nothing."""
+To try it out: send the examples of **POST /v1/sessions** and **POST …/run**. They make the session `demo` and in it the
+tensors `x` and `y`, as the first calls of the README do. Then every example below works as it is. The arguments of an
+op may also be given by position, as `{"args": ["x", 2]}`. Every refusal is a problem with a stable
+[code](docs/errors), and changes nothing."""
 NOUNS = {
     "service": "Whether the server is well, and what it can do",
     "sessions": "A session holds tensors by name, the graph that connects them, and modes",
     "tensors": "Tensors of a session, their values and gradients",
     "run": "Many steps in one request",
     "exec": "PyTorch code as text",
-    "ops": "One step at a time, and the catalogue; the families below have a path for each op",
+    "ops": "One step at a time, and the catalogue. The families below have a path for each op; all take `out`, a name "
+    "for the result, and `no_grad`",
     "optimizers": "`torch.optim`: what updates tensors by their gradients",
     "autograd": "Backward, gradients, Jacobians, and the graph",
     "functions": "Saved functions: called without a session for values and derivatives, or as steps of one",

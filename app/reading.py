@@ -102,9 +102,7 @@ def _contents(name: str, links: list[tuple[str, str]]) -> str:
 
 def _section(tag: Json, calls: list[Json], document: Json) -> str:
     articles = "\n".join(_article(call, document) for call in calls)
-    return (
-        f"<section><h2>{html.escape(tag['name'])}</h2>\n<p>{html.escape(tag['description'])}</p>\n{articles}</section>"
-    )
+    return f"<section><h2>{html.escape(tag['name'])}</h2>\n<p>{_inline(tag['description'])}</p>\n{articles}</section>"
 
 
 # -- one call -------------------------------------------------------------------------------------------------------
@@ -121,7 +119,7 @@ def _article(call: Json, document: Json) -> str:
         fields = _parameters(call, document) + "".join(_body(body) for body in bodies)
     parts = [
         f'<article id="{_anchor(call)}"><h3>{head}</h3>',
-        f"<p>{html.escape(call['summary'])}</p>",
+        f"<p>{_inline(call['summary'])}</p>",
         marked_up(call.get("description", "")),
         fields,
         _example(call),
@@ -156,7 +154,7 @@ def _body(schema: Json) -> str:
 def _parameters(call: Json, document: Json) -> str:
     found = [_resolved(each, document) for each in call.get("parameters", ())]
     rows = [
-        (_code(each["name"]), each["in"], type_of(each["schema"]), html.escape(each.get("description", "")))
+        (_code(each["name"]), each["in"], type_of(each["schema"]), _inline(each.get("description", "")))
         for each in found
     ]
     return _table(rows)
@@ -166,7 +164,7 @@ def _fields(schema: Json, left_out: Iterable[str]) -> str:
     """The table of an object's fields."""
     required = schema.get("required", ())
     rows = [
-        (_code(name), "" if name in required else "optional", type_of(each), html.escape(each.get("description", "")))
+        (_code(name), "" if name in required else "optional", type_of(each), _inline(each.get("description", "")))
         for name, each in schema.get("properties", {}).items()
         if name not in left_out
     ]
@@ -186,7 +184,7 @@ def _answers(call: Json, document: Json) -> Iterator[str]:
     for status, found in call["responses"].items():
         answer = _resolved(found, document)
         kinds = [type_of(each["schema"]) for each in answer.get("content", {}).values()]
-        yield f"{status} {' or '.join(kinds)}".strip()
+        yield f"{'otherwise' if status == 'default' else status} {' or '.join(kinds)}".strip()
 
 
 def _resolved(part: Json, document: Json) -> Json:
@@ -205,7 +203,7 @@ def _resolved(part: Json, document: Json) -> Json:
 def _schemas(schemas: dict[str, Json]) -> str:
     articles = [
         f'<article id="schema-{name}"><h3><code>{name}</code></h3>'
-        f"<p>{html.escape(each.get('description', ''))}</p>{_schema(each)}</article>"
+        f"<p>{_inline(each.get('description', ''))}</p>{_schema(each)}</article>"
         for name, each in schemas.items()
     ]
     return "\n".join(["<section><h2>schemas</h2>", *articles, "</section>"])
@@ -243,11 +241,17 @@ def _type(schema: Json) -> str:
 
 def marked_up(text: str) -> str:
     """The little Markdown that the document's texts have: paragraphs, `code`, **strong** and [links](address)."""
-    found = html.escape(text, quote=False)
-    found = re.sub(r"`([^`]+)`", r"<code>\1</code>", found)
-    found = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", found)
-    found = re.sub(r"\[([^\]]+)\]\(([\w./#-]+)\)", r'<a href="\2">\1</a>', found)
-    return "\n".join(f"<p>{part}</p>" for part in found.split("\n\n") if part)
+    return "\n".join(f"<p>{_inline(part)}</p>" for part in text.split("\n\n") if part)
+
+
+def _inline(text: str) -> str:
+    parts = re.split(r"`([^`]+)`", text)  # every other one is code, in which nothing has a meaning
+    return "".join(_code(part) if at % 2 else _marked(part) for at, part in enumerate(parts))
+
+
+def _marked(text: str) -> str:
+    found = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html.escape(text, quote=False))
+    return re.sub(r"\[([^\]]+)\]\(([\w./#-]+)\)", r'<a href="\2">\1</a>', found)
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 Json = Any
 
-SECONDS = 90
+SECONDS = 150
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless=new",
@@ -30,9 +30,13 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-# Resolves with the value of an expression as soon as it is true.
+# Resolves with the value of an expression as soon as it is true; with true for an object, which cannot travel.
 UNTIL = """new Promise((done) => {
-  const look = () => { const value = %s; if (value) done(value); else setTimeout(look, 20); };
+  const look = () => {
+    const value = %s;
+    if (value) done(Object(value) === value ? true : value);
+    else setTimeout(look, 20);
+  };
   look();
 })"""
 
@@ -107,19 +111,27 @@ class Browser:
         """A new tab."""
         target = self.command("Target.createTarget", url="about:blank")["targetId"]
         attached = self.command("Target.attachToTarget", targetId=target, flatten=True)
-        made = Page(self, attached["sessionId"])
-        made.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        made = Page(self, target, attached["sessionId"])
+        made.command("Page.bringToFront")  # what is behind gets few turns
+        made.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         return made
 
 
 class Page:
     """One tab."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, target: str, session: str) -> None:
         self.browser = browser
+        self.target = target
         self.session = session
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.command(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the tab."""
+        self.browser.command("Target.closeTarget", targetId=self.target)
 
     def command(self, method: str, **params: Json) -> Json:
         """The result of a command to this tab."""
@@ -158,9 +170,11 @@ class Page:
             place = {"x": where[0], "y": where[1], "button": "left", "clickCount": 1}
             self.command("Input.dispatchMouseEvent", type=kind, **place)
 
-    def type(self, selector: str, text: str) -> None:
-        """Click into a field and type."""
+    def type(self, selector: str, text: str, replace: bool = False) -> None:
+        """Click into a field and type; `replace`: over what is there."""
         self.click(selector)
+        if replace:
+            self.evaluate("document.activeElement.select()")
         self.command("Input.insertText", text=text)
 
     def text(self, selector: str) -> str:
@@ -175,4 +189,5 @@ class Page:
     def events(self, method: str) -> list[Json]:
         """The parameters of all events of one kind so far."""
         self.evaluate("0")  # what has happened by now is told before this is answered
-        return [each["params"] for each in self.browser.events if each.get("method") == method]
+        own = (each for each in self.browser.events if each.get("sessionId") == self.session)
+        return [each["params"] for each in own if each["method"] == method]
