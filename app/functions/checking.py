@@ -18,6 +18,7 @@ from app.session.bodies import wrong
 from app.session.names import SHOWN, Names, checked_name
 from app.session.special import SPECIALS, Special
 from app.session.steps import ABSENT, FUNCTIONS, Step, step_of
+from engine.modes import state
 from engine.op import registry
 from engine.tensor import Tensor
 
@@ -57,6 +58,8 @@ class Checker:
 
     def _step(self, value: Any, index: int) -> Step:
         op = value.get("op") if type(value) is dict else None
+        if state.ctx.guard is not None:
+            state.ctx.guard.tick()
         try:
             step = step_of(value)
             self._check(step)

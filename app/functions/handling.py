@@ -13,6 +13,7 @@ from app.functions.invocation import Invocation
 from app.functions.library import Guard, Library
 from app.functions.parsing import definition_of
 from app.limits import Limits
+from app.problems import Problem
 from app.session.bodies import body_of, check_query, wrong
 from app.session.budget import Budget
 from app.session.names import checked_name
@@ -35,6 +36,8 @@ def handle(library: Library, call: Call, limits: Limits, allow: Guard) -> Answer
 
 
 def _put(library: Library, call: Call, limits: Limits, allow: Guard) -> Answer:
+    if len(call.body) > limits.function_bytes:
+        raise Problem("too_large", f"the functions of a key have at most {limits.function_bytes} bytes together")
     body = codec.loads(call.body, limits.json_depth)
     definition = definition_of(checked_name(call.name), body, library.find, limits)
     entry, is_new = library.put(definition, allow)

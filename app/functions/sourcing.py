@@ -55,6 +55,8 @@ class Source:
         try:
             with frame.budget.holding(_Code()):
                 result = language.call(self.parsed, [], given, functions=callable_)
+        except RecursionError:
+            raise  # of code around: it says so in its own words
         except Exception as error:  # noqa: BLE001  # raised again, with its place
             problem = problem_of(error)
             problem.extra.setdefault("function", {"name": self.function, "line": getattr(error, "line", 0)})

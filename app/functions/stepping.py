@@ -42,6 +42,8 @@ def run_steps(steps: Sequence[Step], frame: Frame, function: str) -> None:
     for index, step in enumerate(steps):
         try:
             run_step(frame, step)
+        except RecursionError:
+            raise  # of code around: it says so in its own words
         except Exception as error:  # noqa: BLE001  # raised again, with its place
             problem = problem_of(error)
             problem.extra.setdefault("function", {"name": function, "step": index, "op": step.op[:SHOWN]})
