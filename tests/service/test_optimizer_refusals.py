@@ -118,6 +118,12 @@ def test_a_literal_is_no_parameter(leaf):
     problem(leaf.send("POST", "ops/optim.SGD", {"params": [[1.0]], "name": "opt"}), 422, "bad_argument", "params")
 
 
+def test_a_saved_function_has_no_optimizers(client):
+    for steps in ([step("optim.SGD", ["x"], name="opt")], [step("optim.step", "opt")]):
+        body = {"inputs": [{"name": "x"}], "steps": [*steps, step("square", "x", out="y")], "outputs": ["y"]}
+        problem(client.put("/v1/functions/pure", json=body), 422, "bad_argument", "a function is pure")
+
+
 # What code may do to an optimizer, and what a step says to it then.
 ODD = {
     'opt.param_groups[0]["lr"] = "fast"': "lr must be a number, not str",
