@@ -37,10 +37,19 @@ def conj(input: Array) -> Any:
 conj.vjp(input=lambda g: conj(g))
 
 
+@op(same_as_input, hidden=True, node="ConjPhysicalBackward0")
+def conjugated(input: Array) -> Any:
+    """The complex conjugate, in memory of its own."""
+    return xp.conjugate(input)
+
+
+conjugated.vjp(input=lambda g: conjugated(g))
+
+
 @op(same_as_input, composite=True)
 def conj_physical(input: Array) -> Any:
     """The complex conjugate; a real tensor itself."""
-    return conj_of(input)
+    return conjugated(input) if is_complex(input) else input
 
 
 @op(same_as_input, inplace_only=True, node="ConjPhysicalBackward1")

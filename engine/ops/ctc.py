@@ -15,8 +15,7 @@ from engine.op import Op, op
 from engine.ops.arithmetic import div
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
-from engine.ops.losses import FUNCTIONAL
-from engine.ops.nn import checked_reduction
+from engine.ops.losses import FUNCTIONAL, checked_reduction
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.views import reshape, squeeze_dim, unsqueeze

@@ -16,8 +16,7 @@ from engine.ops.bounds import clamp_min_number
 from engine.ops.compare import eq, le, ne
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.extremes import minimum
-from engine.ops.losses import FUNCTIONAL, legacy, reduced
-from engine.ops.nn import checked_reduction
+from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
 from engine.ops.powers import pow_number
 from engine.ops.ranges import scalar_tensor
 from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm
@@ -272,6 +271,8 @@ def gaussian_nll_loss(
 ) -> Any:
     """The negative log-likelihood of normal variables of mean `input` and variance `var`."""
     if is_number(var):
+        if isinstance(var, complex):
+            raise errors.bad_type("'<' not supported between instances of 'complex' and 'int'")
         if var < 0:
             raise errors.bad_value("var has negative entry/entries")
         var = mul(full_like(input, 1), var)

@@ -13,18 +13,28 @@ from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul, neg, scale, sub
 from engine.ops.compare import le, lt
-from engine.ops.nn import checked_reduction
+from engine.ops.powers import pow_number
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.unary import abs, sign
 from engine.ops.views import expand
-from engine.rules import Shape, broadcast, default_dtype
+from engine.rules import Shape, broadcast, default_dtype, elementwise, shape_of
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
 
 
 # -- reductions -----------------------------------------------------------------------------------------------------
+
+
+def checked_reduction(reduction: Any) -> str:
+    """`mean`, `sum` or `none`.
+
+    Raises ValueError with torch's text.
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise errors.bad_value(f"{reduction!s:.64} is not a valid value for reduction")
+    return str(reduction)
 
 
 def legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
@@ -105,11 +115,82 @@ def refuse_grad(name: str, argument: str, value: Any) -> None:
 
 
 def weighed(losses: Any, weight: Any, reduction: str) -> Any:
-    """Losses times weights; their mean is over the weights' sum."""
+    """Losses times weights; their mean is over the weights' sum.
+
+    Raises ValueError unless there is a weight for each.
+    """
+    if tuple(weight.shape) != tuple(losses.shape):
+        raise errors.bad_value("Weights and input must have the same size.")
     losses = mul(losses, weight)
     if reduction == "none":
         return losses
     return sum(losses) if reduction == "sum" else div(sum(losses), sum(weight))
+
+
+def square_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the squared error."""
+    input, target = values[0], values[1]
+    reduction = checked_reduction(values[op.index["reduction"]])
+    dtype = dtypes.result_type([input, target], default_dtype())
+    if not dtype.differentiable:
+        raise errors.not_implemented_for("mse_cpu", dtype.type_name)
+    shape = broadcast(shape_of(input), shape_of(target))
+    out = shape if reduction == "none" else ()
+    size = math.prod(shape)
+    return Estimate(values, [(out, dtype.numpy)], dtype.numpy, 2 * size * dtype.itemsize, 3 * size)
+
+
+@op(square_rule, hidden=True, node="MseLossBackward0")
+def squared_error(input: Array, target: Array, reduction: str) -> Any:
+    """The squared difference: its mean, its sum, or each (`none`)."""
+    gap = input - target
+    square = gap * gap
+    if reduction == "none":
+        return square
+    total = square.sum(dtype=xp.float32 if square.dtype in HALF else None)
+    return total if reduction == "sum" else total / square.size if square.size else total * xp.nan
+
+
+squared_error.vjp(
+    input=lambda g, input, target, reduction: mse_backward(g, input, target, reduction),
+    target=lambda g, input, target, reduction: mse_backward(g, target, input, reduction),
+)
+
+
+@op(elementwise(), hidden=True, node="MseLossBackwardBackward0")
+def mse_backward(grad_output: Array, input: Array, target: Array, reduction: str) -> Any:
+    """2 (input - target) g, over the number of elements for the mean."""
+    gap = input - target
+    return gap * (mse_factor(gap.shape, reduction) * grad_output)
+
+
+def mse_factor(shape: Any, reduction: str) -> float:
+    """2, over the number of elements for the mean."""
+    return 2.0 / max(math.prod(shape), 1) if reduction == "mean" else 2.0
+
+
+mse_backward.vjp(
+    grad_output=lambda g, input, target, reduction: scale(mul(g, sub(input, target)), mse_factor(g.shape, reduction)),
+    input=lambda g, grad_output, reduction: mul(scale(g, mse_factor(g.shape, reduction)), grad_output),
+    target=lambda g, grad_output, reduction: neg(mul(scale(g, mse_factor(g.shape, reduction)), grad_output)),
+)
+
+
+@op(composed, namespace=FUNCTIONAL, composite=True)
+def mse_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Array | None = None,
+) -> Any:
+    """The squared difference: its mean, its sum, or each (`none`)."""
+    reduction = legacy(size_average, reduce, reduction)
+    input, target = together(input, target)
+    if weight is None:
+        return squared_error(input, target, reduction)
+    return weighed(pow_number(sub(input, target), 2), weight, reduction)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

@@ -20,18 +20,10 @@ PENDING: list[tuple[str, str, str]] = [
     *(
         ("torch-graph", sample, NAMES)
         for sample in (
-            "conj_physical-complex*",
             "floor_divide-float-with-int",
             "floor_divide_-float-with-int",
             "matmul-matrix-batch",
             "matmul-vector-batch",
-            "nn.functional.nll_loss-image*",
-            "nn.functional.cross_entropy-image*",
-            "nn.functional.cross_entropy-smoothing*",
-            "nn.functional.cross_entropy-probabilities",
-            "nn.functional.cross_entropy-probabilities-weight",
-            "nn.functional.cross_entropy-probabilities-image",
-            "nn.functional.cross_entropy-probabilities-smoothing",
             "setitem-everything-number",
         )
     ),

@@ -60,14 +60,28 @@ def reduced(losses: Array, reduction: str, share: float | None = None) -> Array:
     return total if reduction == "sum" else total / (losses.size if share is None else share)
 
 
-def squared(input: Array, target: Array, *, reduction: str = "mean") -> Array:
-    return reduced((input - target) ** 2, reduction)
+def squared(input: Array, target: Array, size_average: bool | None = None, reduce: bool | None = None,
+            reduction: str = "mean", weight: Array | None = None) -> Array:  # fmt: skip
+    reduction = old(size_average, reduce, reduction)
+    losses = (input - target) ** 2
+    return reduced(losses, reduction) if weight is None else reduced(losses * weight, reduction, weight.sum())
+
+
+def old(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that torch's old flags ask for."""
+    if size_average is None and reduce is None:
+        return reduction
+    return "none" if reduce is False else "sum" if size_average is False else "mean"
 
 
 MSE = [
     Sample("nn.functional.mse_loss", name, args, squared, kwargs)
     for name, args, kwargs in (
         ("mean", (X, tensor(3, 4, seed=10)), {}),
+        ("old-sum", (X, tensor(3, 4, seed=10), False), {}),
+        ("old-none", (X, tensor(3, 4, seed=10)), {"reduce": False}),
+        ("weight", (X, tensor(3, 4, seed=10)), {"weight": tensor(3, 4, seed=41, low=0.5, high=2.0)}),
+        ("weight-none", (X, tensor(3, 4, seed=10), None, None, "none", tensor(3, 4, seed=42)), {}),
         ("sum", (X, tensor(3, 4, seed=10)), {"reduction": "sum"}),
         ("none", (X, tensor(3, 4, seed=10)), {"reduction": "none"}),
         ("transposed", (F, X), {}),
@@ -92,8 +106,9 @@ def picked(scores: Array, target: Array, weight: Array | None, ignore: int) -> t
     return np.array(losses).reshape(target.shape), shares.reshape(target.shape)
 
 
-def likelihood(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100,
-               reduction: str = "mean") -> Array:  # fmt: skip
+def likelihood(input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
+               ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean") -> Array:  # fmt: skip
+    reduction = old(size_average, reduce, reduction)
     losses, shares = picked(input, target, weight, ignore_index)
     return reduced(losses, reduction, shares.sum()).astype(input.dtype)
 
@@ -108,6 +123,8 @@ NLL_CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("ignored-weight", (X, CLASSES, WEIGHT), {"ignore_index": 3}),
     ("ignored-none", (X, CLASSES), {"ignore_index": 2, "reduction": "none"}),
     ("one", (tensor(4, seed=13), indices(1)), {}),
+    ("old-sum", (X, CLASSES, None, False), {}),
+    ("old-none", (X, CLASSES), {"reduce": False}),
     ("image", (IMAGE, LABELS), {}),
     ("image-none", (IMAGE, LABELS), {"reduction": "none"}),
     ("transposed", (F, CLASSES), {}),
@@ -116,10 +133,12 @@ NLL_CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 NLL = [Sample("nn.functional.nll_loss", name, args, likelihood, kwargs) for name, args, kwargs in NLL_CALLS]
 
 
-def entropy(input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100,
-            reduction: str = "mean", label_smoothing: float = 0.0) -> Array:  # fmt: skip
+def entropy(input: Array, target: Array, weight: Array | None = None, size_average: bool | None = None,
+            ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+            label_smoothing: float = 0.0) -> Array:  # fmt: skip
     """cross_entropy of classes, or of probabilities."""
     axis = 0 if input.ndim == 1 else 1
+    reduction = old(size_average, reduce, reduction)
     scores = log_soft(input, axis)
     if input.shape == target.shape:
         return of_probabilities(scores, target, weight, reduction, label_smoothing, axis)
