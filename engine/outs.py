@@ -88,7 +88,7 @@ def _put(result: Any, target: Any, said: str) -> None:
         )
     log = state.ctx.log
     if have.shape != want.shape:
-        if want.size:
+        if want.size and log is None:
             warnings.warn(
                 f"An output with one or more elements was resized since it had shape {list(want.shape)}, which does "
                 f"not match the required output shape {list(have.shape)}. This behavior is deprecated, and in a future "
@@ -99,6 +99,7 @@ def _put(result: Any, target: Any, said: str) -> None:
             )
         if log is not None:
             log.tensor(target)
+            log.version(target._counter)
         target._array = arrays.cast(have, kind.numpy) if have.dtype != want.dtype else have.copy()
     else:
         if log is not None:

@@ -33,6 +33,7 @@ from app.exec.signatures import (
     method,
     op_builtin,
 )
+from app.exec.torch_names import new_tensor
 from app.exec.values import (
     MISSING,
     Builtin,
@@ -159,6 +160,7 @@ TENSOR: dict[str, Read] = {
     "is_floating_point": method("is_floating_point", bare(lambda x: x.is_floating_point())),
     "is_inference": method("is_inference", bare(lambda x: x.is_inference())),
     "_is_view": method("_is_view", bare(lambda x: x._is_view())),
+    "new_tensor": method("new_tensor", new_tensor),
     "nelement": method("nelement", bare(lambda x: x.nelement())),
     "numpy": method("numpy", _numpy),
     "numel": method("numel", bare(lambda x: x.numel())),
@@ -254,6 +256,8 @@ TABLES: list[tuple[type, dict[str, Read]]] = [
             "is_floating_point": lambda run, x: x.is_floating_point,
             "is_complex": lambda run, x: x.is_complex,
             "is_signed": lambda run, x: x.is_signed,
+            "to_complex": method("to_complex", bare(lambda x: x.to_complex())),
+            "to_real": method("to_real", bare(lambda x: x.to_real())),
             "itemsize": lambda run, x: x.itemsize,
         },
     ),
@@ -395,8 +399,6 @@ def _set_grad(tensor: Tensor, item: Any) -> None:
 
 
 def _set_grad_dtype(tensor: Tensor, item: Any) -> None:
-    if item is not None and not isinstance(item, DType):
-        raise wrong_type(f"grad_dtype must be a dtype or None, not {type_name(item)}")
     tensor.grad_dtype = item
 
 

@@ -171,7 +171,9 @@ def _transform(name: str, make: Callable[..., Any]) -> Builtin:
     def call(
         run: Run, func: Func, argnums: Nested = 0, has_aux: Bool = False, *, chunk_size: MaybeInt = None
     ) -> Builtin:
-        options = {**({"has_aux": True} if has_aux else {}), **({"chunk_size": chunk_size} if chunk_size else {})}
+        options: dict[str, Any] = {"has_aux": True} if has_aux else {}
+        if chunk_size is not None:
+            options["chunk_size"] = chunk_size
         return transformed(name, make(func, argnums, **options))
 
     return builtin(name, call)

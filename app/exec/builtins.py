@@ -92,8 +92,6 @@ def _abs(run: Run, value: Any_) -> Any:
 
 
 def _round(run: Run, value: Any_, ndigits: MaybeInt = None) -> Any:
-    if type(value) is Tensor:
-        return value.round() if ndigits is None else value.round(decimals=ndigits)
     if type(value) not in (bool, int, float):
         raise wrong_type(f"type {type_name(value)} doesn't define __round__ method")
     if ndigits is not None and abs(ndigits) > 400:

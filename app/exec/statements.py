@@ -33,7 +33,8 @@ class Ending:
 
 
 BREAK, CONTINUE, NOTHING = Ending(), Ending(), Ending()
-FUNCTION_MEMBERS = ("forward", "setup_context", "backward", "vjp", "jvp")
+FUNCTION_MEMBERS = ("forward", "setup_context", "backward", "vjp", "jvp", "vmap")
+VMAP_RULE = "generate_vmap_rule"
 
 
 def block(body: list[ast.stmt], scope: Scope | None) -> Code:
@@ -457,6 +458,8 @@ def class_of(name: str, parent: ClassValue, members: dict[str, Any]) -> ClassVal
     static: dict[str, Any] = {
         key: staticmethod(each if isinstance(each, FunctionValue) else Callback(each)) for key, each in methods.items()
     }
+    if type(members.get(VMAP_RULE)) is bool:
+        static[VMAP_RULE] = members[VMAP_RULE]
     made = type(name, (Function,), static)
     return ClassValue(name, made, members)
 

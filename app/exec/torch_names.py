@@ -41,6 +41,14 @@ def _tensor(
     return torch.tensor(data, dtype=dtype_of(dtype), device=device, requires_grad=requires_grad)
 
 
+def new_tensor(
+    run: Run, self: T, data: Any_, *, dtype: MaybeDtype = None, device: MaybeDevice = None, requires_grad: Bool = False
+) -> Any:
+    """`tensor.new_tensor(data)`: with the dtype and device of the tensor."""
+    options = {"dtype": dtype or self.dtype, "device": device or self.device, "requires_grad": requires_grad}
+    return _tensor.call(run, [data], options)
+
+
 @declared("torch.as_tensor")
 def _as_tensor(run: Run, data: Any_, dtype: MaybeDtype = None, device: MaybeDevice = None) -> Any:
     if isinstance(data, Tensor):
@@ -120,6 +128,7 @@ def _parameter(run: Run, data: T, requires_grad: Bool = True) -> Any:
     return torch.nn.Parameter(data, requires_grad)
 
 
+PARAMETER = Kind("Parameter", (torch.nn.Parameter,), _parameter.call, "torch.nn.parameter.Parameter")
 F = space("torch.nn.functional", {}, "nn.functional.")
 TABLE: dict[str, Any] = {
     **DTYPES,
@@ -138,7 +147,7 @@ TABLE: dict[str, Any] = {
     "is_tensor": _is_tensor,
     "linalg": space("torch.linalg", {}, "linalg."),
     "manual_seed": _manual_seed,
-    "nn": space("torch.nn", {"functional": F, "Parameter": _parameter}),
+    "nn": space("torch.nn", {"functional": F, "Parameter": PARAMETER}),
     "optim": OPTIM,
     "set_default_dtype": _set_default_dtype,
     "signal": space("torch.signal", {"windows": space("torch.signal.windows", {}, "signal.windows.")}),

@@ -247,7 +247,9 @@ class _Linking:
                 text = "a leaf Variable that requires grad has been used in an in-place operation."
                 raise errors.coded(RuntimeError, "inplace_on_leaf", text)
             check_inplace(tensor)
-        tensor._counter[0] += 1
+        if state.ctx.log is not None:
+        state.ctx.log.version(tensor._counter)
+    tensor._counter[0] += 1
 
     def _link(self, nr: int, tensor: Tensor) -> Tensor:
         given, changed = _among(tensor, self.inputs), _among(tensor, self.dirty)

@@ -284,3 +284,18 @@ def test_saved_functions_are_called_by_name(session, client) -> None:
         refused(session, "functions.nobody(torch.ones(1))", 422, "unknown_function")
     finally:
         client.delete("/v1/functions/thrice")
+
+
+def test_versions_go_back_too(session) -> None:
+    run(session, "x = torch.zeros(2)\ny = torch.zeros(2)")
+    marking = (
+        "class Mark(torch.autograd.Function):\n"
+        "    @staticmethod\n"
+        "    def forward(ctx, x):\n"
+        "        ctx.mark_dirty(x)\n"
+        "        return x\n"
+        "    @staticmethod\n"
+        "    def backward(ctx, g): return g\n"
+    )
+    refused(session, marking + "Mark.apply(y)\ntorch.add(torch.ones(3), 1, out=x)\nx + y", 422, "shape_mismatch")
+    assert run(session, "x, x._version, y._version")["text"] == "(tensor([0., 0.]), 0, 0)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,23 @@ from tests.semantics.runner import Item, Outcome, holds, load, load_pending, rep
 
 from .support import execute, new_session
 
-# What the items' own runner gives them, in the language of exec.
-GIVEN = """
-import torch
-T = torch.tensor
-f64 = torch.float64
-def L(value):
-    return torch.tensor(value, requires_grad=True)
+# What the items' own runner gives them, in the language of exec: each where its name is used.
+GIVEN = {
+    "T": "T = torch.tensor",
+    "f64": "f64 = torch.float64",
+    "L": "def L(value):\n    return torch.tensor(value, requires_grad=True)",
+    "g1": """
 def g1(f, values):
     x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
-    return torch.autograd.grad(f(x).sum(), x)[0].tolist()
+    return torch.autograd.grad(f(x).sum(), x)[0].tolist()""",
+    "g2": """
 def g2(f, value):
     x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
     first, = torch.autograd.grad(f(x), x, create_graph=True)
     if not first.requires_grad:
         return f"first grad does not require grad (={first.item():g})"
-    return round(torch.autograd.grad(first, x)[0].item(), 6)
-"""
+    return round(torch.autograd.grad(first, x)[0].item(), 6)""",
+}
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in torch, gradcheck warns of float32
 ITEMS = load()
 NOT_EXPRESSIBLE = load_pending(Path(__file__).parent / "not_expressible.txt")
@@ -34,10 +35,9 @@ PENDING = load_pending()  # of the engine itself
 
 
 def outcome_of(item: Item) -> Outcome:
-    session = new_session()
-    execute(session, GIVEN)
+    given = [text for name, text in GIVEN.items() if re.search(rf"\b{name}\b", item.code)]
     try:
-        text = execute(session, item.code)["text"]
+        text = execute(new_session(), "\n".join([*given, item.code]))["text"]
     except Exception as error:
         if not hasattr(error, "code"):
             raise  # a defect
