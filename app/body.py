@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
@@ -19,7 +18,7 @@ JSON = calls.JSON
 
 async def read(request: Request, limit: int, seconds: float) -> bytes:
     """The whole body; raises `too_large`, from `Content-Length` before a byte is read, or `request_timeout`."""
-    announced = request.headers.get("content-length", "0")
+    announced = headers_of(request).get("content-length", "0")
     if not announced.isdecimal() or int(announced) > limit:
         raise too_large(limit)
     parts, size, until = [], 0, asyncio.get_running_loop().time() + seconds
@@ -72,9 +71,24 @@ def too_large(limit: int) -> Problem:
     return Problem("too_large", f"the body is over the limit of {limit} bytes")
 
 
-def require_json(headers: Headers) -> None:
+def headers_of(request: Request) -> dict[str, str]:
+    """The headers by name, in lower case; several lines of one are joined. Made once for all who ask."""
+    scope = request.scope
+    made: dict[str, str] | None = scope.get("headers_by_name")
+    if made is None:
+        made = scope["headers_by_name"] = {}
+        for raw, value in scope["headers"]:
+            name, text = raw.decode("latin-1"), value.decode("latin-1")
+            made[name] = f"{made[name]}, {text}" if name in made else text
+    return made
+
+
+def require_json(headers: Mapping[str, str]) -> None:
     """Whether a body is announced as JSON in UTF-8, uncompressed; raises `unsupported_media_type`."""
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    announced = headers.get("content-type", "")
+    if announced == JSON and "content-encoding" not in headers:
+        return
+    media_type, _, parameters = announced.partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
         raise Problem("unsupported_media_type", f"the body must be JSON: send the header Content-Type: {JSON}")
@@ -82,12 +96,11 @@ def require_json(headers: Headers) -> None:
         raise Problem("unsupported_media_type", "the body must not be compressed")
 
 
-def require_acceptable(headers: Headers, media_type: str = JSON) -> None:
+def require_acceptable(headers: Mapping[str, str], media_type: str = JSON) -> None:
     """Whether the client takes an answer of this type; raises `not_acceptable`."""
     accept = headers.get("accept")
     if not accept or accept == "*/*":
         return
-    parts = ",".join(headers.getlist("accept")).split(",")
-    ranges = [part.partition(";")[0].strip().lower() for part in parts]
+    ranges = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     if {"*/*", f"{media_type.partition('/')[0]}/*", media_type}.isdisjoint(ranges):
         raise Problem("not_acceptable", f"the answer is {media_type}, which the Accept header does not allow")

@@ -154,7 +154,7 @@ def _floats(data: Any) -> Array | None:
     try:
         for start in range(0, len(level), PACKED):
             part = level[start : start + PACKED]
-            struct.pack_into(f"{len(part)}d", array, start * array.itemsize, *part)
+            struct.pack_into(f"{len(part)}d", array.data, start * array.itemsize, *part)
     except struct.error:  # there is something else than numbers
         return None
     return array.reshape(shape)

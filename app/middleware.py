@@ -7,6 +7,7 @@ not answered.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -27,6 +28,8 @@ from app.problems import MEDIA_TYPE, Problem, problem_of
 from app.settings import Settings
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}\Z")
+PROCESS = secrets.token_hex(4)  # before the number of a request: in the logs of several processes they stay apart
+NUMBERS = itertools.count(1)
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]*)(?::\d*)?\Z")
 UNMATCHED = "unmatched"
 CLIENT_LEFT = 499  # never sent, there is nobody left; for the log
@@ -141,7 +144,7 @@ def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.match(value):
             return str(value, "ascii")
-    return secrets.token_hex(8)
+    return f"{PROCESS}{next(NUMBERS):08x}"
 
 
 def problem_response(scope: Scope, error: Exception) -> Response:

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from app import body
@@ -64,7 +63,7 @@ def tenant_of(request: Request) -> str:
 
 async def read_json(request: Request) -> bytes:
     """The JSON body of a request, as bytes."""
-    body.require_json(request.headers)
+    body.require_json(body.headers_of(request))
     return await read(request, None)
 
 
@@ -79,20 +78,14 @@ async def forward(
     request: Request, session: str, method: str, name: str | None = None, media_type: str = body.JSON
 ) -> Response:
     """Hand the request to a session as a call of `method`; `media_type` is what the answer will have."""
-    headers = request.headers
+    headers = body.headers_of(request)
     body.require_acceptable(headers, media_type)
     content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
     query = dict(request.query_params) if request.scope["query_string"] else {}
     call = Call(method, name, query, content, headers.get("content-type"))
-    key = None if request.method == "GET" else joined(headers, "idempotency-key")
-    outcome = await host_of(request).call(tenant_of(request), session, call, joined(headers, "if-match"), key)
+    key = None if request.method == "GET" else headers.get("idempotency-key")
+    outcome = await host_of(request).call(tenant_of(request), session, call, headers.get("if-match"), key)
     return respond(request, outcome)
-
-
-def joined(headers: Headers, name: str) -> str | None:
-    """All lines of a header as one, or None."""
-    lines = headers.getlist(name)
-    return ", ".join(lines) if lines else None
 
 
 def respond(request: Request, outcome: Answer | Problem) -> Response:

@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.routes.forwarding import forward, host_of, joined, json_body, new_router, read, respond, tenant_of
+from app.routes.forwarding import forward, host_of, json_body, new_router, read, respond, tenant_of
 
 router = new_router("sessions")
 
@@ -16,18 +16,18 @@ MAX_BODY = 65_536  # a handful of fields: parsed in the event loop, where a long
 @router.post("/v1/sessions", status_code=201, openapi_extra=json_body({"id": "demo", "seed": 0}, required=False))
 async def create_session(request: Request) -> Response:
     """Make a session: `id`, `device`, `dtype`, `seed` and `ttl_s` may be given."""
-    body.require_acceptable(request.headers)
+    body.require_acceptable(body.headers_of(request))
     content = await read(request, MAX_BODY)
     if content:
-        body.require_json(request.headers)
-    key = joined(request.headers, "idempotency-key")
+        body.require_json(body.headers_of(request))
+    key = body.headers_of(request).get("idempotency-key")
     return respond(request, await host_of(request).create(tenant_of(request), content, key))
 
 
 @router.get("/v1/sessions")
 async def list_sessions(request: Request) -> Response:
     """List the sessions, a page at a time (`limit`, `cursor`)."""
-    body.require_acceptable(request.headers)
+    body.require_acceptable(body.headers_of(request))
     return respond(request, await host_of(request).list(tenant_of(request), dict(request.query_params)))
 
 
@@ -46,5 +46,5 @@ async def change_session(request: Request, session: str) -> Response:
 @router.delete("/v1/sessions/{session}", status_code=204)
 async def delete_session(request: Request, session: str) -> Response:
     """Delete a session and free what it holds."""
-    if_match = joined(request.headers, "if-match")
+    if_match = body.headers_of(request).get("if-match")
     return respond(request, await host_of(request).delete(tenant_of(request), session, if_match))
