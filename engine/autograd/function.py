@@ -248,8 +248,8 @@ class _Linking:
                 raise errors.coded(RuntimeError, "inplace_on_leaf", text)
             check_inplace(tensor)
         if state.ctx.log is not None:
-        state.ctx.log.version(tensor._counter)
-    tensor._counter[0] += 1
+            state.ctx.log.version(tensor._counter)
+        tensor._counter[0] += 1
 
     def _link(self, nr: int, tensor: Tensor) -> Tensor:
         given, changed = _among(tensor, self.inputs), _among(tensor, self.dirty)
