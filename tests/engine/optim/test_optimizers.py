@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import copy
 from typing import Any
 
 import pytest
@@ -170,18 +170,18 @@ def test_a_state_goes_over_to_another_optimizer(name: str) -> None:
 
     options = {"max_iter": 2} if name == "LBFGS" else {}
     make = getattr(torch.optim, name)
-    w, copy = leaf(2.0, -1.0, dtype=torch.float64), leaf(0.0, 0.0, dtype=torch.float64)
+    w, twin = leaf(2.0, -1.0, dtype=torch.float64), leaf(0.0, 0.0, dtype=torch.float64)
     first = make([w], lr=0.1, **options)
     training(first, w, 3)
-    second = make([copy], lr=0.7)
+    second = make([twin], lr=0.7)
     second.load_state_dict(first.state_dict())
-    copy.data.copy_(w.detach())
+    twin.data.copy_(w.detach())
     second.state = {
         key: {n: v.clone() if hasattr(v, "clone") else v for n, v in s.items()} for key, s in second.state.items()
     }
     training(first, w, 2)
-    training(second, copy, 2)
-    assert copy.tolist() == pytest.approx(w.tolist(), rel=1e-7)  # numbers of the state become float64, as in PyTorch
+    training(second, twin, 2)
+    assert twin.tolist() == pytest.approx(w.tolist(), rel=1e-7)  # numbers of the state become float64, as in PyTorch
     assert second.param_groups[0]["lr"] == 0.1
 
 
@@ -226,76 +226,36 @@ def test_updates_that_would_be_recorded_are_not_offered() -> None:
     assert raised.value.code == "not_implemented"
 
 
-# -- LBFGS ----------------------------------------------------------------------------------------------------------
+def test_an_optimizer_of_ones_own() -> None:
+    class SignDescent(torch.optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for param in group["params"]:
+                    param.sub_(param.grad.sign() * group["lr"])
+                    self.state[param]["count"] = self.state[param].get("count", 0) + 1
+
+    w = with_grad(1.0, 2.0)
+    optimizer = SignDescent([w], lr=0.5)
+    optimizer.step()
+    assert w.tolist() == [0.5, 1.5]
+    assert optimizer.state_dict() == {"state": {0: {"count": 1}}, "param_groups": [{"lr": 0.5, "params": [0]}]}
+    with pytest.raises(NotImplementedError):
+        torch.optim.Optimizer([w], {}).step()
 
 
-def rosenbrock(x: Any) -> Any:
-    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-@pytest.mark.parametrize(("size", "dtype", "near"), [(2, "float64", 1e-7), (20, "float64", 1e-7), (2, "float32", 1e-3)])
-def test_lbfgs_finds_the_minimum_of_rosenbrock(size: int, dtype: str, near: float) -> None:
-    x = torch.full((size,), -1.2, dtype=getattr(torch, dtype), requires_grad=True)
-    optimizer = torch.optim.LBFGS([x], max_iter=400, line_search_fn="strong_wolfe", tolerance_change=1e-16)
-    calls = 0
-
-    def closure() -> Any:
-        nonlocal calls
-        calls += 1
-        optimizer.zero_grad()
-        loss = rosenbrock(x)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    assert max(abs(each - 1) for each in x.tolist()) < near
-    kept = optimizer.state[x]
-    assert kept["func_evals"] == calls <= 500
-    assert len(kept["old_dirs"]) == len(kept["old_stps"]) == len(kept["ro"]) <= 100
-
-
-def test_lbfgs_with_a_loss_that_is_flat_infinite_or_nan_ends() -> None:
-    for factor in (0.0, math.inf, math.nan):
-        x = leaf(1.0, 2.0)
-        optimizer = torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
-
-        def closure(optimizer: Any = optimizer, x: Any = x, factor: float = factor) -> Any:
-            optimizer.zero_grad()
-            loss = (x * factor).sum()
-            loss.backward()
-            return loss
-
-        optimizer.step(closure)
-        assert optimizer.state[x]["func_evals"] <= 26
-
-
-def test_lbfgs_with_a_rate_of_zero_stays() -> None:
-    x = leaf(1.0, 2.0)
-    optimizer = torch.optim.LBFGS([x], lr=0, line_search_fn="strong_wolfe")
-
-    def closure() -> Any:
-        optimizer.zero_grad()
-        loss = (x * x).sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    assert x.tolist() == [1.0, 2.0]
-
-
-def test_lbfgs_refuses_parameters_that_change_their_shape() -> None:
-    x = leaf(1.0, 2.0)
-
-    def closure() -> Any:
-        x.grad = None
-        x.data = torch.ones(x.numel() + 1)
-        loss = (x * x).sum()
-        loss.backward()
-        return loss
-
-    with pytest.raises(RuntimeError, match="changed its shape") as raised:
-        torch.optim.LBFGS([x]).step(closure)
-    assert raised.value.code == "shape_mismatch"
+def test_a_deep_copy_has_parameters_and_state_of_its_own() -> None:
+    w = with_grad(1.0)
+    optimizer = torch.optim.SGD([w], lr=0.5, momentum=0.5)
+    optimizer.step()
+    twin = copy.deepcopy(optimizer)
+    twin.step()
+    (param,) = twin.param_groups[0]["params"]
+    assert (w.item(), param.item()) == (0.5, -0.25)
+    assert optimizer.state[w]["momentum_buffer"].tolist() == [1.0]
 
 
 # -- undo and limits ------------------------------------------------------------------------------------------------
