@@ -32,6 +32,7 @@ from app.session.session import Session
 from app.settings import Settings
 
 SWEEP_S = 0.5
+SWEPT = 1_000  # sessions looked at in one turn of the event loop
 AFTER_HEAVY = 15  # calls of a session that go to a thread at once, after one that had to
 SESSION_FIELDS = frozenset({"id", "device", "dtype", "seed", "ttl_s"})
 
@@ -199,10 +200,10 @@ class InlineHost:
         found = Totals(ops=self._ops + self.functions.ops)
         for slot in list(self._slots.values()):
             if slot.session is not None:
-                state = slot.session.describe()
+                budget = slot.session.budget
                 found.sessions += 1
-                found.bytes += state["bytes"]
-                found.nodes += state["nodes"]
+                found.bytes += budget.used
+                found.nodes += budget.nodes
         return found
 
     def _deadline(self) -> float:
@@ -231,10 +232,13 @@ class InlineHost:
         return asyncio.get_running_loop().run_in_executor(None, _drop, slot)
 
     async def _sweep(self) -> None:
+        due: list[Place] = []
         while True:
             await asyncio.sleep(SWEEP_S)
-            for place in list(self._slots):
+            due = due or list(self._slots)
+            for place in due[:SWEPT]:
                 self._alive(place)
+            del due[:SWEPT]
 
 
 def _drop(slot: Slot) -> None:
