@@ -128,4 +128,4 @@ class Invocation:
 
         Raises Problem `too_large`.
         """
-        return [None if each is None else self.writer.tensor(each.detach(), None, self.data) for each in tensors]
+        return [None if each is None else self.writer.tensor(each.data, None, self.data) for each in tensors]

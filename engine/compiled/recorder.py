@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,8 +106,8 @@ class Recorder:
         ctx = state.ctx
         if ctx.dual_level or ctx.batch or ctx.saved_hooks or ctx.inference or ctx.anomaly:
             raise Untraceable("a mode that plans do not know")
-        if op.inplace_only or op.writes:
-            raise Untraceable(f"{op.name} changes something in place")
+        if op.inplace_only:
+            return self._in_place(op, values)
         if op.name.rstrip("_").startswith(COUNTING):
             raise Untraceable(f"the size of what {op.name} gives depends on values")
         if any(param.kind is Kind.GENERATOR for param in op.params):
@@ -126,9 +127,31 @@ class Recorder:
         made = self._kernel(op, values, estimate, result)
         needs = ctx.recording and any(_needs(values[at]) for at in op.diff_at)
         tensors = [self.tensor(each, needs and self._flows(op, nr, each)) for nr, each in enumerate(made)]
+        if op.view or op.multi_view:
+            for each in tensors:
+                each._counter = values[0]._counter  # it is seen that memory is shared
         if needs:
             self._record(op, values, real, estimate, tensors)
         return op.pack(tensors) if op.multiple else tensors[0]
+
+    def _in_place(self, op: Op, values: list[Any]) -> Tensor:
+        """A change in place of a tensor that nobody else shares memory with: the tensor gets a new value.
+
+        Raises Untraceable for any other.
+        """
+        target: Tensor = values[0]
+        alone = sys.getrefcount(target._array) <= _ALONE and sys.getrefcount(target._counter) <= _ALONE
+        if op.base is None or target._view is not None or not alone:
+            raise Untraceable(f"{op.name} changes something in place that others may see")
+        made = apply(op.base, values)
+        old, new = target._array, made._array
+        if (new.shape, new.dtype) != (old.shape, old.dtype) or (new.ndim > 1 and new.strides != old.strides):
+            raise Untraceable(f"{op.name} gives another dtype or layout than it is written into")
+        if type(new) is Symbol and new.variable is not None:
+            new.variable.owner = weakref.ref(target)
+        target._array, target._edge, target._requires_grad = new, made._edge, False
+        target._counter[0] += 1
+        return target
 
     def _kernel(self, op: Op, values: list[Any], estimate: Any, result: Any) -> list[Value]:
         """The values of the op's results, with the bits and the layout of the results that the op itself gave."""
@@ -204,6 +227,17 @@ class Recorder:
         if is_number(source):
             return self.program.constant(_scalar(source, estimate.compute))
         raise Untraceable(f"{op.name} saves a list")
+
+
+class _Probe:
+    """Holds something alone."""
+
+    def __init__(self) -> None:
+        self.held = [0]
+
+
+_probe = _Probe()
+_ALONE = sys.getrefcount(_probe.held)  # what the interpreter counts where one attribute holds an object
 
 
 def _owned(value: Value, needs: bool) -> Tensor:

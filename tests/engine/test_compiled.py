@@ -116,6 +116,21 @@ def masks(a: list[Any]) -> list[Any]:
     ]
 
 
+def in_place(a: list[Any]) -> list[Any]:
+    x, w = a
+    total, count = torch.zeros((), dtype=x.dtype), torch.zeros(3)
+    for row in x:
+        total += (row * w).sum()
+        count += 1
+    y = (x * 2).sub_(w).tanh_()
+    z = x + 1
+    z *= y.detach() + count.to(x.dtype)
+    with torch.no_grad():
+        scale = x.abs().sum()
+        scale /= 2
+    return [total, z, y * 3, w + scale, count]
+
+
 def mixed(a: list[Any]) -> list[Any]:
     x, w = a
     return [
@@ -141,6 +156,7 @@ PROGRAMS: list[tuple[Function, list[tuple[int, ...]], Sequence[int]]] = [
     (untracked, [(4,)], [0]),
     (several, [(3, 3), (3,)], [0, 1]),
     (masks, [(3, 3), (3,)], [0, 1]),
+    (in_place, [(3, 3), (3,)], [0, 1]),
     (mixed, [(3, 3), (3,)], [0, 1]),
     (losses, [(3, 3), (3,)], [0, 1]),
     (lambda a: [a[0]], [(3,)], [0]),
@@ -266,6 +282,30 @@ def looks(a: list[Any]) -> list[Any]:
     return [a[0] * 2 if a[0].sum() > 0 else a[0] * 3]
 
 
+def written_view(x: Any) -> Any:
+    x[0] += 1
+    return x
+
+
+def seen_view(x: Any) -> Any:
+    tail = x[1:]
+    x += 1
+    return tail * x.sum()
+
+
+def seen_data(x: Any) -> Any:
+    seen = x.data
+    x += 1
+    return seen * 1.0 + x
+
+
+def used_constant(x: Any) -> Any:
+    one = torch.ones(3)
+    y = x * one
+    one += 1
+    return y * one
+
+
 WITHOUT: dict[str, Function] = {
     "branches": looks,
     "item": lambda a: [a[0] * a[0][0].item()],
@@ -281,8 +321,12 @@ WITHOUT: dict[str, Function] = {
     "bincount": lambda a: [torch.bincount(a[0].detach().long())],
     "repeated": lambda a: [torch.repeat_interleave(a[0], a[0].detach().long())],
     "printed": lambda a: [a[0] * len(repr(a[0]))],
-    "in place": lambda a: [a[0].clone().add_(1)],
-    "written": lambda a: [torch.zeros(3).index_put((torch.tensor([0]),), a[0][:1]).copy_(a[0])],
+    "written": lambda a: [torch.zeros(3).copy_(a[0])],
+    "written through a view": lambda a: [written_view(a[0].clone())],
+    "seen through a view": lambda a: [seen_view(a[0].clone())],
+    "seen through data": lambda a: [seen_data(a[0] * 1.0)],
+    "a constant that was used": lambda a: [used_constant(a[0])],
+    "other dtype": lambda a: [torch.zeros(3).add_(a[0].double())],
     "random": lambda a: [a[0] * torch.rand(3)],
     "dropout": lambda a: [F.dropout(a[0])],
     "inner gradient": lambda a: list(torch.autograd.grad((a[0] ** 3).sum(), a[0], create_graph=True)),

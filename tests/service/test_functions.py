@@ -244,3 +244,16 @@ def test_gradcheck_computes_in_float64_whatever_the_signature_says(client):
         assert checked["worst"]["analytical"] == pytest.approx(math.exp(1.5), rel=1e-6)
         assert checked["max_abs_error"] < 1e-7  # float32 alone would give 1e-2
         assert ask(client, "outer", "call", [0.5])["outputs"][0]["dtype"] == "float32"
+
+
+def test_the_examples_of_the_document_work_one_after_the_other(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    prefix = "/v1/functions/{function}"
+    put = paths[prefix]["put"]["requestBody"]["content"]["application/json"]["example"]
+    with saved(client, documented=put):
+        calls = [path for path in paths if path.startswith(f"{prefix}/")]
+        assert len(calls) == 8
+        for path in calls:
+            example = paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+            answer = client.post(path.replace("{function}", "documented"), json=example)
+            assert answer.status_code == 200, f"{path}: {answer.text}"

@@ -265,3 +265,14 @@ def test_what_a_custom_gradient_saved_is_counted_and_shown_in_the_graph(session)
     assert 8_008 <= session.call("GET")["bytes"] - before < 9_000  # the saved result, whose name is gone, and the sum
     node = next(each for each in session.call("GET", "graph")["nodes"] if each["name"] == "exponentialBackward")
     assert node["saved"] == [{"name": "saved_tensors[0]", "shape": [1000], "dtype": "float64"}]
+
+
+def test_code_calls_functions_and_a_recursion_too_deep_is_refused_wherever_it_ends(session):
+    source = "x = torch.tensor([1., 2.], requires_grad=True)\ny = functions.doubled(x)\nprint(y)"
+    answer = session.call("POST", "exec", {"code": source})
+    assert answer["stdout"] == "tensor([1., 4.], grad_fn=<doubledBackward>)\n"
+    deep = "def down(n):\n    return functions.doubled(x) if n == 0 else down(n - 1)\n"
+    assert session.call("POST", "exec", {"code": f"{deep}down(5)"})["result"]["data"] == [1.0, 4.0]
+    for depth in range(60, 2000, 97):
+        answer = session.send("POST", "exec", {"code": f"{deep}down({depth})"})
+        assert answer.status_code in (200, 413), answer.text
