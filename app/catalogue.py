@@ -8,7 +8,7 @@ from typing import Any
 
 from app import codec
 from app.examples import example_of
-from app.families import SESSION, family_of
+from app.families import family_of, family_of_step
 from app.problems import Problem
 from app.session.arguments import Parameter, parameters_of
 from app.session.names import SHOWN
@@ -85,7 +85,7 @@ def _special(special: Special) -> dict[str, Any]:
     }
     return {
         "name": special.name,
-        "family": SESSION,
+        "family": family_of_step(special.name),
         "doc": special.doc,
         "aliases": [],
         "inplace": None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from engine.op import Op
 
+OPTIMIZERS = "optimizers"  # steps of `torch.optim`
 SESSION = "session"  # steps that are no ops of PyTorch's: names, modes, backward
 
 _MODULES: dict[str, str] = {
@@ -56,7 +57,12 @@ FAMILY_OF_OP: dict[str, str] = {
 }
 
 
-FAMILIES = (SESSION, *_MODULES)  # in the order in which they are shown
+FAMILIES = (SESSION, OPTIMIZERS, *_MODULES)  # in the order in which they are shown
+
+
+def family_of_step(name: str) -> str:
+    """The family of a step that is no op."""
+    return OPTIMIZERS if name.startswith("optim.") else SESSION
 
 
 def family_of(name: str, op: Op) -> str:

@@ -6,6 +6,7 @@ Each is a function of the step's scope, with the parameters declared beside it. 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def special(
 
     def declare(run: Run) -> Run:
         known = name or run.__name__
-        SPECIALS[known] = Special(known, parameters, run, run.__doc__ or "", outputs, several)
+        SPECIALS[known] = Special(known, parameters, run, inspect.getdoc(run) or "", outputs, several)
         return run
 
     return declare

@@ -144,14 +144,15 @@ def _parameter(name: Any, scope: Scope) -> Tensor:
     return scope.names.named(name)
 
 
+HOW = """`params` are names of tensors, or parameter groups with options of their own:
+`["w", {"params": ["b"], "lr": 0.1}]`. The tensors stay the same when the names are bound again. `name` is what to call
+the optimizer; one of that name is replaced."""
+
+
 def _doc(kind: type[Optimizer]) -> str:
-    first, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n")
-    how = (
-        "`params` are names of tensors, or parameter groups with options of their own: "
-        '`["w", {"params": ["b"], "lr": 0.1}]`. The tensors stay the same when the names are bound again. '
-        "`name` is what to call the optimizer; one of that name is replaced."
-    )
-    return f"An optimizer. {first}\n{rest.rpartition('Raises')[0] or ''}\n{how}"
+    """The documentation of a type as a step; which refusals there are, the problem itself says."""
+    first, _, rest = (inspect.getdoc(kind) or "").partition("Raises")[0].partition("\n")
+    return "\n\n".join(part.strip() for part in (first, rest, HOW) if part.strip())
 
 
 for _name, _kind in TYPES.items():
