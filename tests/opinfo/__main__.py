@@ -1,4 +1,4 @@
-"""`python -m tests.opinfo`: compare, print, and write results.json (a whole run) or only print (a part)."""
+"""`python -m tests.opinfo`: compare, print what differs and a table; `--update` keeps the results in results.json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.opinfo import results
+from tests.opinfo import report, results
 from tests.opinfo.catalogue import ENTRIES
 from tests.opinfo.parallel import examine_all
 
@@ -22,10 +22,11 @@ def main() -> None:
             show(each)
     total = sum(each.passed for each in found)
     print(f"{total} of {len(found)} ops pass everything")
-    if len(names) == len(ENTRIES) and not options.quick:
-        results.save(found)
+    print(report.table({each.name: each for each in found}, lambda entry: f"tier {entry.tier}"))
     if options.save:
         results.save(found, options.save)
+    if options.update:
+        results.update(found)
 
 
 def arguments() -> argparse.Namespace:
@@ -36,7 +37,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few samples, no reference inputs")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--summary", action="store_true", help="only the table")
-    parser.add_argument("--save", type=Path, help="write the results of a part to this file")
+    parser.add_argument("--save", type=Path, help="write the results to this file")
+    parser.add_argument("--update", action="store_true", help="put them into results.json beside the others")
     return parser.parse_args()
 
 

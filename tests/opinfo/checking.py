@@ -15,6 +15,7 @@ from tests.opinfo import precision, ties, translation
 from tests.opinfo.comparing import Difference, compare, compare_tensors, flat
 from tests.opinfo.drawing import Drawn, tensors
 from tests.opinfo.forms import Form
+from tests.opinfo.refusing import line, refusal
 from tests.opinfo.translation import Translator, numpy_of
 
 Report = Callable[[str, str | None], None]  # aspect, and the difference or None
@@ -119,27 +120,8 @@ def equal(one: Any, other: Any) -> bool:
     )
 
 
-def refusal(call: Callable[[], Any], theirs: Exception) -> str | None:
-    """None if the call raises what torch raised."""
-    try:
-        call()
-    except Exception as ours:  # noqa: BLE001  # its type is what is looked at
-        wanted = type(theirs).__name__.lstrip("_")
-        if not hasattr(ours, "code"):
-            return f"{type(ours).__name__} without a code: {line(ours)} | torch {wanted}: {line(theirs)}"
-        if type(ours).__name__.lstrip("_") != wanted:
-            return f"{type(ours).__name__}: {line(ours)} | torch {wanted}: {line(theirs)}"
-        return None
-    return f"not refused | torch {type(theirs).__name__}: {line(theirs)}"
-
-
 def told(error: Exception) -> str:
     return str(error) if isinstance(error, Difference) else f"{type(error).__name__}: {line(error)}"
-
-
-def line(error: Exception) -> str:
-    """The beginning of an exception's text."""
-    return " ".join(str(error).split())[:140]
 
 
 # -- gradients --------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from tests.opinfo.catalogue import Entry
+from tests.opinfo.varying import varied
 
 DTYPES = ("float64", "float32", "complex128", "int64", "bool")
 LARGEST = 20_000  # elements of a sample's tensors together
@@ -23,10 +24,11 @@ class Bounds:
     samples: int = 36
     references: int = 16
     errors: int = 200
+    varied: int = 12
     variants: int = 10  # of the samples: called in every form
 
 
-QUICK = Bounds(samples=6, references=0, errors=12, variants=2)
+QUICK = Bounds(samples=6, references=0, errors=12, varied=3, variants=2)
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,12 @@ def draw(entry: Entry, info: Any, bounds: Bounds) -> Iterator[Drawn]:
             continue
         grad = dtype in tracked and info.supports_autograd
         seed(entry.name, info.variant_test_name, name)
-        for sample in small(info.sample_inputs("cpu", dtype, requires_grad=grad), bounds.samples):
+        samples = small(info.sample_inputs("cpu", dtype, requires_grad=grad), bounds.samples)
+        for sample in samples:
             yield Drawn(sample, name, grad, "sample")
+        if name == "float64":
+            for sample in varied(info, samples, bounds.varied):
+                yield Drawn(sample, name, grad, "varied")
         if info.reference_inputs_func is not None and bounds.references:
             seed("reference", entry.name, info.variant_test_name, name)
             drawn = small(info.reference_inputs("cpu", dtype, requires_grad=False), bounds.references)
@@ -75,6 +81,15 @@ def small(samples: Iterable[Any], count: int) -> list[Any]:
 
 def size(sample: Any) -> int:
     return sum(each.numel() for each in tensors([sample.input, sample.args, sample.kwargs]))
+
+
+def unbound(entry: Entry, sample: Any) -> bool:
+    """Whether an operator's method is called on a number, as no program does."""
+    return entry.name.startswith("__") and tensorless(sample)
+
+
+def tensorless(sample: Any) -> bool:
+    return not hasattr(sample.input, "clone")
 
 
 def tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.opinfo.catalogue import ENTRIES
+
 ASPECTS = ("forward", "gradient", "second gradient", "in place", "variants", "errors")
 PATH = Path(__file__).parent / "results.json"
 
@@ -39,6 +41,13 @@ class Result:
 def load(path: Path = PATH) -> dict[str, Result]:
     rows: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
     return {name: Result(name, **row) for name, row in rows.items()}
+
+
+def update(found: Iterable[Result], path: Path = PATH) -> None:
+    """Put results in the place of those kept for the same ops; ops that left the catalogue go."""
+    kept = load(path) if path.exists() else {}
+    kept.update({each.name: each for each in found})
+    save([each for name, each in kept.items() if name in ENTRIES], path)
 
 
 def save(found: Iterable[Result], path: Path = PATH) -> None:

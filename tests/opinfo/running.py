@@ -7,14 +7,13 @@ import warnings
 from collections.abc import Iterator
 from itertools import groupby
 from types import FrameType
-from typing import Any
 
-from tests.opinfo import translation
 from tests.opinfo.catalogue import ENTRIES, Entry
-from tests.opinfo.checking import check, refusal
+from tests.opinfo.checking import check
 from tests.opinfo.database import infos
-from tests.opinfo.drawing import Bounds, Drawn, described, draw
+from tests.opinfo.drawing import Bounds, Drawn, draw, tensorless, unbound
 from tests.opinfo.forms import Form, forms
+from tests.opinfo.refusing import check_refusals
 from tests.opinfo.results import Result
 
 SECONDS = 60  # for one op: a call that hangs is a difference, too
@@ -61,7 +60,7 @@ def _examine(entry: Entry, info: object, bounds: Bounds, result: Result) -> None
         for form in known:
             if form.name == "function" or (nr < bounds.variants and not (form.inplace and tensorless(drawn.sample))):
                 _one(info, form, drawn, result)
-    _refusals(entry, info, known[0], bounds, result)
+    check_refusals(entry, info, known[0], bounds, result)
 
 
 def drawn_by_dtype(entry: Entry, info: object, bounds: Bounds) -> Iterator[tuple[int, Drawn]]:
@@ -70,36 +69,5 @@ def drawn_by_dtype(entry: Entry, info: object, bounds: Bounds) -> Iterator[tuple
         yield from enumerate(each for each in group if not unbound(entry, each.sample))
 
 
-def unbound(entry: Entry, sample: Any) -> bool:
-    """Whether an operator's method is called on a number, as no program does."""
-    return entry.name.startswith("__") and tensorless(sample)
-
-
-def tensorless(sample: Any) -> bool:
-    return not hasattr(sample.input, "clone")
-
-
 def _one(info: object, form: Form, drawn: Drawn, result: Result) -> None:
     check(info, form, drawn, lambda aspect, found: result.add(aspect, found, f"{form.name}, {drawn}"))
-
-
-def _refusals(entry: Entry, info: object, form: Form, bounds: Bounds, result: Result) -> None:
-    if info.error_inputs_func is None:  # type: ignore[attr-defined]
-        return
-    for each in small_errors(info, bounds):
-        sample = each.sample_input
-        if "out" in sample.kwargs or unbound(entry, sample):
-            continue  # the engine has no `out=`, and says so with a TypeError
-        try:
-            ours = translation.Translator().value([sample.input, sample.args, sample.kwargs])
-        except translation.Untranslatable:
-            continue
-        try:
-            form.theirs(sample.input, *sample.args, **sample.kwargs)
-        except Exception as error:  # noqa: BLE001  # the record says that there is one
-            found = refusal(lambda values=ours: form.ours()(values[0], *values[1], **values[2]), error)
-            result.add("errors", found, described(sample))
-
-
-def small_errors(info: object, bounds: Bounds) -> list[object]:
-    return list(info.error_inputs("cpu"))[: bounds.errors]  # type: ignore[attr-defined]
