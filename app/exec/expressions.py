@@ -11,7 +11,7 @@ from app.exec.budget import Run, placed
 from app.exec.builtins import BUILTINS
 from app.exec.functions import FunctionValue, Signature
 from app.exec.operators import BINARY, COMPARE, UNARY
-from app.exec.scopes import Code, Env, Scope, distance, parameter_names
+from app.exec.scopes import Code, Env, Scope, distance, own_size, parameter_names
 from app.exec.sequences import iterate, truth
 from app.exec.source import bad_code
 from app.exec.values import MISSING, PLAIN, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
@@ -242,7 +242,7 @@ def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope | None) -
         for at, each in enumerate(node.generators)
     ]
     element = expression(node.elt, own)
-    cost = sum(1 for _ in ast.walk(node))
+    cost = own_size(node)
 
     def code(run: Run, env: Env) -> list[Any]:
         found: list[Any] = []
@@ -433,8 +433,9 @@ def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
     own = Scope(set(parameter_names(node.args)), scope)
     signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
     body = expression(node.body, own)
-    cost = sum(1 for _ in ast.walk(node.body))
+    cost = own_size(node.body)
     height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
+    size: int = node.size  # type: ignore[attr-defined]  # as above
 
     def charged(run: Run, env: Env) -> Any:
         run.spend(cost)
@@ -443,7 +444,7 @@ def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
     def code(run: Run, env: Env | None) -> FunctionValue:
         run.grow(8)
         values = {name: default(run, env) for name, default in defaults}
-        return FunctionValue("<lambda>", signature, values, charged, height, cost, env, run.variables)
+        return FunctionValue("<lambda>", signature, values, charged, height, size, env, run.variables)
 
     return code
 

@@ -16,12 +16,13 @@ HOOK = Allowance(steps=1_000_000, cells=1_000_000, stdout=100_000)  # of a funct
 class Signature:
     """The parameters of a function."""
 
-    __slots__ = ("defaults", "keyword_only", "positional", "vararg")
+    __slots__ = ("_named", "keyword_only", "positional", "vararg")
 
     def __init__(self, positional: list[str], vararg: str | None, keyword_only: list[str]) -> None:
         self.positional = positional
         self.vararg = vararg
         self.keyword_only = keyword_only
+        self._named = frozenset((*positional, *keyword_only))
 
     def bind(self, name: str, args: list[Any], kwargs: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
         """The names a call begins with.
@@ -38,7 +39,7 @@ class Signature:
         if self.vararg is not None:
             bound[self.vararg] = tuple(args[len(positional) :])
         for key, value in kwargs.items():
-            if key == self.vararg or (key not in positional and key not in self.keyword_only):
+            if key not in self._named:
                 raise wrong_type(f"{name}() got an unexpected keyword argument '{key}'")
             if key in bound:
                 raise wrong_type(f"{name}() got multiple values for argument '{key}'")

@@ -13,7 +13,10 @@ from engine import optim
 from engine.optim import Optimizer
 from engine.tensor import Tensor
 
-TYPES: tuple[type[Optimizer], ...] = (*(optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.LBFGS),)
+TYPES: tuple[type[Optimizer], ...] = (
+    *(optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.LBFGS),
+    *(optim.Adadelta, optim.Adamax, optim.NAdam, optim.RAdam, optim.Rprop, optim.ASGD),
+)
 
 
 def _maker(kind: type[Optimizer]) -> Builtin:

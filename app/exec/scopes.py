@@ -66,6 +66,18 @@ def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
             stack.extend(ast.iter_child_nodes(node))
 
 
+def own_size(node: ast.AST) -> int:
+    """How many nodes run when this one does, without functions and comprehensions inside: those count on their own."""
+    stack = [node]
+    count = 0
+    while stack:
+        each = stack.pop()
+        count += 1
+        if each is node or not isinstance(each, INNER):
+            stack.extend(ast.iter_child_nodes(each))
+    return count
+
+
 def _bound_by(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id

@@ -72,7 +72,9 @@ def bad_code(text: str, node: Any = None, line: int | None = None, column: int |
 
 
 def parse(source: str) -> ast.Module:
-    """The checked tree of a text; every function in it has an attribute `height`, how deep its nodes nest.
+    """The checked tree of a text.
+
+    Every function in it has the attributes `height`, how deep its nodes nest, and `size`, how many they are.
 
     Raises Problem: `too_large` for more than 64 kB, `bad_code` for what the language has not.
     """
@@ -98,7 +100,8 @@ def _check(tree: ast.Module) -> None:
     """Look at every node, without recursion: its kind, its names, its depth, and where it stands."""
     root: Any = tree
     stack: list[tuple[ast.AST, ast.AST, int, Any, bool]] = [(tree, tree, 0, root, False)]
-    root.height, root.start = 0, 0
+    root.height = root.start = root.size = 0
+    functions: list[tuple[Any, Any]] = []  # each with the one around it
     while stack:
         node, placed, depth, function, in_loop = stack.pop()
         if hasattr(node, "lineno"):
@@ -110,12 +113,16 @@ def _check(tree: ast.Module) -> None:
         _check_node(node, placed)
         _check_place(node, function, in_loop)
         function.height = max(function.height, depth - function.start)
+        function.size += 1
         if isinstance(node, (ast.FunctionDef, ast.Lambda)):
             inner: Any = node
-            inner.height, inner.start = 0, depth
+            inner.height, inner.start, inner.size = 0, depth, 0
+            functions.append((inner, function))
             function, in_loop = inner, False
         in_loop = in_loop or isinstance(node, (ast.For, ast.While))
         stack.extend((child, placed, depth + 1, function, in_loop) for child in ast.iter_child_nodes(node))
+    for inner, outer in reversed(functions):
+        outer.size += inner.size
 
 
 def _check_place(node: ast.AST, function: ast.AST, in_loop: bool) -> None:
@@ -192,10 +199,11 @@ def _keyword(node: ast.keyword) -> None:
 
 
 def _call(node: ast.Call) -> None:
-    names = [each.arg for each in node.keywords]
+    seen = set()
     for each in node.keywords:
-        if names.count(each.arg) > 1:
+        if each.arg in seen:
             raise bad_code(f"invalid syntax: keyword argument repeated: {each.arg}", each)
+        seen.add(each.arg)
 
 
 def _dict(node: ast.Dict) -> None:

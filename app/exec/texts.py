@@ -136,7 +136,7 @@ def _object(run: Run, value: Any) -> str:
 def _optimizer(run: Run, value: Optimizer) -> str:
     lines = [f"{type(value).__name__} ("]
     for at, group in enumerate(value.param_groups):
-        lines.append(f"Parameter Group {at}")
+        lines.append(("\n" if at else "") + f"Parameter Group {at}")
         lines += [f"    {key}: {text_of(run, group[key])}" for key in sorted(group, key=str) if key != "params"]
     return "\n".join([*lines, ")"])
 

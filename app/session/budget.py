@@ -43,7 +43,7 @@ class Budget(Guard):
     __slots__ = ("_held", "_light_end", "_light_until", "_max_nodes", "_roots", "nodes")
 
     def __init__(self, limits: Limits, roots: Callable[[], Iterable[Tensor]]) -> None:
-        super().__init__(limits.tensor_bytes, limits.session_bytes)
+        super().__init__(limits.tensor_bytes, limits.session_bytes, op_flops=limits.op_flops)
         self._max_nodes = limits.session_nodes
         self._roots = roots
         self._held: list[Holder] = []  # of the functions that run
@@ -77,6 +77,11 @@ class Budget(Guard):
 
     def refuse_light(self) -> None:
         """What comes next may take any time: a light call is over (`Heavy`)."""
+        if self._light_until is not None:
+            raise Heavy
+
+    def leave_loop(self) -> None:
+        """Before work whose cost nobody can tell: a light call raises `Heavy`."""
         if self._light_until is not None:
             raise Heavy
 

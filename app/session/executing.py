@@ -13,9 +13,11 @@ from app.exec.functions import FunctionValue
 from app.exec.texts import shown
 from app.problems import Problem
 from app.session.arguments import Extra, Parameter, Scope
+from app.session.budget import Budget
 from app.session.declaring import Value, special
 from app.session.frames import Code
 from app.session.literals import make_tensor
+from engine import modes
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.tensor import Tensor
@@ -42,12 +44,15 @@ def execute(scope: Scope, code: str) -> Value:
 
 
 def code_of(scope: Scope) -> Code:
-    """What runs code in the session of a step.
+    """What runs code in the session of a step, which is not done in the event loop.
 
     Raises Problem in a saved function, which has none.
     """
     if scope.code is None:
         raise Problem("bad_argument", "exec runs in a session: a saved function has its own source instead")
+    budget = modes.state.ctx.guard
+    if isinstance(budget, Budget):
+        budget.leave_loop()
     found: Code = scope.code
     return found
 

@@ -256,3 +256,21 @@ def test_a_loop_may_change_tensors_in_place_without_piling_them_up() -> None:
         assert tracemalloc.get_traced_memory()[1] < 250e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("path", ["run", "ops/exec"])
+def test_steps_of_code_do_not_hold_up_the_event_loop(client, session, path) -> None:
+    """A source of many lines takes long to check and translate; as a step of a small call too."""
+    code = "x = 1\n" * 2_500
+    body = {"steps": [{"op": "exec", "code": code}]} if path == "run" else {"code": code}
+    answers: list = []
+    request = threading.Thread(target=lambda: answers.extend(session.send("POST", path, body) for _ in range(5)))
+    request.start()
+    slowest = 0.0
+    while request.is_alive():
+        started = time.monotonic()
+        assert client.get("/healthz").status_code == 200
+        slowest = max(slowest, time.monotonic() - started)
+    request.join()
+    assert [each.status_code for each in answers] == [200] * 5
+    assert slowest < 1
