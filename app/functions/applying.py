@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,10 +90,7 @@ def arguments_of(
     A number or list without a dtype of its own has that of the signature, else that of `torch.tensor`; for the inputs
     in `floating`, integers have the default dtype. Raises Problem.
     """
-    parameters = [
-        Parameter(each.name, Extra.RAW, DEFAULT if each.option else REQUIRED, optional=each.option)
-        for each in definition.inputs
-    ]
+    parameters = _parameters(definition.inputs)
     try:
         values = bind(definition.name, parameters, args, fields, scope, False)
     except Mismatch as mismatch:
@@ -102,6 +100,14 @@ def arguments_of(
         _argument(each, value, scope, each.name in floating)
         for each, value in zip(definition.inputs, values, strict=True)
     ]
+
+
+@functools.lru_cache(1024)
+def _parameters(inputs: tuple[Input, ...]) -> tuple[Parameter, ...]:
+    """The inputs as parameters of a step."""
+    return tuple(
+        Parameter(each.name, Extra.RAW, DEFAULT if each.option else REQUIRED, optional=each.option) for each in inputs
+    )
 
 
 def _argument(declared: Input, value: Any, scope: Scope, floating: bool) -> Any:
