@@ -112,6 +112,8 @@ def _parameters(inputs: tuple[Input, ...]) -> tuple[Parameter, ...]:
 
 def _argument(declared: Input, value: Any, scope: Scope, floating: bool) -> Any:
     if declared.option and not floating:
+        if declared.text and type(value) is str:
+            return value
         plain = number(value)
         if value is None or value is DEFAULT or plain is not None:
             return plain if plain is not None else value

@@ -32,13 +32,14 @@ _wide = ContextVar("wide", default=False)
 class Input:
     """One input: its name, and the dtype and shape it must have, None for any.
 
-    An `option` has a default, and takes numbers, texts and null as they are; tensors have to be given as literals.
+    An `option` has a default, and takes numbers and null as they are; one whose default is a `text`, texts too.
     """
 
     name: str
     dtype: DType | None = None
     shape: Pattern | None = None
     option: bool = False
+    text: bool = False
 
     @property
     def wanted(self) -> DType | None:

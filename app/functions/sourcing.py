@@ -110,13 +110,27 @@ def inputs_of_source(program: Source, declared: tuple[Input, ...] | None) -> tup
 
     Raises Problem `bad_argument` if the declared names are not those of the parameters.
     """
-    arguments = program.parsed.function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    options = {each.arg for each in positional[len(positional) - len(arguments.defaults) :]}
-    options |= {each.arg for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default}
+    defaults = _defaults(program.parsed.function.args)
     patterns = {each.name: each for each in declared or ()}
     if declared is not None and list(patterns) != list(program.inputs):
         shown = ", ".join(program.inputs)[:SHOWN]
         raise wrong("inputs", f"must have the names of the source's parameters: {shown}")
     found = (patterns.get(each, Input(each)) for each in program.inputs)
-    return distinct(tuple(Input(each.name, each.dtype, each.shape, each.name in options) for each in found))
+    return distinct(
+        tuple(
+            Input(each.name, each.dtype, each.shape, each.name in defaults, _is_text(defaults.get(each.name)))
+            for each in found
+        )
+    )
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """The defaults of a function's parameters by name."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    found = dict(zip((each.arg for each in positional[::-1]), arguments.defaults[::-1], strict=False))
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {**found, **{each.arg: default for each, default in pairs if default is not None}}
+
+
+def _is_text(default: ast.expr | None) -> bool:
+    return isinstance(default, ast.Constant) and isinstance(default.value, str)

@@ -64,6 +64,19 @@ def test_options_are_numbers_of_the_language_and_have_their_defaults(client):
     assert data(with_scale["grads"]) == [4.0]
 
 
+def test_an_option_whose_default_is_a_text_takes_texts(client, session):
+    source = "def f(x, how='sum', w=None):\n    y = x if w is None else x * w\n"
+    source += "    return y.sum() if how == 'sum' else y.prod() if how == 'prod' else y.mean()"
+    with saved(client, reduced={"source": source}):
+        values = [ask(client, "reduced", "call", [2.0, 4.0], *args)["outputs"][0]["data"] for args in ([], ["prod"])]
+        assert values == [6.0, 8.0]
+        assert data(ask(client, "reduced", "call", [2.0, 4.0], "NaN", [1.0, 2.0])["outputs"]) == [5.0]
+        session.run(step("tensor", data=[3.0, 1.0], out="v"), step("tensor", data=[1.0, 1.0], out="sum"))
+        assert session.op("functions.reduced", "v", "sum", "v")["data"] == 10.0
+        assert session.op("functions.reduced", "v", w=None, how="prod")["data"] == 3.0
+        problem(session.send("POST", "ops/functions.reduced", {"x": "v", "w": "nobody"}), 422, "unknown_tensor")
+
+
 def test_control_flow_may_depend_on_values(client):
     for start, count in ((0.5, 0), (8.0, 3), (9.0, 4)):
         answer = ask(client, "halving", "vjp", [start], cotangents=[[1.0], None])
