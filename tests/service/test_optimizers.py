@@ -181,6 +181,41 @@ def test_options_that_are_switched_on_later_begin_with_zeros(leaf):
     assert {"square_avg", "momentum_buffer", "grad_avg"} < leaf.call("GET", "optimizers/opt")["state"]["0"].keys()
 
 
+# -- beside code ----------------------------------------------------------------------------------------------------
+
+TWO_GROUPS = """Rprop (
+Parameter Group 0
+    capturable: False
+    differentiable: False
+    etas: (0.5, 1.2)
+    foreach: None
+    lr: 0.1
+    maximize: False
+    step_sizes: (1e-06, 50)
+
+Parameter Group 1
+    capturable: False
+    differentiable: False
+    etas: (0.5, 1.2)
+    foreach: None
+    lr: 0.5
+    maximize: False
+    step_sizes: (1e-06, 50)
+)
+"""  # as PyTorch prints it
+
+
+def test_code_and_steps_share_optimizers(leaf):
+    leaf.tensor("b", 1.0, requires_grad=True)
+    code = 'import torch\nopt = torch.optim.Rprop([{"params": [w]}, {"params": [b], "lr": 0.5}], lr=0.1)\nprint(opt)'
+    assert leaf.call("POST", "exec", {"code": code})["stdout"] == TWO_GROUPS
+    leaf.run(*square(), STEP)
+    assert leaf.data("w") == pytest.approx([0.9, -1.9])
+    leaf.call("PATCH", "optimizers/opt", {"group": 1, "lr": 0.25})
+    told = leaf.call("POST", "exec", {"code": 'print([each["lr"] for each in opt.param_groups])'})
+    assert told["stdout"] == "[0.1, 0.25]\n"
+
+
 # -- what is shown --------------------------------------------------------------------------------------------------
 
 
