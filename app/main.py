@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from app import __version__
+from app import __version__, telemetry
 from app.devices import list_devices
 from app.dispatch import Dispatch
 from app.hosts.inline import InlineHost
@@ -78,6 +78,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.ready = False
     await app.state.host.stop()
+    telemetry.flush()
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:

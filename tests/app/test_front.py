@@ -36,6 +36,7 @@ class StandIn:
     made: ClassVar[list[StandIn]] = []
 
     def __init__(self, id: str, *, ttl_s: float, now: Callable[[], float], **options: Any) -> None:
+        options.pop("functions")  # the tenant's, for sessions that are none
         self.id, self.ttl_s, self.now, self.options = id, ttl_s, now, options
         self.version = 7
         self.calls: list[Call] = []

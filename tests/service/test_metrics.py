@@ -128,7 +128,7 @@ def test_the_log_has_one_line_of_json_a_request_and_no_secrets(own_server):
         session.call("POST", "tensors?data=true", {"name": "secret_name", "data": [123456.5]}, headers=headers)
         session.send("GET", "tensors/nobody", headers={"x-request-id": "log-3"})
         client.get("/nowhere/secret", headers={"x-request-id": "log-4"})
-    text = own_server.stderr.read_text()
+    text = own_server.wait_for(lambda: "log-4" in (read := own_server.stderr.read_text()) and read)
     lines = [json.loads(line) for line in text.splitlines()]
     logged = {line["id"]: line for line in lines if line.get("id", "").startswith("log-")}
     assert {id: (line["method"], line["route"], line["status"]) for id, line in logged.items()} == {
