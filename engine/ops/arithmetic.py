@@ -232,7 +232,7 @@ def rounded_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode!s:.64}'"
         )
-    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel=f"div_{mode}_cpu")(op, values)
+    estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel=f"div_{mode}_cpu")(op, values)
     estimate.temporaries += 2 * estimate.output_bytes if mode == "trunc" else 0
     refuse_zero_division(estimate, values)
     return estimate
@@ -271,7 +271,7 @@ NOT_THERE = "torch::autograd::NotImplemented"  # torch's node of ops it has no d
 @weak
 def floor_divide_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of floor_divide."""
-    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel="div_floor_cpu")(op, values)
+    estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="div_floor_cpu")(op, values)
     refuse_zero_division(estimate, values)
     return estimate
 
@@ -299,7 +299,7 @@ floor_divide.vjp(input=no_derivative, other=no_derivative)
 @weak
 def remainder_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of remainder."""
-    estimate = elementwise(refuse=(dtypes.COMPLEX,), kernel="remainder_cpu")(op, values)
+    estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="remainder_cpu")(op, values)
     refuse_zero_division(estimate, values)
     return estimate
 

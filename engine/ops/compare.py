@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator as python
 from typing import Any
 
-from engine import dtypes, errors
+from engine import dtypes
 from engine.arrays import xp
-from engine.infer import Estimate
 from engine.kinds import Array, Operand
 from engine.op import Op, alias, op
 from engine.ops.creation import zeros_like
-from engine.rules import elementwise, same_as_input
+from engine.rules import elementwise
 
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -90,14 +89,7 @@ bitwise("or")
 bitwise("xor")
 
 
-def inverted(op: Op, values: list[Any]) -> Estimate:
-    """The rule of `~`: integers and bools."""
-    if dtypes.BY_NUMPY[values[0].dtype].differentiable:
-        raise errors.bad_type("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
-    return same_as_input(op, values)
-
-
-@op(inverted, operators=("__invert__",), inplace=True)
+@op(elementwise(refuse=(dtypes.FLOATING, dtypes.COMPLEX), kernel="bitwise_not_cpu"), inplace=True)
 def bitwise_not(input: Array) -> Any:
     """The bits inverted; of bools the logical not."""
     return ~input

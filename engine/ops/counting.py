@@ -33,7 +33,7 @@ def told(op: Op, array: Any) -> Any:
 def bincount_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of bincount: a bin for each number up to the largest."""
     array, weights, minlength = values
-    if array.dtype.kind in "fcV":
+    if array.dtype.kind in "bfcV":
         raise errors.not_implemented_for("bincount_cpu", dtypes.BY_NUMPY[array.dtype].type_name)
     if minlength < 0:
         raise errors.bad_argument("minlength should be >= 0")

@@ -94,7 +94,12 @@ def topk_rule(op: Op, values: list[Any]) -> Estimate:
     dim = check_dim(values[2], array.ndim)
     if not 0 <= k <= (array.shape[dim] if array.ndim else 1):
         raise errors.bad_argument("selected index k out of range")
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "topk_cpu")
+    for category, what in (
+        (dtypes.BOOL, "topk does not support bool"),
+        (dtypes.COMPLEX, " topk does not support complex"),
+    ):
+        if dtypes.BY_NUMPY[array.dtype].category == category:
+            raise errors.dtype_mismatch(f"{what} dtypes on CPU")
     shape = (*array.shape[:dim], k, *array.shape[dim + 1 :]) if array.ndim else ()
     temporary = 4 * array.size * max(8, array.dtype.itemsize)
     return Estimate(
@@ -133,7 +138,9 @@ def ranked_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
     if k is not None and not 1 <= k <= size:
         raise errors.bad_argument(f"{op.name}(): selected number k out of range for dimension {dim}")
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
+    median = op.name.endswith("median")
+    refused = (dtypes.COMPLEX,) if op.name == "mode" else (dtypes.BOOL, dtypes.COMPLEX)
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], refused, "median_out" if median else f"{op.name}_cpu")
     keepdim = argument(op, values, "keepdim")
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
     temporary = 5 * array.size * max(8, array.dtype.itemsize)
@@ -213,7 +220,7 @@ for _ranked in (kthvalue, median_dim, nanmedian_dim, mode):
 def whole_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the median of all elements."""
     array = values[0]
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "median_cpu")
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.COMPLEX), "median_cpu")
     return Estimate(values, [((), array.dtype)], None, 4 * array.size * max(8, array.dtype.itemsize), 20 * array.size)
 
 

@@ -17,10 +17,11 @@ from engine.rules import (
     cast_bytes,
     default_dtype,
     elementwise,
+    refuse_dtype,
 )
 
 
-@op(elementwise(), node="PowBackward1", inplace=True)
+@op(elementwise(refuse=(dtypes.BOOL,), kernel="pow"), node="PowBackward1", inplace=True)
 def pow(input: Array, exponent: Array) -> Any:
     """`input` to the power `exponent`, element by element."""
     return power(input, exponent)
@@ -87,8 +88,9 @@ def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
 
 def number_pow_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of a number to a tensor's power: the number promotes as an operand."""
-    compute = dtypes.result_type(values, default_dtype()).numpy
-    exponent = values[1]
+    dtype = dtypes.result_type(values, default_dtype())
+    refuse_dtype(op, dtype, (dtypes.BOOL,), "pow")
+    compute, exponent = dtype.numpy, values[1]
     return Estimate(values, [(exponent.shape, compute)], compute, cast_bytes([exponent], compute), 20 * exponent.size)
 
 

@@ -201,9 +201,9 @@ def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
     """The rule of amax, amin, argmax, argmin: every reduced dim has elements."""
     index = op.name.startswith("arg")
     dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if index and dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise errors.dtype_mismatch(f"{op.name}(): does not support {'complex' if dtype.is_complex else 'bool'} input")
     if dtype.is_complex:
-        if index:
-            raise errors.dtype_mismatch(f"{op.name}(): does not support complex input")
         raise errors.not_implemented_for(f"{op.name[1:]}_values_cpu", dtype.type_name)
     estimate = reduction("index" if index else "same")(op, values)
     dims = estimate.values[op.index["dim"]]

@@ -12,7 +12,7 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Operand
 from engine.op import Op, is_number, op
-from engine.rules import BOOL, INT64, shape_of, weak
+from engine.rules import BOOL, INT64, default_dtype, shape_of, weak
 
 INT32 = np.dtype(np.int32)
 
@@ -30,6 +30,9 @@ def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -
     """The estimate of places of values in a sequence: int64 unless int32 is asked for."""
     shape = shape_of(value)
     count = 1 if is_number(value) else value.size
+    common = dtypes.result_type([value, boundaries], default_dtype())
+    if common.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise errors.not_implemented_for("searchsorted_out_cpu", common.type_name)
     if out_int32 and boundaries.ndim and boundaries.shape[-1] >= 2**31 - 1:
         raise errors.bad_argument("torch.searchsorted(): the size of input sequence exceeds the range of int32")
     held = 8 * count + 16 * (count + boundaries.size)
@@ -75,12 +78,6 @@ def searchsorted_rule(op: Op, values: list[Any]) -> Estimate:
         )
     if sorter is not None:
         check_sorter(sequence, sorter)
-    if not is_number(value) and sequence.dtype != value.dtype:
-        boundary, given = (dtypes.BY_NUMPY[each.dtype].cpp_name for each in (sequence, value))
-        raise errors.dtype_mismatch(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
-            f"tensor dtype {boundary} and input value tensor dtype {given}"
-        )
     estimate = places_of(values, value, sequence, out_int32)
     estimate.values = [sequence, value, out_int32, right or side == "right", None, sorter]
     return estimate
@@ -130,7 +127,7 @@ def isin_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of isin: bools of the elements' shape."""
     elements, tests = values[:2]
     for each in (elements, tests):
-        if not is_number(each) and each.dtype.kind == "c":
+        if not is_number(each) and each.dtype.kind in "bc":
             name = dtypes.BY_NUMPY[each.dtype].type_name
             raise errors.dtype_mismatch(f"Unsupported input type encountered for isin(): {name}")
     count = 1 if is_number(elements) else elements.size

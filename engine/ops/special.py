@@ -299,6 +299,8 @@ def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("p has to be greater than or equal to 1")
     if values[1] > MOST_DIMENSIONS:
         raise errors.too_large(f"mvlgamma(): p of {values[1]} is over the limit of {MOST_DIMENSIONS}")
+    if values[0].dtype == bool:
+        raise errors.dtype_mismatch("The input tensor may not be a boolean tensor.")
     return real_function("arange_cpu", buffers=5)(op, values)
 
 

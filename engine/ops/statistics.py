@@ -282,8 +282,10 @@ def logsumexp_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) ->
 def aminmax_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of aminmax: the reduced dim has elements."""
     array = values[0]
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "aminmax_cpu")
     dim = values[1]
+    if array.dtype.kind == "c" and not array.ndim and dim is not None:
+        raise errors.dtype_mismatch(f"aminmax not implemented for {dtypes.BY_NUMPY[array.dtype].type_name}")
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), "aminmax_cpu")
     dims = normal_dims(dim, array.ndim)
     if array.size == 0 and dim is None:
         raise errors.bad_argument(
