@@ -75,4 +75,4 @@ def _place(tensor: Tensor) -> tuple[bool, str | None]:
         node = tensor.grad_fn
         return tensor.requires_grad, None if node is None else node.name().rpartition("::")[2]
     except RuntimeError:  # a view made under no_grad whose base is part of a graph now: torch refuses to say
-        return False, None
+        return tensor.requires_grad, None

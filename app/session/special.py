@@ -117,7 +117,8 @@ def set_grad_enabled(scope: Scope, mode: bool) -> None:
 @special(INPUT, Parameter("index", Kind.INDEX), outputs=RESULT)
 def getitem(scope: Scope, input: Tensor, index: Any) -> Tensor:
     """`input[index]`: a view where the index allows one."""
-    return indexing.getitem(input, index)
+    lone = isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], slice)  # `x[:]` is no `x[(:,)]`
+    return indexing.getitem(input, index[0] if lone else index)
 
 
 @special(INPUT, Parameter("index", Kind.INDEX), Parameter("value", Kind.OPERAND), outputs=RESULT)

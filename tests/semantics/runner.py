@@ -30,7 +30,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -142,13 +142,13 @@ class Outcome:
         return self.text if self.error is None else f"raises {type(self.error).__name__}: {self.text}".rstrip()
 
 
-def run(code: str, module: ModuleType | str) -> Outcome:
-    """Run a snippet on a module that looks like torch; whatever goes wrong is an outcome too."""
+def run(code: str, module: Any) -> Outcome:
+    """Run a snippet on a module, its name or an object that looks like torch; what goes wrong is an outcome too."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             torch = importlib.import_module(module) if isinstance(module, str) else module
-            with _isolated(torch):
+            with _isolated(torch) if isinstance(torch, ModuleType) else nullcontext():
                 text, error = tidy(repr(_evaluate(code, _namespace(torch)))), None
         except Exception as exc:  # noqa: BLE001 - any exception is an answer, the expected one or not
             text, error = tidy(str(exc)), exc
