@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.exec.budget import Allowance, Run, Variables, placed, running
-from app.exec.expressions import expression
 from app.exec.source import parse
-from app.exec.statements import block
 from app.exec.texts import shown
+from app.exec.translation import block, expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from app.exec import attributes, subscripts, texts
+from app.exec import attributes, subscripts
 from app.exec.budget import Run, placed
 from app.exec.builtins import BUILTINS
-from app.exec.functions import FunctionValue, Signature
+from app.exec.functions import FunctionValue
 from app.exec.operators import BINARY, COMPARE, UNARY
-from app.exec.scopes import Code, Env, Scope, distance, own_size, parameter_names
+from app.exec.scopes import Code, Env, Scope, distance
 from app.exec.sequences import iterate, truth
 from app.exec.source import bad_code
-from app.exec.values import MISSING, PLAIN, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
+from app.exec.values import MISSING, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
 from engine import errors
 from engine.autograd.function import LEGACY
 
@@ -24,7 +24,7 @@ KNOWN = "the names bound in this session, torch, F, math, print, range, len and 
 
 def expression(node: ast.expr, scope: Scope | None) -> Code:
     """The code of an expression in a scope."""
-    code: Code = _EXPRESSIONS[type(node)](node, scope)
+    code: Code = EXPRESSIONS[type(node)](node, scope)
     return code
 
 
@@ -143,10 +143,10 @@ def _conditional(node: ast.IfExp, scope: Scope | None) -> Code:
     return lambda run, env: body(run, env) if truth(test(run, env)) else other(run, env)
 
 
-# -- displays and comprehensions ------------------------------------------------------------------------------------
+# -- several at once ------------------------------------------------------------------------------------
 
 
-def _sequence(nodes: list[ast.expr], scope: Scope | None) -> Code:
+def sequence_of(nodes: list[ast.expr], scope: Scope | None) -> Code:
     """A new list of the values, `*` spread out."""
     codes = [
         (expression(each.value if isinstance(each, ast.Starred) else each, scope), isinstance(each, ast.Starred))
@@ -169,103 +169,6 @@ def _sequence(nodes: list[ast.expr], scope: Scope | None) -> Code:
         return values
 
     return code
-
-
-def _list(node: ast.List, scope: Scope | None) -> Code:
-    values, count = _sequence(node.elts, scope), len(node.elts)
-
-    def code(run: Run, env: Env) -> list[Any]:
-        run.grow(count + 1)
-        return values(run, env)  # type: ignore[no-any-return]  # a list
-
-    return code
-
-
-def _tuple(node: ast.Tuple, scope: Scope | None) -> Code:
-    values, count = _sequence(node.elts, scope), len(node.elts)
-
-    def code(run: Run, env: Env) -> tuple[Any, ...]:
-        run.grow(count)
-        return tuple(values(run, env))
-
-    return code
-
-
-def _dict(node: ast.Dict, scope: Scope | None) -> Code:
-    pairs = [
-        (expression(key, scope), expression(value, scope))
-        for key, value in zip(node.keys, node.values, strict=True)
-        if key is not None
-    ]
-
-    def code(run: Run, env: Env) -> dict[Any, Any]:
-        run.grow(2 * len(pairs) + 1)
-        made = {}
-        for key, value in pairs:
-            name = key(run, env)
-            if type(name) not in PLAIN:
-                raise wrong_type(f"keys are texts and numbers, not {type_name(name)}")
-            made[name] = value(run, env)
-        return made
-
-    return code
-
-
-def _dict_comprehension(node: ast.DictComp, scope: Scope | None) -> Code:
-    pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
-    pairs = _comprehension(ast.copy_location(ast.ListComp(pair, node.generators), node), scope)
-
-    def code(run: Run, env: Env) -> dict[Any, Any]:
-        made = {}
-        for key, value in pairs(run, env):
-            if type(key) not in PLAIN:
-                raise wrong_type(f"keys are texts and numbers, not {type_name(key)}")
-            made[key] = value
-        return made
-
-    return code
-
-
-def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope | None) -> Code:
-    """A list, for a generator expression too; its own names live in an Env of its own."""
-    names: set[str] = set()
-    for each in node.generators:
-        names |= {inner.id for inner in ast.walk(each.target) if isinstance(inner, ast.Name)}
-    own = Scope(names, scope)
-    first = expression(node.generators[0].iter, scope)
-    loops = [
-        (
-            None if at == 0 else expression(each.iter, own),
-            target(each.target, own),
-            [expression(test, own) for test in each.ifs],
-        )
-        for at, each in enumerate(node.generators)
-    ]
-    element = expression(node.elt, own)
-    cost = own_size(node)
-
-    def code(run: Run, env: Env) -> list[Any]:
-        found: list[Any] = []
-        _loop(run, Env({}, env), loops, 0, first(run, env), element, found, cost)
-        return found
-
-    return code
-
-
-def _loop(
-    run: Run, env: Env, loops: list[Any], at: int, source: Any, element: Code, found: list[Any], cost: int
-) -> None:
-    _, assign, tests = loops[at]
-    for value in iterate(run, source):
-        run.spend(cost)
-        assign(run, env, value)
-        if not all(truth(test(run, env)) for test in tests):
-            continue
-        if at + 1 < len(loops):
-            _loop(run, env, loops, at + 1, loops[at + 1][0](run, env), element, found, cost)
-        else:
-            run.grow(1)
-            found.append(element(run, env))
 
 
 # -- targets --------------------------------------------------------------------------------------------------------
@@ -343,7 +246,7 @@ def call(run: Run, callee: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _call(node: ast.Call, scope: Scope | None) -> Code:
-    function, values = expression(node.func, scope), _sequence(node.args, scope)
+    function, values = expression(node.func, scope), sequence_of(node.args, scope)
     named = [(each.arg, expression(each.value, scope)) for each in node.keywords if each.arg is not None]
     if not named:
         return lambda run, env: call(run, function(run, env), values(run, env), {})
@@ -381,79 +284,12 @@ def _slice(node: ast.Slice, scope: Scope | None) -> Code:
     return lambda run, env: slice(*(None if each is None else each(run, env) for each in parts))
 
 
-# -- texts and functions --------------------------------------------------------------------------------------------
-
-
-def _joined(node: ast.JoinedStr, scope: Scope | None) -> Code:
-    parts = [expression(each, scope) for each in node.values]
-
-    def code(run: Run, env: Env) -> str:
-        found = [part(run, env) for part in parts]
-        run.grow(sum(map(len, found)))
-        return "".join(found)
-
-    return code
-
-
-def _formatted(node: ast.FormattedValue, scope: Scope | None) -> Code:
-    value = expression(node.value, scope)
-    spec = None if node.format_spec is None else expression(node.format_spec, scope)
-    conversion = chr(node.conversion) if node.conversion > 0 else ""
-
-    def code(run: Run, env: Env) -> str:
-        item = value(run, env)
-        if conversion:
-            item = texts.text_of(run, item) if conversion == "s" else texts.shown(run, item)
-        return texts.formatted(run, item, "" if spec is None else spec(run, env))
-
-    return code
-
-
-def signature_of(arguments: ast.arguments) -> Signature:
-    """The parameters of a function."""
-    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
-    vararg = arguments.vararg.arg if arguments.vararg is not None else None
-    return Signature(positional, vararg, [each.arg for each in arguments.kwonlyargs])
-
-
-def defaults_of(arguments: ast.arguments, scope: Scope | None) -> list[tuple[str, Code]]:
-    """The defaults, to be computed where the function is defined."""
-    positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
-    late = positional[len(positional) - len(arguments.defaults) :]
-    pairs = list(zip(late, arguments.defaults, strict=True))
-    pairs += [
-        (each.arg, value)
-        for each, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if value is not None
-    ]
-    return [(name, expression(value, scope)) for name, value in pairs]
-
-
-def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
-    own = Scope(set(parameter_names(node.args)), scope)
-    signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
-    body = expression(node.body, own)
-    cost = own_size(node.body)
-    height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
-    size: int = node.size  # type: ignore[attr-defined]  # as above
-
-    def charged(run: Run, env: Env) -> Any:
-        run.spend(cost)
-        return body(run, env)
-
-    def code(run: Run, env: Env | None) -> FunctionValue:
-        run.grow(8)
-        values = {name: default(run, env) for name, default in defaults}
-        return FunctionValue("<lambda>", signature, values, charged, height, size, env, run.variables)
-
-    return code
-
-
 def _starred(node: ast.Starred, scope: Scope | None) -> Code:
     raise bad_code("`*` stands here only in calls, lists and tuples", node)
 
 
-_EXPRESSIONS: dict[type[ast.expr], Any] = {
+# What translates each kind of expression; `displays` and `definitions` add theirs.
+EXPRESSIONS: dict[type[ast.expr], Any] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.BinOp: _binary,
@@ -461,18 +297,9 @@ _EXPRESSIONS: dict[type[ast.expr], Any] = {
     ast.BoolOp: _logical,
     ast.Compare: _compare,
     ast.IfExp: _conditional,
-    ast.List: _list,
-    ast.Tuple: _tuple,
-    ast.Dict: _dict,
-    ast.ListComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.DictComp: _dict_comprehension,
     ast.Call: _call,
     ast.Attribute: _attribute,
     ast.Subscript: _subscript,
     ast.Slice: _slice,
-    ast.JoinedStr: _joined,
-    ast.FormattedValue: _formatted,
-    ast.Lambda: _lambda,
     ast.Starred: _starred,
 }

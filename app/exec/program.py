@@ -24,11 +24,11 @@ from typing import Any
 
 from app.exec.budget import Allowance, NoVariables, Run, placed, running
 from app.exec.builtins import BUILTINS
-from app.exec.expressions import signature_of
 from app.exec.functions import FunctionValue, Signature
 from app.exec.scopes import Scope, assigned_names, parameter_names
 from app.exec.source import bad_code, parse
-from app.exec.statements import function as function_of
+from app.exec.translation import function as function_of
+from app.exec.translation import signature_of
 from app.exec.values import MISSING, Builtin, Namespace
 
 FUNCTIONS = "functions"

@@ -21,7 +21,6 @@ from engine import dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.op import Function
-from engine.random import Generator
 from engine.tensor import Tensor
 
 PYTHON_TYPES = (float, int, bool, complex)
@@ -76,41 +75,24 @@ def dtype_of(value: Any) -> Any:
     return {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool_, complex: dtypes.complex128}.get(value, value)
 
 
-def _ints(run: Run, value: Any) -> Any:
-    if type(value) is int:
-        return value
-    if isinstance(value, (list, tuple)) and all(type(each) is int for each in value):
-        run.spend(len(value))
-        return tuple(value)
-    return _refuse()
-
-
 def _integer(run: Run, value: Any) -> Any:
     if type(value) is bool:
         return int(value)
     return value if type(value) is int else _refuse()
 
 
-def _real(run: Run, value: Any) -> Any:
-    return float(value) if type(value) in (bool, int, float) else _refuse()
-
-
 T = Annotated[Any, Accept("Tensor", _of_types(Tensor))]
 Nested = Annotated[Any, Accept("value", _nested)]
-Tuple = Annotated[Any, Accept("tuple", lambda run, value: _nested(run, value) if type(value) is tuple else _refuse())]
 Bool = Annotated[Any, Accept("bool", _of_types(bool))]
 MaybeBool = Annotated[Any, Accept("bool", _none_or(_of_types(bool)))]
 Int = Annotated[Any, Accept("int", _integer)]
 MaybeInt = Annotated[Any, Accept("int", _none_or(_integer))]
-Ints = Annotated[Any, Accept("int or tuple of ints", _ints)]
 Dims = Annotated[Any, Accept("int or tuple", _none_or(lambda run, value: _nested(run, value)))]
-Real = Annotated[Any, Accept("float", _real)]
 Text = Annotated[Any, Accept("str", _of_types(str))]
 MaybeText = Annotated[Any, Accept("str", _none_or(_of_types(str)))]
 Dtype = Annotated[Any, Accept("torch.dtype", _dtype)]
 MaybeDtype = Annotated[Any, Accept("torch.dtype", _none_or(_dtype))]
 MaybeDevice = Annotated[Any, Accept("torch.device", _none_or(_of_types(str, Device)))]
-MaybeGenerator = Annotated[Any, Accept("torch.Generator", _none_or(_of_types(Generator)))]
 Func = Annotated[Any, Accept("function", _callable)]
 Number = Annotated[Any, Accept("number", lambda run, value: value if type(value) in NUMBERS else _refuse())]
 MaybeFunc = Annotated[Any, Accept("function", _none_or(_callable))]

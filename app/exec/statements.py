@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from app.exec import attributes, imports, subscripts
-from app.exec.budget import Run, placed
-from app.exec.expressions import call, defaults_of, expression, name_error, signature_of, target
-from app.exec.functions import FunctionValue
+from app.exec.budget import Run
+from app.exec.expressions import expression, name_error, target
 from app.exec.operators import INPLACE
-from app.exec.scopes import Code, Env, Scope, assigned_names, distance, parameter_names
+from app.exec.scopes import Code, Env, Scope, distance
 from app.exec.sequences import iterate, truth
-from app.exec.signatures import Callback
 from app.exec.source import bad_code
 from app.exec.texts import text_of
-from app.exec.values import PLAIN, UNCATCHABLE, Builtin, ClassValue, Kind, Mode, type_name, wrong_type
+from app.exec.values import PLAIN, UNCATCHABLE, Kind, Mode, type_name, wrong_type
 from engine import errors
-from engine.autograd import Function
 from engine.hooks import RemovableHandle
 
 
@@ -33,13 +29,11 @@ class Ending:
 
 
 BREAK, CONTINUE, NOTHING = Ending(), Ending(), Ending()
-FUNCTION_MEMBERS = ("forward", "setup_context", "backward", "vjp", "jvp", "vmap")
-VMAP_RULE = "generate_vmap_rule"
 
 
 def block(body: list[ast.stmt], scope: Scope | None) -> Code:
     """The code of statements in a row."""
-    steps = [(_cost(each), each.lineno, _STATEMENTS[type(each)](each, scope)) for each in body]
+    steps = [(_cost(each), each.lineno, STATEMENTS[type(each)](each, scope)) for each in body]
     if scope is None and not steps:
         return lambda run, env: None
 
@@ -357,7 +351,7 @@ def _raise(node: ast.Raise, scope: Scope | None) -> Code:
     return code
 
 
-# -- definitions ----------------------------------------------------------------------------------------------------
+# -- ends ----------------------------------------------------------------------------------------------------
 
 
 def _return(node: ast.Return, scope: Scope | None) -> Code:
@@ -367,104 +361,8 @@ def _return(node: ast.Return, scope: Scope | None) -> Code:
     return lambda run, env: Ending(value(run, env))
 
 
-def function(node: ast.FunctionDef, scope: Scope | None) -> Callable[[Run, Any], FunctionValue]:
-    """What makes a function's value when its definition is reached."""
-    own = Scope({*parameter_names(node.args), *assigned_names(node.body)}, scope)
-    signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
-    statements = block(node.body, own)
-    height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`
-    size: int = node.size  # type: ignore[attr-defined]  # as above
-
-    def body(run: Run, env: Env) -> Any:
-        ending = statements(run, env)
-        return None if ending is None else ending.value
-
-    def make(run: Run, env: Env | None) -> FunctionValue:
-        run.grow(16)
-        values = {name: default(run, env) for name, default in defaults}
-        return FunctionValue(node.name, signature, values, body, height, size, env, run.variables)
-
-    return make
-
-
-def _definition(node: ast.FunctionDef, scope: Scope | None) -> Code:
-    make = function(node, scope)
-    decorators = [expression(each, scope) for each in reversed(node.decorator_list)]
-    bind = target(ast.copy_location(ast.Name(node.name, ast.Store()), node), scope)
-
-    def code(run: Run, env: Any) -> None:
-        value: Any = make(run, env)
-        for decorator in decorators:
-            value = call(run, decorator(run, env), [value], {})
-        bind(run, env, value)
-
-    return code
-
-
-def _class(node: ast.ClassDef, scope: Scope | None) -> Code:
-    if len(node.bases) != 1 or node.keywords or node.decorator_list:
-        raise bad_code("classes derive from torch.autograd.Function here, and from nothing else", node)
-    base = expression(node.bases[0], scope)
-    members = [_class_member(each, scope) for each in node.body]
-    bind = target(ast.copy_location(ast.Name(node.name, ast.Store()), node), scope)
-
-    def code(run: Run, env: Any) -> None:
-        parent = base(run, env)
-        if not isinstance(parent, ClassValue):
-            error = wrong_type("classes derive from torch.autograd.Function here, and from nothing else")
-            raise placed(error, node.lineno, node.col_offset + 1)
-        run.grow(200)
-        held = dict(parent.members)
-        for member in members:
-            member(run, env, held)
-        bind(run, env, class_of(node.name, parent, held))
-
-    return code
-
-
-def _class_member(node: ast.stmt, scope: Scope | None) -> Callable[[Run, Any, dict[str, Any]], None]:
-    if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-        return lambda run, env, held: None
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        name, value = node.targets[0].id, expression(node.value, scope)
-
-        def assign(run: Run, env: Any, held: dict[str, Any]) -> None:
-            held[name] = value(run, env)
-
-        return assign
-    if not isinstance(node, ast.FunctionDef):
-        raise bad_code("in a class there are static methods, constants and a docstring", node)
-    make = function(node, scope)
-    decorators = [expression(each, scope) for each in reversed(node.decorator_list)]
-
-    def define(run: Run, env: Any, held: dict[str, Any]) -> None:
-        made: Any = make(run, env)
-        for decorator in decorators:
-            made = call(run, decorator(run, env), [made], {})
-        held[node.name] = made
-
-    return define
-
-
-def class_of(name: str, parent: ClassValue, members: dict[str, Any]) -> ClassValue:
-    """A Function of the engine whose methods are functions of the language."""
-    for each in members.values():
-        if isinstance(each, FunctionValue) and not each.owner:
-            each.owner = f"{name}."
-    methods = {key: members[key] for key in FUNCTION_MEMBERS if key in members}
-    for key, each in methods.items():
-        if not isinstance(each, (FunctionValue, Builtin)):
-            raise wrong_type(f"{name}.{key} must be a function, not {type_name(each)}")
-    static: dict[str, Any] = {
-        key: staticmethod(each if isinstance(each, FunctionValue) else Callback(each)) for key, each in methods.items()
-    }
-    if type(members.get(VMAP_RULE)) is bool:
-        static[VMAP_RULE] = members[VMAP_RULE]
-    made = type(name, (Function,), static)
-    return ClassValue(name, made, members)
-
-
-_STATEMENTS: dict[type[ast.stmt], Any] = {
+# What translates each kind of statement; `definitions` adds its own.
+STATEMENTS: dict[type[ast.stmt], Any] = {
     ast.Expr: _expr,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
@@ -483,6 +381,4 @@ _STATEMENTS: dict[type[ast.stmt], Any] = {
     ast.Try: _try,
     ast.Raise: _raise,
     ast.Return: _return,
-    ast.FunctionDef: _definition,
-    ast.ClassDef: _class,
 }
