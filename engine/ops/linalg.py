@@ -10,9 +10,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
-from engine.ops.arithmetic import add, conj_of, div, mul, sub
-from engine.ops.creation import eye, ones_like, zeros_like
-from engine.ops.selection import where
+from engine.ops.arithmetic import conj_of, mul
 from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
 from engine.rules import broadcast, check_number
 from engine.shapes import expanded
@@ -263,73 +261,3 @@ addmm.vjp(
 def scaled(x: Any, factor: Any) -> Any:
     """The product with the conjugate of a number, itself for 1."""
     return x if factor == 1 else mul(x, conj_of(factor))
-
-
-# -- eigh -----------------------------------------------------------------------------------------------------------
-
-
-def eigh_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of eigh: a batch of square floating matrices."""
-    a, uplo = values
-    if len(a.shape) < 2:
-        raise errors.shape_mismatch("linalg.eigh: The input tensor A must have at least 2 dimensions.")
-    if a.shape[-1] != a.shape[-2]:
-        raise errors.shape_mismatch(
-            f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
-        )
-    dtype = dtypes.BY_NUMPY[a.dtype]
-    if not dtype.differentiable:
-        raise errors.not_implemented_for("linalg_eigh_cpu", dtype.type_name)
-    if dtype.numpy in HALF:
-        raise errors.dtype_mismatch(f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}")
-    if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
-        raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
-    n = a.shape[-1]
-    work = 4 * a.size * dtype.itemsize
-    return Estimate(values, [(a.shape[:-1], dtype.to_real().numpy), (a.shape, a.dtype)], None, work, 10 * a.size * n)
-
-
-@op(eigh_rule, namespace="linalg", outputs=("eigenvalues", "eigenvectors"), node="LinalgEighBackward0")
-def eigh(A: Array, UPLO: str = "L") -> Any:
-    """The eigenvalues, ascending, and eigenvectors of Hermitian matrices; only one triangle is read."""
-    try:
-        values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
-    except xp.linalg.LinAlgError:
-        raise errors.coded(
-            RuntimeError,
-            "singular",
-            "linalg.eigh: The algorithm failed to converge because the input matrix is "
-            "ill-conditioned or has too many repeated eigenvalues.",
-        ) from None
-    return values, vectors
-
-
-def eigh_backward(g: Any, needs: Any, eigenvalues: Any, eigenvectors: Any) -> tuple[Any, ...]:
-    """The gradient of eigh: V (diag(gL) + (V^H gV) / E) V^H with E_ij = L_j - L_i.
-
-    Equal eigenvalues make it infinite, as in torch. (Boeddeker et al. 2017, "On the Computation of Complex-valued
-    Gradients".)
-    """
-    g_values, g_vectors = g
-    v, vh = eigenvectors, conj_of(transpose(eigenvectors, -2, -1))
-    inner: Any = None
-    if g_vectors is not None:
-        gaps = sub(unsqueeze(eigenvalues, -2), unsqueeze(eigenvalues, -1))
-        identity = diagonal(eigenvalues)
-        inner = div(matmul(vh, g_vectors), where(identity, ones_like(gaps), gaps))
-        inner = where(identity, zeros_like(inner), inner)
-    if g_values is not None:
-        part = matmul(mul(v, unsqueeze(g_values, -2)), vh)
-        return (part if inner is None else add(part, matmul(matmul(v, inner), vh)),)
-    return (matmul(matmul(v, inner), vh),)
-
-
-def diagonal(eigenvalues: Any) -> Any:
-    """The bool identity matrix of the eigenvectors' size, where the eigenvalues live."""
-    n = eigenvalues.shape[-1]
-    if hasattr(eigenvalues, "_array"):
-        return eye(n, dtype=dtypes.bool_, device=eigenvalues.device)
-    return xp.eye(n, dtype=bool)
-
-
-eigh.vjp_joint(eigh_backward, "A")

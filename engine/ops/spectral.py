@@ -13,7 +13,7 @@ from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import add, conj_of, div, mul, real_of, sub
 from engine.ops.joining import piece
-from engine.ops.linalg import eigh, matmul
+from engine.ops.linalg import matmul
 from engine.ops.matrices import (
     HALF,
     adjoint,
@@ -53,6 +53,69 @@ def check_phase(diagonal: Any, text: str) -> None:
 def tracked(x: Any) -> bool:
     """Whether a graph is recorded for this tensor."""
     return bool(state.ctx.grad_enabled and getattr(x, "requires_grad", False))
+
+
+# -- eigh -----------------------------------------------------------------------------------------------------------
+
+
+def eigh_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of eigh: a batch of square floating matrices."""
+    a, uplo = values
+    if len(a.shape) < 2:
+        raise errors.shape_mismatch("linalg.eigh: The input tensor A must have at least 2 dimensions.")
+    if a.shape[-1] != a.shape[-2]:
+        raise errors.shape_mismatch(
+            f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
+        )
+    dtype = dtypes.BY_NUMPY[a.dtype]
+    if not dtype.differentiable:
+        raise errors.not_implemented_for("linalg_eigh_cpu", dtype.type_name)
+    if dtype.numpy in HALF:
+        raise errors.dtype_mismatch(f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}")
+    if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
+        raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
+    n = a.shape[-1]
+    work = 4 * a.size * dtype.itemsize
+    return Estimate(values, [(a.shape[:-1], dtype.to_real().numpy), (a.shape, a.dtype)], None, work, 10 * a.size * n)
+
+
+@op(eigh_rule, namespace="linalg", outputs=("eigenvalues", "eigenvectors"), node="LinalgEighBackward0")
+def eigh(A: Array, UPLO: str = "L") -> Any:
+    """The eigenvalues, ascending, and eigenvectors of Hermitian matrices; only one triangle is read."""
+    try:
+        values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
+    except xp.linalg.LinAlgError:
+        raise errors.coded(
+            RuntimeError,
+            "singular",
+            "linalg.eigh: The algorithm failed to converge because the input matrix is "
+            "ill-conditioned or has too many repeated eigenvalues.",
+        ) from None
+    return values, columns_first(vectors)
+
+
+def eigh_backward(g: Any, needs: Any, eigenvalues: Any, eigenvectors: Any) -> tuple[Any, ...]:
+    """The gradient of eigh: V (diag(gL) + skew(V^H gV) / E) V^H with E_ij = L_j - L_i.
+
+    The skew part of a gradient is what a change of an orthogonal matrix can follow, so that the result is Hermitian.
+    Equal eigenvalues make it infinite, as in torch. (Boeddeker et al. 2017, "On the Computation of Complex-valued
+    Gradients".)
+    """
+    g_values, g_vectors = g
+    v, vh = eigenvectors, adjoint(eigenvectors)
+    inner: Any = None
+    if g_vectors is not None:
+        inner = matmul(vh, g_vectors)
+        check_phase(diagonal_of(inner), PHASE.format("linalg_eigh", "eigen", "quantity", "so it is"))
+        skew = div(sub(inner, adjoint(inner)), 2)
+        inner = zero_diagonal(div(skew, unit_diagonal(sub(as_row(eigenvalues), as_column(eigenvalues)))))
+    if g_values is not None:
+        part = matmul(mul(v, as_row(g_values)), vh)
+        return (part if inner is None else add(part, matmul(matmul(v, inner), vh)),)
+    return (matmul(matmul(v, inner), vh),)
+
+
+eigh.vjp_joint(eigh_backward, "A")
 
 
 # -- eigenvalues ------------------------------------------------------------------------------------------------------

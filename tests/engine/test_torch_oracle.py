@@ -35,8 +35,8 @@ REFUSED = {f"{arc}{name}_" for arc in ("a", "arc") for name in ("cosh", "sinh", 
 
 # torch conjugates lazily, so that its result is a view; it takes images through a flat view.
 NO_VIEWS = {"conj", "mH", "adjoint", "H", "nn.functional.nll_loss", "nn.functional.cross_entropy"}
-# torch's results are column-major where LAPACK's are, and others follow the order of an index or of a rotation.
-NO_LAYOUT = {"linalg.eigh", "getitem", "rot90"}
+# torch follows the order of an index or of a rotation.
+NO_LAYOUT = {"getitem", "rot90"}
 
 IN_TORCH = [each for each in ON_CPU if each.torch]
 TRACKED = [each for each in IN_TORCH if each.differentiable is not False and not each.drawn]
