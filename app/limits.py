@@ -24,6 +24,7 @@ class Limits:
     json_depth: int = limit(100, "nesting of a JSON body")
     tensor_bytes: int = limit(GIB, "bytes of one tensor; a view counts in full")
     session_bytes: int = limit(2 * GIB, "bytes that the tensors and graphs of one session hold")
+    op_flops: int = limit(10**13, "arithmetic of one op as estimated from shapes; an op cannot be interrupted")
     session_nodes: int = limit(1_000_000, "graph nodes that are alive in one session")
     graph_nodes: int = limit(200_000, "nodes of one answer that shows the graph")
     idempotency_keys: int = limit(1_000, "answers that one session keeps for `Idempotency-Key`, the oldest dropped")

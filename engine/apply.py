@@ -119,6 +119,8 @@ def _made(op: Op, estimate: Estimate) -> Any:
 
 def _refusal(error: MemoryError | ValueError) -> Exception:
     """What a kernel raised; NumPy's texts for sizes beyond memory as the engine's."""
+    if hasattr(error, "code"):
+        return error
     if isinstance(error, MemoryError) or str(error).startswith(("array is too big", "Maximum allowed")):
         return errors.too_large("DefaultCPUAllocator: can't allocate memory")
     return error

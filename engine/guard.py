@@ -17,17 +17,23 @@ class Guard:
     """Limits for the ops of one flow.
 
     `tensor_bytes` bounds one result, views counted in full; `total_bytes` what may be alive (kept by the owner in
-    `used`, to which every op adds what it allocates); `deadline` is a `time.monotonic()` value, checked between ops.
+    `used`, to which every op adds what it allocates); `op_flops` the arithmetic of one op, which nothing can stop once
+    it has begun; `deadline` is a `time.monotonic()` value, checked between ops.
     """
 
-    __slots__ = ("_spared", "deadline", "tensor_bytes", "total_bytes", "used")
+    __slots__ = ("_spared", "deadline", "op_flops", "tensor_bytes", "total_bytes", "used")
 
     def __init__(
-        self, tensor_bytes: int | None = None, total_bytes: int | None = None, deadline: float | None = None
+        self,
+        tensor_bytes: int | None = None,
+        total_bytes: int | None = None,
+        deadline: float | None = None,
+        op_flops: int | None = None,
     ) -> None:
         self.tensor_bytes = tensor_bytes
         self.total_bytes = total_bytes
         self.deadline = deadline
+        self.op_flops = op_flops
         self.used = 0
         self._spared = 0  # small ops since the last look at the clock
 
@@ -45,6 +51,10 @@ class Guard:
             size += len(estimate.outputs) * OBJECT  # views have no bytes of their own
         if size:
             self.allocate(op.wire_name, size)
+        if self.op_flops is not None and estimate.flops > self.op_flops:
+            raise errors.too_large(
+                f"{op.wire_name}(): about {estimate.flops} operations, over the limit of {self.op_flops} for one op"
+            )
 
     def spares(self, size: int) -> bool:
         """Whether an op with a result of at most so many bytes may run unasked; who runs it adds its bytes to `used`.

@@ -21,6 +21,7 @@ from engine.ops.nn import FUNCTIONAL, linear, softmax, softmax_backward
 from engine.ops.reduction import mean_dim
 from engine.ops.views import expand, permute, reshape, slice_, squeeze_dim, transpose, unsqueeze
 from engine.rules import Shape, softmax_like
+from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
 
@@ -238,6 +239,8 @@ def fixed(static: Any, x: Any, heads: int, rows: int, name: str) -> Any:
         return headed(x, heads)
     width = tuple(x.shape)[2] // heads
     have = tuple(static.shape)
+    counted_dim(0, len(have))
+    counted_dim(2, len(have))
     claim(have[0] == rows, f"expecting {name}.size(0) of {rows}, but got {have[0]}")
     claim(have[2] == width, f"expecting {name}.size(2) of {width}, but got {have[2]}")
     return static
@@ -291,6 +294,8 @@ def multi_head_attention_forward(
     if not use_separate_proj_weight:
         weights = tuple(third(in_proj_weight, at) for at in range(3))
     check_projections(query, key, value, embed_dim_to_check, num_heads, weights, use_separate_proj_weight)
+    for weight in weights:
+        claim(len(weight.shape) == 2, f"mat2 must be a matrix, got {len(weight.shape)}-D tensor", RuntimeError)
     q, k, v = (
         linear(each, weight, third(in_proj_bias, at))
         for at, (each, weight) in enumerate(zip((query, key, value), weights, strict=True))

@@ -167,8 +167,9 @@ def overlap_arrays(
     total = xp.zeros((groups, sizes[0] // groups, depth), x.dtype)
     for part in parts(len(g), groups * depth * spots * x.dtype.itemsize):
         view = windows(x[part], kernel, out, stride, dilation)
-        columns = xp.moveaxis(view.reshape(len(view), groups, depth, spots), 0, 2).reshape(groups, depth, -1)
-        rows = xp.moveaxis(g[part], 0, 2).reshape(groups, sizes[0] // groups, -1)
+        wide = len(view) * spots
+        columns = xp.moveaxis(view.reshape(len(view), groups, depth, spots), 0, 2).reshape(groups, depth, wide)
+        rows = xp.moveaxis(g[part], 0, 2).reshape(groups, sizes[0] // groups, wide)
         total += xp.matmul(rows, columns.swapaxes(1, 2))
     return total.reshape(sizes).astype(grad.dtype, copy=False)
 

@@ -51,7 +51,9 @@ def gather(input: Array, dim: int, index: Array) -> Any:
     """The elements that `index` points at along `dim`."""
     if not index.size:
         return xp.empty(index.shape, input.dtype)
-    return input[open_index(index, dim)] if input.ndim else xp.broadcast_to(input, index.shape).copy()
+    if not input.ndim:
+        return xp.broadcast_to(input, index.shape).copy()
+    return input[open_index(index if index.ndim else index.reshape(1), dim)].reshape(index.shape)
 
 
 gather.vjp(input=lambda g, input_shape, dim, index: gather_backward(g, input_shape, dim, index))
@@ -80,6 +82,8 @@ def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> 
     if not index.size:
         return out
     if out.ndim:
+        if not index.ndim:
+            index, grad_output = index.reshape(1), grad_output.reshape(1)
         arrays.backend_of(out).add_at(out, open_index(index, dim), grad_output)
         return out
     return out + grad_output.sum()

@@ -48,7 +48,8 @@ def maximum_rule(count: int) -> Any:
         shape = pooled_shape(array.shape, kernel, stride, padding, dilation, ceil, text)
         extra = frame_bytes(array, shape, kernel, stride) + 20 * math.prod(shape)
         values = [array, kernel, stride, padding, dilation, ceil]
-        return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, extra, 3 * array.size)
+        work = 3 * math.prod(shape) * math.prod(kernel)
+        return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, extra, work)
 
     return rule
 
@@ -204,7 +205,7 @@ def line_rule(op: Op, values: list[Any]) -> Estimate:
     check_float(array, "max_pool1d_impl")
     shape = (*array.shape[:-1], pooled_size(array.shape[-1], kernel, step, pad, gap, ceil))
     extra = frame_bytes(array, shape, (kernel,), (step,)) + 28 * math.prod(shape)
-    return Estimate(values, [(shape, array.dtype)], None, extra, 3 * array.size)
+    return Estimate(values, [(shape, array.dtype)], None, extra, 3 * math.prod(shape) * kernel)
 
 
 @op(line_rule, hidden=True)

@@ -88,6 +88,11 @@ def mirrored_rule(op: Op, values: list[Any]) -> Estimate:
     mode = "reflect" if op.name.startswith("reflection") or values[2:] == ["reflect"] else "replicate"
     count = len(pad) // 2
     shape = list(array.shape)
+    if 0 in shape[array.ndim - count - 1 :]:
+        raise errors.shape_mismatch(
+            f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {shape}"
+        )
     for at, (before, after) in enumerate(sides_of(pad, array.ndim)):
         size = array.shape[at]
         if mode == "reflect" and max(before, after) >= size and at >= array.ndim - count:

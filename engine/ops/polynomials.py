@@ -65,9 +65,19 @@ def filled_in(compute: Any, argument: Any, n: Any) -> Any:
     return xp.where(below, 0.0, made).astype(argument.dtype)
 
 
+MOST_STEPS = 4_000_000_000
+
+
 def by_recurrence(function: str, x: Any, n: Any, most: int) -> Any:
-    """SciPy's polynomial, whose time grows with the degree: nan above `most`."""
-    values = special(function, xp.minimum(n, most).astype(xp.int64), x)
+    """SciPy's polynomial, whose time grows with the degree: nan above `most`.
+
+    Raises MemoryError (`too_large`) for more steps than take some ten seconds.
+    """
+    degree = xp.where(n > most, 0, n).astype(xp.int64)
+    steps = int(xp.broadcast_to(degree, xp.broadcast_shapes(degree.shape, x.shape)).sum())
+    if steps > MOST_STEPS:
+        raise errors.too_large(f"{function}: the degrees add up to {steps}, over the limit of {MOST_STEPS}")
+    values = special(function, degree, x)
     return xp.where(n > most, xp.nan, values)
 
 

@@ -159,7 +159,8 @@ def average_rule(count: int) -> Any:
         text = empty_text(op, array.shape, count)
         shape = pooled_shape(array.shape, kernel, stride, padding, (1,) * count, ceil, text)
         values = with_values(op, values, kernel_size=kernel, stride=stride, padding=padding)
-        return Estimate(values, [(shape, array.dtype)], None, frame_bytes(array, shape, kernel, stride), 2 * array.size)
+        extra, work = frame_bytes(array, shape, kernel, stride), 2 * math.prod(shape) * math.prod(kernel)
+        return Estimate(values, [(shape, array.dtype)], None, extra, work)
 
     return rule
 

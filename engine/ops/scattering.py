@@ -148,7 +148,8 @@ def math_size(x: Any) -> int:
 def corner(input: Array, sizes: Size) -> Any:
     """Zeros with the tensor in their leading corner."""
     out = xp.zeros(sizes, input.dtype)
-    out[tuple(slice(size) for size in input.shape)] = input
+    part = input if input.ndim == len(sizes) else input.reshape((1,) * len(sizes))
+    out[tuple(slice(size) for size in part.shape)] = part
     return out
 
 
@@ -158,7 +159,8 @@ corner.vjp(input=lambda g, input_shape: cut_corner(g, input_shape))
 @op(lambda op, values: Estimate(values, [(tuple(values[1]), values[0].dtype)]), hidden=True)
 def cut_corner(input: Array, sizes: Size) -> Any:
     """The leading corner of a tensor."""
-    return xp.array(input[tuple(slice(size) for size in sizes)])
+    part = sizes if len(sizes) == input.ndim else (1,) * input.ndim
+    return xp.array(input[tuple(slice(size) for size in part)]).reshape(sizes)
 
 
 cut_corner.vjp(input=lambda g, input_shape: corner(g, input_shape))

@@ -84,7 +84,7 @@ def strided_rule(op: Op, values: list[Any]) -> Estimate:
 def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Any:
     """The tensor with `src` written into its memory under another size and strides."""
     out = arrays.laid_out(input, arrays.element_strides(input))
-    arrays.as_strided(out, size, stride, storage_offset or 0)[...] = src
+    arrays.as_strided(out, size, stride, storage_offset or 0)[...] = arrays.cast(src, out.dtype)
     return out
 
 
