@@ -82,6 +82,11 @@ def _other(s: list[Any], count: int, fn: Any, out: Any, args: Any) -> None:
         s[out] = results
 
 
+def _called(fn: Callable[..., Any]) -> Callable[..., tuple[Any]]:
+    """The function with its result, whatever it is, as one of several."""
+    return lambda *given: (fn(*given),)
+
+
 def _taken(s: list[Any], arg: Any) -> Any:
     return [_taken(s, each) for each in arg] if type(arg) is list else s[arg]
 
@@ -155,8 +160,8 @@ class _Layout:
             )
         (out,) = call.outs
         slot = None if out is None else self._slot(out)
-        if slot is None:  # nothing comes of it
-            return DROP, None, None, (), None, None
+        if slot is None:  # it is called for what it may raise
+            return SEVERAL, _called(call.fn), [None], args, None, None
         if not 1 <= len(args) <= 3 or any(isinstance(each, list) for each in args):
             return LISTS, call.fn, slot, args, None, None
         return (len(args), call.fn, slot, *args, *[None] * (3 - len(args)))
@@ -201,7 +206,7 @@ def _needed(calls: Sequence[Call], outputs: Sequence[Value | None]) -> list[Call
     wanted = {id(each) for each in outputs if each is not None}
     kept = []
     for call in reversed(calls):
-        if any(each is not None and id(each) in wanted for each in call.outs):
+        if call.kind is Kind.CHECK or any(each is not None and id(each) in wanted for each in call.outs):
             kept.append(call)
             wanted.update(id(each) for each in call.values())
     return kept[::-1]

@@ -21,6 +21,7 @@ class Kind(enum.Enum):
     ANY = "nothing"
     FRESH = "it is new memory"
     BUFFERED = "it is new memory, or that of a further argument, which may be any operand"
+    CHECK = "there is none: it raises, or does not"
     GROWN = "it is new memory, or that of a further argument, which may be the first operand"
 
 

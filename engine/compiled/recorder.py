@@ -14,7 +14,8 @@ import numpy as np
 from engine import arrays, dtypes
 from engine.apply import apply, attribute
 from engine.compiled.lowering import call_kernel
-from engine.compiled.program import Program
+from engine.compiled.program import Kind as CallKind
+from engine.compiled.program import Program, flat
 from engine.compiled.values import Symbol, Untraceable, Value, Variable, has_symbol, nested, same_bits, sealed
 from engine.grad_mode import no_grad
 from engine.graph import Node, Plan, plan_of
@@ -37,6 +38,25 @@ class Record:
     saved: tuple[Value | None, ...]
     attributes: tuple[Any, ...]
     outputs: tuple[Variable, ...]
+
+
+class Question:
+    """Asks the rule of an op whether it still says what it said, or refuses."""
+
+    def __init__(self, op: Op, estimate: Any) -> None:
+        self._op = op
+        self._told = self._answer(estimate)
+
+    def __call__(self, *raw: Any) -> None:
+        """Raises what the rule raises, and Untraceable where it says something else."""
+        if self._answer(self._op.rule(self._op, list(raw))) != self._told:
+            raise Untraceable(f"what {self._op.name} gives depends on values")
+
+    def _answer(self, estimate: Any) -> Any:
+        plain = [each for at, each in enumerate(estimate.values) if at not in self._op.tensor_at]
+        if any(isinstance(each, (np.ndarray, Tensor)) for one in plain for each in flat(one)):
+            raise Untraceable(f"{self._op.name} takes arrays as attributes")
+        return estimate.outputs, estimate.compute, plain
 
 
 class Untold(Node):
@@ -118,7 +138,7 @@ class Recorder:
                 return apply(op, values)
         real = [nested(each, _real_tensor) for each in values]
         with self._as_recorder(None), no_grad():
-            estimate = op.rule(op, [sealed(each) for each in raw])
+            estimate = self._estimate(op, values, raw, real)
             result = apply(op, real)
         if op.leaf:
             if op.name not in LIKE:
@@ -133,6 +153,16 @@ class Recorder:
         if needs:
             self._record(op, values, real, estimate, tensors)
         return op.pack(tensors) if op.multiple else tensors[0]
+
+    def _estimate(self, op: Op, values: list[Any], raw: list[Any], real: list[Any]) -> Any:
+        """What the op's rule says. One that looks at values, as that of an index does, is asked again in every call."""
+        try:
+            return op.rule(op, [sealed(each) for each in raw])
+        except Untraceable:
+            estimate = op.rule(op, [nested(each, _array) for each in real])
+        given = [nested(each, lambda one: self.value(one) if isinstance(one, Tensor) else one) for each in values]
+        self.program.emit(Question(op, estimate), given, kind=CallKind.CHECK)
+        return estimate
 
     def _in_place(self, op: Op, values: list[Any]) -> Tensor:
         """A change in place of a tensor that nobody else shares memory with: the tensor gets a new value.
