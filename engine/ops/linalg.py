@@ -150,7 +150,8 @@ bmm.vjp(
 
 def rows(x: Any) -> Any:
     """All but the last dim as one."""
-    return reshape(x, (-1, tuple(x.shape)[-1]))
+    shape = tuple(x.shape)
+    return reshape(x, (math.prod(shape[:-1]), shape[-1]))
 
 
 def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

@@ -11,10 +11,10 @@ from engine.kinds import Array, Dtype
 from engine.op import alias, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.copies import to_copy
-from engine.ops.linalg import addmm, matmul
+from engine.ops.linalg import addmm, matmul, rows
 from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
-from engine.ops.views import reshape, t, view
+from engine.ops.views import t, view
 from engine.rules import elementwise, softmax_like
 
 HALF = dtypes.HALF_TYPES
@@ -124,4 +124,4 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
         return addmm(bias, input, t(weight))
     if len(weight.shape) != 2 or not shape or shape[-1] != tuple(weight.shape)[1]:
         return add(matmul(input, t(weight)), bias)  # which tells what does not fit
-    return view(addmm(bias, reshape(input, (-1, shape[-1])), t(weight)), (*shape[:-1], next(iter(weight.shape))))
+    return view(addmm(bias, rows(input), t(weight)), (*shape[:-1], next(iter(weight.shape))))

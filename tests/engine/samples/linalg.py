@@ -83,6 +83,7 @@ PAIRS: list[tuple[str, In, In]] = [
     ("complex-vector", ZA, ZV),
     ("int64", IA, IB),
     ("empty", tensor(0, 3), B),
+    ("empty-inside", tensor(2, 4, 0), tensor(0, 3)),
     ("float32", tensor(2, 2, dtype="float32", seed=17), tensor(2, 3, dtype="float32", seed=18)),
 ]
 MATMUL = [*products("matmul", PAIRS), *products("linalg.matmul", PAIRS[:4])]
