@@ -82,11 +82,11 @@ def list_tensors(state: State, call: Call) -> Reply:
     """A page of the tensors, or those asked for by name; with values only if `data` says so."""
     writer = Writer(state.limits)
     data = asked_for_data(call.query) or False
+    size = fields.page_size(call.query.get("limit"), state.limits)
     if "names" in call.query:
         asked = [each for each in call.query["names"].split(",") if each]
         shown = [writer.tensor(state.names.resolve(each, IN_URL), each, data) for each in asked]
         return 200, {"tensors": shown, "next": None}
-    size = fields.page_size(call.query.get("limit"), state.limits)
     cursor = call.query.get("cursor", "0")
     if not fields.DIGITS.match(cursor):
         raise wrong("cursor", "must be the `next` of the page before")

@@ -18,14 +18,18 @@ function matching(tagged, phrase) {
     .filter((tag) => tag.get("operations").size > 0);
 }
 
-// Opens the families in which something was found, if that is not too much to look at, and closes them afterwards.
+// Opens the families in which something was found, if that is not too much to look at. When the search is another, those
+// that it opened are closed.
+let opened = [];
+
 function openFound(system, phrase) {
-  const tagged = system.specSelectors.taggedOperations();
-  const found = phrase ? matching(tagged, phrase) : tagged.clear();
+  const found = system.specSelectors.taggedOperations(); // what the filter leaves
   const count = found.reduce((sum, tag) => sum + tag.get("operations").size, 0);
-  tagged.forEach((_, name) =>
-    system.layoutActions.show(["operations-tag", name], found.has(name) && count <= MOST_OPEN)
-  );
+  const wanted = phrase && count <= MOST_OPEN ? [...found.keys()] : [];
+  const show = (name, shown) => system.layoutActions.show(["operations-tag", name], shown);
+  opened.filter((name) => !wanted.includes(name)).forEach((name) => show(name, false));
+  wanted.filter((name) => !opened.includes(name)).forEach((name) => show(name, true));
+  opened = wanted;
 }
 
 const search = {
@@ -34,8 +38,9 @@ const search = {
     layout: {
       wrapActions: {
         updateFilter: (original, system) => (phrase) => {
+          const done = original(phrase);
           openFound(system, phrase);
-          return original(phrase);
+          return done;
         },
       },
     },
@@ -78,7 +83,7 @@ window.addEventListener("load", () => {
     filter: true,
     tryItOutEnabled: true,
     displayRequestDuration: true,
-    defaultModelsExpandDepth: 0,
+    defaultModelsExpandDepth: -1,
     defaultModelExpandDepth: 2,
     validatorUrl: null,
     requestInterceptor: prepared,

@@ -104,7 +104,9 @@ def test_probes_need_no_key(stranger: httpx.Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/metrics", "/v1/info", "/v1/sessions", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/redoc", "/openapi.json", "/metrics", "/v1/info", "/v1/sessions", "/nowhere"]
+)
 def test_everything_else_does(stranger: httpx.Client, method: str, path: str) -> None:
     answer = stranger.request(method, path)
     assert answer.status_code == 401
@@ -249,6 +251,15 @@ def test_without_keys_an_authorization_header_does_not_matter(tmp_path: Path) ->
     with running(tmp_path) as url, client_of(url, "nonsense") as client:
         assert client.get("/v1/sessions").status_code == client.get("/metrics").status_code == 200
         expect(client.post("/v1/sessions", headers={"origin": "null"}), 403, "forbidden")
+
+
+def test_the_pages_and_nothing_else_are_open_where_the_settings_say_so(tmp_path: Path) -> None:
+    with running(tmp_path, "--open-docs", AUTOGRAD_KEYS=BARE) as url, client_of(url, None) as client:
+        for path in ("/", "/docs", "/docs/errors", "/docs/assets/docs.js", "/redoc", "/openapi.json"):
+            assert client.get(path).status_code == 200, path
+        for path in ("/v1/info", "/v1/ops", "/metrics", "/docs/", "/docs/assets/nothing", "/redoc/../v1/info"):
+            expect(client.get(path), 401, "unauthorized")
+        expect(client.post("/docs", headers={"origin": "http://elsewhere.example"}), 403, "forbidden")
 
 
 def test_keys_count_on_loopback_and_with_insecure_too(tmp_path: Path) -> None:

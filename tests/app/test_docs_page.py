@@ -12,9 +12,11 @@ import pytest
 
 from app import pages
 from app.main import create_app
+from app.reading import marked_up
 from app.settings import Settings
 
 BASE = "http://127.0.0.1"
+PAGES = ("/", "/docs", "/docs/errors", "/redoc")
 
 
 class Client:
@@ -53,18 +55,18 @@ class Loaded(HTMLParser):
             self.forbidden.append("an inline script")
 
 
-def test_the_page_loads_relative_addresses_that_are_there(client: Client) -> None:
-    answer = client.get("/docs")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_relative_addresses_that_are_there(client: Client, page: str) -> None:
+    answer = client.get(page)
     found = Loaded(answer.text)
     assert answer.headers["content-type"].startswith("text/html")
     assert found.forbidden == []
-    assert len(found.addresses) > len(pages.SWAGGER_FILES)
-    for address in found.addresses:
+    for address in {each.partition("#")[0] for each in found.addresses} - {""}:
         assert not re.match(r"/|\w+:", address), address
-        assert client.get(urljoin("/docs", address)).status_code == 200, address
+        assert client.get(urljoin(page, address)).status_code == 200, address
 
 
-@pytest.mark.parametrize("page", ["/", "/docs", "/docs/errors"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_work_behind_a_prefix(client: Client, page: str) -> None:
     for address in Loaded(client.get(page).text).addresses:
         assert urljoin(f"/prefix{page}", address).startswith("/prefix/")
@@ -103,3 +105,29 @@ def test_the_page_has_what_people_need(client: Client) -> None:
     script = client.get("/docs/assets/docs.js").text
     for setting in ('docExpansion: "none"', "filter: true", "deepLinking: true", "tryItOutEnabled: true"):
         assert setting in script
+
+
+# -- the reading view -----------------------------------------------------------------------------------------------
+
+
+def test_the_reading_view_has_every_call_and_every_schema_of_the_document(client: Client) -> None:
+    document = client.get("/openapi.json").json()
+    page = client.get("/redoc").text
+    ids = re.findall(r' id="([^"]+)"', page)
+    calls = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert sorted(ids) == sorted([*calls, *(f"schema-{name}" for name in document["components"]["schemas"])])
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links == set(ids)
+
+
+def test_the_reading_view_shows_a_call_as_it_would_be_made(client: Client) -> None:
+    page = client.get("/redoc").text
+    assert "<code>add(input, other, alpha=1)</code>" in page
+    assert "POST /v1/sessions/demo/ops/add\n" in page
+
+
+def test_texts_of_the_document_are_no_markup() -> None:
+    assert marked_up("a < b & `<x>` **c** [d](docs/errors)\n\n`**e**`") == (
+        "<p>a &lt; b &amp; <code>&lt;x&gt;</code> <strong>c</strong> "
+        '<a href="docs/errors">d</a></p>\n<p><code>**e**</code></p>'
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 Json = Any
 
-SECONDS = 150
+SECONDS = 100
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless=new",
@@ -27,6 +27,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-extensions",
     "--no-first-run",
+    "--password-store=basic",  # no desktop is asked, which may not be there
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
@@ -39,6 +40,13 @@ UNTIL = """new Promise((done) => {
   };
   look();
 })"""
+# Empties the field that is typed in, by the setter that frameworks watch. Selecting its text would do too, if headless
+# Chromium did not then wait half a minute for a desktop that is not there.
+EMPTY = """(() => {
+  const field = document.activeElement;
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, "");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+})()"""
 
 
 def find() -> str | None:
@@ -174,7 +182,7 @@ class Page:
         """Click into a field and type; `replace`: over what is there."""
         self.click(selector)
         if replace:
-            self.evaluate("document.activeElement.select()")
+            self.evaluate(EMPTY)
         self.command("Input.insertText", text=text)
 
     def text(self, selector: str) -> str:

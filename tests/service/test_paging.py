@@ -64,7 +64,24 @@ def test_names_give_those_tensors_in_that_order_and_gradients_too(seven):
         ("cursor=-1", 422),
         ("data=1", 422),
         ("data=yes", 422),
+        ("names=x1&limit=0", 422),
+        ("limt=3", 422),
     ],
 )
 def test_a_list_that_cannot_be_is_refused(seven, query, status):
     problem(seven.send("GET", f"tensors?{query}"), status)
+
+
+def test_a_parameter_that_a_call_has_not_is_refused_everywhere(seven):
+    """A misspelt one would go unnoticed."""
+    for method, path, body in [
+        ("GET", "tensors/x1", None),
+        ("POST", "ops/add", {"args": [1, 2]}),
+        ("POST", "backward", {"tensors": "x1"}),
+        ("GET", "graph", None),
+    ]:
+        before = seven.version()
+        problem(seven.send(method, f"{path}?dta=true", body), 422, "bad_argument")
+        assert seven.version() == before
+    for path in ("/v1/sessions?limt=3", f"{seven.path}?dta=true"):
+        problem(seven.client.get(path), 422, "bad_argument")
