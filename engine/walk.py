@@ -459,6 +459,9 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
         return
     if log is not None:
         log.storage(before)
+    if before._array.shape != g.shape:  # the leaf has other data by now
+        before.add_(wrap(arrays.as_array(g)))
+        return
     before._array[...] += g
     before._counter[0] += 1
 
