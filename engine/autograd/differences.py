@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays
+from engine.autograd import forward_ad
 from engine.backward import grad
 from engine.grad_mode import no_grad
 from engine.tensor import Tensor, wrap
@@ -75,4 +76,26 @@ def _wirtinger(rows: list[list[Any]], host: Any) -> np.ndarray[Any, Any]:
     return np.array(table)
 
 
-__all__ = ["analytical_jacobians", "numerical_jacobian"]
+def forward_jacobians(func: Func, inputs: tuple[Any, ...], at: int) -> list[np.ndarray[Any, Any]]:
+    """The Jacobians of all outputs by one input, by forward mode, each of shape (input elements, output elements)."""
+    source = inputs[at]
+    rows: list[list[Any]] = []
+    for place in range(source.numel()):
+        seed = np.zeros(source.numel(), arrays.to_host(source._array).dtype)
+        seed[place] = 1
+        with forward_ad.dual_level():
+            tangent = wrap(arrays.put(seed.reshape(tuple(source.shape)), source.device))
+            dual = forward_ad.make_dual(source.detach(), tangent)
+            result = func(*inputs[:at], dual, *inputs[at + 1 :])
+            several = result if isinstance(result, (tuple, list)) else (result,)
+            moved = [(each, forward_ad.unpack_dual(each).tangent) for each in several if each.dtype.differentiable]
+        rows.append([_flat(out if tangent is None else tangent, tangent is None) for out, tangent in moved])
+    return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+def _flat(tensor: Tensor, blank: bool) -> np.ndarray[Any, Any]:
+    values: np.ndarray[Any, Any] = arrays.to_host(tensor.detach()._array).reshape(-1)
+    return np.zeros_like(values) if blank else values
+
+
+__all__ = ["analytical_jacobians", "forward_jacobians", "numerical_jacobian"]

@@ -9,16 +9,31 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
-from engine.autograd.differences import analytical_jacobians, numerical_jacobian
+from engine.autograd.differences import analytical_jacobians, forward_jacobians, numerical_jacobian
 from engine.backward import grad
+from engine.grad_mode import enable_grad, no_grad
 from engine.op import registry
 from engine.tensor import Tensor, wrap
 
 Func = Callable[..., Any]
-NOT_REENTRANT = (
-    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
-    "values, although analytical gradient matches numerical gradient."
-)
+NOT_REENTRANT = """\
+Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different \
+values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {tolerance}.
+
+NOTE: If your op relies on non-deterministic operations i.e., it is listed here:
+https://pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
+this failure might be expected.
+
+If you are adding a new operator, please file an issue and then use one of the
+workarounds. The workaround depends on how your test invokes gradcheck/gradgradcheck.
+If the test
+- manually invokes gradcheck/gradgradcheck, then call gradcheck/gradgradcheck
+  with `nondet_tol=<tol>` as a keyword argument.
+- is OpInfo-based (e.g., in test_ops_gradients.py), then modify the OpInfo for the test
+  to have `gradcheck_nondet_tol=<tol>`.
+- is a Module test (e.g., in common_nn.py), then modify the corresponding
+  module_test entry to have `gradcheck_nondet_tol=<tol>`
+"""
 
 
 class GradcheckError(RuntimeError):
@@ -48,82 +63,162 @@ def gradcheck(
     """Whether the gradients of `func` agree with central differences of step `eps`.
 
     A complex input is moved along both axes; the analytical Jacobian follows torch's convention (conjugate Wirtinger).
-    Raises GradcheckError if they do not and `raise_exception` holds; ValueError if no input requires grad.
+    Every Jacobian is computed in full: `fast_mode` and `masked` change nothing. Raises GradcheckError if they do not
+    agree and `raise_exception` holds; ValueError if no input requires grad.
     """
+    _require(
+        check_forward_ad or check_backward_ad,
+        "Expected at least one of check_forward_ad or check_backward_ad to be True",
+    )
+    _require(
+        check_backward_ad or not check_batched_grad,
+        "Setting check_batched_grad=True requires check_backward_ad to be True",
+    )
+    _require(
+        check_forward_ad or not check_batched_forward_grad,
+        "Setting check_batched_forward_grad=True requires check_forward_ad to be True",
+    )
     given = inputs if isinstance(inputs, tuple) else (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    checking = _Check(func, given, eps, atol, rtol)
     try:
-        return _check(func, given, eps, atol, rtol, check_undefined_grad, nondet_tol)
+        checking.inputs_fit()
+        if check_backward_ad:
+            checking.backward(nondet_tol)
+        if check_forward_ad:
+            checking.forward()
+        if check_backward_ad:
+            checking.linear(check_undefined_grad)
     except GradcheckError:
         if raise_exception:
             raise
         return False
-
-
-def _check(
-    func: Func, inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, undefined: bool, nondet: float
-) -> bool:
-    checked = [at for at, each in enumerate(inputs) if isinstance(each, Tensor) and each.requires_grad]
-    if not checked:
-        raise errors.bad_value(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
-        )
-    for at in checked:
-        inputs[at].retain_grad()
-        if inputs[at].dtype.name not in ("float64", "complex128"):
-            warnings.warn(
-                f"Input #{at} requires gradient and is not a double precision floating point or complex. This check "
-                "will likely fail if all the inputs are not of double precision floating point or complex. ",
-                stacklevel=3,
-            )
-    outputs = _outputs(func, inputs)
-    for nr, out in enumerate(outputs):
-        analytical = analytical_jacobians(out, [inputs[at] for at in checked])
-        if nondet >= 0:
-            again = analytical_jacobians(_outputs(func, inputs)[nr], [inputs[at] for at in checked])
-            for a, b in zip(analytical, again, strict=True):
-                if not np.allclose(a, b, rtol=0, atol=nondet, equal_nan=True):
-                    raise GradcheckError(NOT_REENTRANT)
-        for column, at in enumerate(checked):
-            numerical = numerical_jacobian(func, inputs, at, nr, eps)
-            _compare(nr, at, numerical, analytical[column], atol, rtol, out, inputs[at])
-    if undefined:
-        _check_undefined(func, inputs, checked)
     return True
 
 
-def _outputs(func: Func, inputs: tuple[Any, ...]) -> list[Tensor]:
-    result = func(*inputs)
-    several = result if isinstance(result, (tuple, list)) else (result,)
-    outs = [each for each in several if isinstance(each, Tensor) and each.requires_grad]
-    if not outs and any(isinstance(each, Tensor) for each in several):
-        return []
-    if not outs:
-        raise errors.bad_value("gradcheck expects all tensor outputs to require grad")
-    return outs
+def _require(condition: bool, text: str) -> None:
+    if not condition:
+        raise errors.coded(AssertionError, "bad_argument", text)
 
 
-def _compare(
-    nr: int, at: int, numerical: Any, analytical: Any, atol: float, rtol: float, out: Tensor, source: Tensor
-) -> None:
-    if not out.is_complex() and numerical.size:
-        numerical = numerical[:, ::2]  # a real output has no imaginary part to move
-    numerical = numerical.reshape(analytical.shape).astype(analytical.dtype)
-    if np.allclose(analytical, numerical, rtol=rtol, atol=atol, equal_nan=True):
-        return
-    raise GradcheckError(
-        f"Jacobian mismatch for output {nr} with respect to input {at},\n"
-        f"numerical:{wrap(numerical)!r}\nanalytical:{wrap(analytical)!r}\n"
-    )
+class _Check:
+    """One check: the function, its inputs, which of them are moved, and what counts as equal."""
 
+    def __init__(self, func: Func, inputs: tuple[Any, ...], eps: float, atol: float, rtol: float) -> None:
+        self.func, self.inputs = func, inputs
+        self.eps, self.atol, self.rtol = eps, atol, rtol
+        self.checked = [at for at, each in enumerate(inputs) if isinstance(each, Tensor) and each.requires_grad]
+        self.points = [inputs[at] for at in self.checked]
 
-def _check_undefined(func: Func, inputs: tuple[Any, ...], checked: list[int]) -> None:
-    """Gradients that never come must not make backward fail."""
-    outs = _outputs(func, inputs)
-    if len(outs) > 1:
-        for each in outs:
-            grad(
-                each, [inputs[at] for at in checked], registry["ones_like"](each), retain_graph=True, allow_unused=True
+    def inputs_fit(self) -> None:
+        """What torch says of the inputs: a warning of low precision, refusals of overlaps and of nothing to check."""
+        for at, point in zip(self.checked, self.points, strict=True):
+            if point.dtype.name not in ("float64", "complex128"):
+                warnings.warn(
+                    f"Input #{at} requires gradient and is not a double precision floating point or complex. This "
+                    "check will likely fail if all the inputs are not of double precision floating point or complex. ",
+                    stacklevel=3,
+                )
+            if any(step == 0 and size > 1 for step, size in zip(point.stride(), point.shape, strict=True)):
+                raise errors.bad_argument(
+                    f"The {at}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                    "non-overlapping to be able to compute the numerical gradients correctly. You should call "
+                    ".contiguous on the input before passing it to gradcheck."
+                )
+        if not self.checked:
+            raise errors.bad_value(
+                "gradcheck expects at least one input tensor to require gradient, but none of them have "
+                "requires_grad=True."
             )
+
+    def backward(self, tolerance: float) -> None:
+        """The Jacobians by backward, and twice the same.
+
+        Raises GradcheckError.
+        """
+        outputs = _outputs(self.func, self.inputs)
+        if not outputs:
+            self._constant()
+        for nr, (place, out) in enumerate(outputs):
+            analytical = analytical_jacobians(out, self.points)
+            again = analytical_jacobians(out, self.points)
+            for a, b in zip(analytical, again, strict=True):
+                if not np.allclose(a, b, rtol=0, atol=tolerance, equal_nan=True):
+                    raise GradcheckError(NOT_REENTRANT.format(tolerance=tolerance))
+            for column, at in enumerate(self.checked):
+                numerical = numerical_jacobian(self.func, self.inputs, at, place, self.eps)
+                self._compare(nr, at, numerical, analytical[column], out.is_complex())
+
+    def _constant(self) -> None:
+        """An output without a graph may not depend on the inputs."""
+        with no_grad():
+            several = self.func(*self.inputs)
+        floats = [each for each in _several(several) if each.dtype.differentiable]
+        for place in range(len(floats)):
+            for at in self.checked:
+                if np.any(numerical_jacobian(self.func, self.inputs, at, place, self.eps)):
+                    raise GradcheckError("Numerical gradient for function expected to be zero")
+
+    def _compare(self, nr: int, at: int, numerical: Any, analytical: Any, parts: bool) -> None:
+        """Two Jacobians: of a complex output first the columns of the imaginary part, then those of the real one."""
+        if not parts:
+            self._equal(nr, at, numerical[:, ::2] if numerical.size else numerical, analytical, "")
+            return
+        for first, part in ((1, "imaginary"), (0, "real")):
+            prefix = f"While considering the {part} part of complex outputs only, "
+            self._equal(nr, at, numerical[:, first::2], analytical[:, first::2], prefix)
+
+    def _equal(self, nr: int, at: int, numerical: Any, analytical: Any, prefix: str, mode: str = "") -> None:
+        numerical = numerical.reshape(analytical.shape).astype(analytical.dtype)
+        if not np.allclose(analytical, numerical, rtol=self.rtol, atol=self.atol, equal_nan=True):
+            raise GradcheckError(
+                f"{prefix}Jacobian {mode}mismatch for output {nr} with respect to input {at},\n"
+                f"numerical:{wrap(numerical)!r}\nanalytical:{wrap(analytical)!r}\n"
+            )
+
+    def forward(self) -> None:
+        """The Jacobians of real inputs by forward mode.
+
+        Raises GradcheckError.
+        """
+        for at in self.checked:
+            if self.inputs[at].is_complex():
+                continue
+            columns = forward_jacobians(self.func, self.inputs, at)
+            for nr, analytical in enumerate(columns):
+                numerical = numerical_jacobian(self.func, self.inputs, at, nr, self.eps)
+                if not np.iscomplexobj(analytical):
+                    self._equal(nr, at, numerical[:, ::2], analytical, "", "computed with forward mode ")
+
+    def linear(self, undefined: bool) -> None:
+        """Backward is linear in what comes in: zeros give zeros; and it copes with gradients that never come.
+
+        Raises GradcheckError.
+        """
+        outputs = [out for _, out in _outputs(self.func, self.inputs)]
+        if not outputs:
+            return
+        zeros = [registry["zeros_like"](each) for each in outputs]
+        for each in grad(outputs, self.points, zeros, retain_graph=True, allow_unused=True):
+            if each is not None and bool(each.ne(0).any()):
+                raise GradcheckError("backward not multiplied by grad_output")
+        if undefined and len(outputs) > 1:
+            for each in outputs:
+                grad(each, self.points, registry["ones_like"](each), retain_graph=True, allow_unused=True)
+
+
+def _several(result: Any) -> list[Tensor]:
+    several = list(result) if isinstance(result, (tuple, list)) else [result]
+    for each in several:
+        if not isinstance(each, Tensor):
+            text = f"'{type(each).__name__}' object has no attribute 'requires_grad'"
+            raise errors.coded(AttributeError, "bad_argument", text)
+    return several
+
+
+def _outputs(func: Func, inputs: tuple[Any, ...]) -> list[tuple[int, Tensor]]:
+    """The outputs that require grad, each with its number among those that have derivatives."""
+    floats = [each for each in _several(func(*inputs)) if each.dtype.differentiable]
+    return [(place, each) for place, each in enumerate(floats) if each.requires_grad]
 
 
 def gradgradcheck(
@@ -147,7 +242,7 @@ def gradgradcheck(
 ) -> bool:
     """`gradcheck` of the gradient of `func`."""
     given = inputs if isinstance(inputs, tuple) else (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    outs = _outputs(func, given)
+    outs = [out for _, out in _outputs(func, given)]
     if grad_outputs is None:
         seeds = tuple(_seed(each, nr) for nr, each in enumerate(outs))
     else:
@@ -181,10 +276,8 @@ def gradgradcheck(
 
 
 def _with_grad(func: Func, inputs: tuple[Any, ...]) -> list[Tensor]:
-    from engine.grad_mode import enable_grad
-
     with enable_grad():
-        return _outputs(func, inputs)
+        return [out for _, out in _outputs(func, inputs)]
 
 
 def _seed(out: Tensor, nr: int) -> Tensor:
