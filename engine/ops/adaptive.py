@@ -213,7 +213,8 @@ def largest_by_window(input: Any, size: Shape, taps: list[Any]) -> Any:
             start = int(where[0][nr])
             spans.append((start, start + int((weight[:, nr] > 0).sum())))
         part = input[(..., *(slice(*span) for span in spans))]
-        widths, part = part.shape[len(lead) :], part.reshape(*lead, -1)
+        widths = part.shape[len(lead) :]
+        part = part.reshape(*lead, math.prod(widths))
         wide = part.astype(xp.float32) if part.dtype in HALF else part
         lost = wide != wide
         last = part.shape[-1] - 1 - xp.argmax(lost[..., ::-1], -1)  # torch keeps the last NaN, but the first maximum

@@ -190,6 +190,11 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
         raise errors.shape_mismatch(f"bilinear(): bias size does not match weight size: got {got} but expected {w[0]}")
     if len(w) != 3:
         raise errors.shape_mismatch("number of dimensions must match")
+    given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+    types = {name: dtype_of(each).cpp_name for name, each in given.items() if each is not None}
+    if len(set(types.values())) > 1:
+        told = ", ".join(f"{name}: {kind}" for name, kind in types.items())
+        raise errors.dtype_mismatch(f"All tensors must have the same dtype, got {told}")
     rows = math.prod(a[:-1])
     made = trilinear(reshape(input1, (rows, a[-1])), weight, reshape(input2, (rows, b[-1])))
     made = view(made, (*a[:-1], w[0]))
