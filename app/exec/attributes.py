@@ -231,7 +231,7 @@ def _materialize(run: Run, self: Any_, value: Bool) -> None:
 
 NODE: dict[str, Read] = {
     "name": method("name", bare(lambda node: node.name())),
-    "metadata": lambda run, node: node.metadata,
+    "metadata": lambda run, node: _metadata(run, node),
     "next_functions": lambda run, node: node.next_functions,
     "requires_grad": lambda run, node: node.requires_grad,
     "register_hook": method("register_hook", _node_hook),
@@ -386,10 +386,24 @@ def write(run: Run, value: Any, name: str, item: Any) -> None:
     elif isinstance(value, FunctionCtx) and name not in CTX and not name.startswith("__"):
         notes = value.__dict__.setdefault(NOTES, {})
         run.grow(2)
-        run.variables.changes(notes)
+        if _is_old(value):
+            run.variables.changes(notes, True)
         notes[name] = item
     else:
         raise attribute_error(value, name, " that can be assigned")
+
+
+def _is_old(node: Node) -> bool:
+    """Whether a node was there before the call, which then has to put back what it changes."""
+    log = state.ctx.log
+    return log is not None and not log.is_new(node)
+
+
+def _metadata(run: Run, node: Any) -> dict[Any, Any]:
+    found: dict[Any, Any] = node.metadata
+    if _is_old(node):
+        run.variables.changes(found, True)
+    return found
 
 
 def _set_grad(tensor: Tensor, item: Any) -> None:

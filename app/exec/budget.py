@@ -56,8 +56,11 @@ class Variables(Protocol):
         Raises KeyError.
         """
 
-    def changes(self, container: list[Any] | dict[Any, Any]) -> None:
-        """Called before a list or dict changes, so that a call that fails can put it back."""
+    def changes(self, container: list[Any] | dict[Any, Any], known: bool = False) -> None:
+        """Called before a list or dict changes, so that a call that fails can put it back.
+
+        `known`: it was there before the call, though no name leads to it.
+        """
 
     def number_of(self, node: Any) -> int:
         """The number that a graph node prints with."""
@@ -228,7 +231,7 @@ class NoVariables:
         """As `store`."""
         raise Exhausted(f"'{name}' is not a name of this program")
 
-    def changes(self, container: list[Any] | dict[Any, Any]) -> None:
+    def changes(self, container: list[Any] | dict[Any, Any], known: bool = False) -> None:
         """Lists die with the call."""
 
     def number_of(self, node: Any) -> int:

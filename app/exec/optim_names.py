@@ -10,6 +10,7 @@ from app.exec.sequences import iterate, listed, walk
 from app.exec.signatures import Any_, Bool, MaybeFunc, Read, bare, guarded, method
 from app.exec.values import PLAIN, Builtin, type_name, wrong_type
 from engine import optim
+from engine.modes import state
 from engine.optim import Optimizer
 from engine.tensor import Tensor
 
@@ -81,11 +82,18 @@ def _load(run: Run, self: Any_, state_dict: Any_) -> None:
     self.load_state_dict(state_dict)
 
 
+def _groups(run: Run, value: Any) -> Any:
+    log = state.ctx.log
+    if log is not None:
+        log.optimizer(value)  # what is done to the groups is not seen
+    return value.param_groups
+
+
 OPTIMIZER: dict[str, Read] = {
     "add_param_group": method("add_param_group", _add_param_group),
     "defaults": lambda run, x: dict(x.defaults),
     "load_state_dict": method("load_state_dict", _load),
-    "param_groups": lambda run, x: x.param_groups,
+    "param_groups": _groups,
     "state_dict": method("state_dict", bare(lambda x: x.state_dict())),
     "step": method("step", _step),
     "zero_grad": method("zero_grad", _zero_grad),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from contextlib import ExitStack
 from typing import Any
 
@@ -280,6 +281,11 @@ def _try(node: ast.Try, scope: Scope | None) -> Code:
         )
         for each in node.handlers
     ]
+    forget = {
+        bind: _forgetting(each.name, scope)
+        for (_, bind, _), each in zip(handlers, node.handlers, strict=True)
+        if each.name is not None
+    }
 
     def attempt(run: Run, env: Any) -> Any:
         depth = run.depth
@@ -291,9 +297,12 @@ def _try(node: ast.Try, scope: Scope | None) -> Code:
             if handler is None:
                 raise
             bind, handle = handler
-            if bind is not None:
-                bind(run, env, _bare(error))
-            return handle(run, env)
+            if bind is None:
+                return handle(run, env)
+            bind(run, env, _bare(error))
+            ending = handle(run, env)
+            forget[bind](run, env)
+            return ending
         return ending if ending is not None else other(run, env)
 
     def code(run: Run, env: Any) -> Any:
@@ -309,6 +318,20 @@ def _try(node: ast.Try, scope: Scope | None) -> Code:
         return ending if last is None else last
 
     return code
+
+
+def _forgetting(name: str, scope: Scope | None) -> Code:
+    """Take the name of a caught error away, as Python does, if it is there still."""
+    is_global = distance(scope, name) is None
+
+    def forget(run: Run, env: Any) -> None:
+        with contextlib.suppress(KeyError):
+            if is_global:
+                run.variables.delete(name)
+            else:
+                del env.names[name]
+
+    return forget
 
 
 def _catchable(error: Exception) -> bool:

@@ -14,7 +14,7 @@ from app.exec.query_names import QUERIES
 from app.exec.sequences import listed, walk
 from app.exec.signatures import Any_, Bool, Dtype, Int, MaybeDevice, MaybeDtype, T, declared, dtype_of
 from app.exec.values import MISSING, NUMBERS, Kind, Namespace, type_name, wrong_type
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.modes import state
@@ -99,6 +99,15 @@ def _device(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Device:
     return Device(*args)
 
 
+@declared("torch.cuda.is_available")
+def _cuda_is_available(run: Run) -> bool:
+    try:
+        arrays.resolve(Device("cuda"))
+    except RuntimeError:
+        return False
+    return True
+
+
 def _generator(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Generator:
     device = (args[0] if args else kwargs.get("device", "cpu")) if len(args) + len(kwargs) < 2 else None
     if not isinstance(device, (str, Device)) or Device(device).type != "cpu":
@@ -138,6 +147,7 @@ TABLE: dict[str, Any] = {
     "Generator": Kind("Generator", (Generator,), _generator, "torch.Generator"),
     "Size": Kind("Size", (Size,), _size, "torch.Size"),
     "Tensor": Kind("Tensor", (Tensor,), None, "torch.Tensor"),
+    "cuda": space("torch.cuda", {"is_available": _cuda_is_available}),
     "device": Kind("device", (Device,), _device, "torch.device"),
     "dtype": Kind("dtype", (DType,), None, "torch.dtype"),
     "as_tensor": _as_tensor,

@@ -228,5 +228,7 @@ class Footprint:
         self._stack.extend(getattr(node, "__dict__", {}).values())  # what a custom Function put on its ctx
         if node.hooks is not None:
             self._stack += node.hooks.functions()
+        if node.rare is not None:
+            self._stack.append(node.rare.metadata)
         for name in _HELD.get(type(node), ("attributes",)):
             self._stack.append(getattr(node, name, None))

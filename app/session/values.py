@@ -20,7 +20,7 @@ class Values:
         self._bound: dict[str, Any] = {}
         self._before: dict[str, Any] = {}
         self._known: dict[int, Any] | None = None  # the lists and dicts that were here when the first one changed
-        self._copies: list[tuple[Any, Any]] = []
+        self._copies: dict[int, tuple[Any, Any]] = {}
 
     def __len__(self) -> int:
         return len(self._bound)
@@ -47,21 +47,23 @@ class Values:
         del self._bound[name]
         return True
 
-    def changes(self, container: Any) -> None:
-        """Called before a list or dict changes."""
+    def changes(self, container: Any, known: bool = False) -> None:
+        """Called before a list or dict changes; `known`: it was there before the call, though under no name."""
+        if id(container) in self._copies:
+            return
         if self._known is None:
             began = {**self._bound, **self._before}
             self._known = _containers(list(began.values()))
-        if self._known.pop(id(container), None) is not None:
-            self._copies.append((container, container.copy()))
+        if known or id(container) in self._known:
+            self._copies[id(container)] = (container, container.copy())
 
     def commit(self) -> None:
         """Let go of what was kept."""
-        self._before, self._known, self._copies = {}, None, []
+        self._before, self._known, self._copies = {}, None, {}
 
     def rollback(self) -> None:
         """Bring back all that was kept."""
-        for container, copy in self._copies:
+        for container, copy in self._copies.values():
             container.clear()
             if isinstance(container, list):
                 container.extend(copy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.exec.values import MISSING, Builtin, Namespace
+from app.exec.values import MISSING, Builtin, Namespace, Stream, wrong_type
 from app.session.frames import Functions
 from app.session.graphs import Numbers
 from app.session.names import Names
@@ -58,6 +58,8 @@ class SessionVariables:
                 optimizers.unbind(name)
             names.bind(name, value)
             return
+        if isinstance(value, Stream):
+            raise wrong_type(f"a {value.name} is used up as it is read, and cannot be kept: make a list of it")
         if names.get(name) is not None:
             names.unbind(name)
         if isinstance(value, Optimizer):
@@ -83,9 +85,9 @@ class SessionVariables:
         else:
             raise KeyError(name)
 
-    def changes(self, container: list[Any] | dict[Any, Any]) -> None:
-        """Called before a list or dict changes."""
-        self._names.values.changes(container)
+    def changes(self, container: list[Any] | dict[Any, Any], known: bool = False) -> None:
+        """Called before a list or dict changes; `known`: it was there before the call, though under no name."""
+        self._names.values.changes(container, known)
 
     def number_of(self, node: Any) -> int:
         """The number of a graph node, as `GET graph` shows it."""

@@ -299,3 +299,47 @@ def test_versions_go_back_too(session) -> None:
     )
     refused(session, marking + "Mark.apply(y)\ntorch.add(torch.ones(3), 1, out=x)\nx + y", 422, "shape_mismatch")
     assert run(session, "x, x._version, y._version")["text"] == "(tensor([0., 0.]), 0, 0)"
+
+
+def test_what_is_reached_through_other_objects_goes_back_too(session) -> None:
+    run(
+        session,
+        "class Count(torch.autograd.Function):\n"
+        "    calls = 0\n"
+        "    @staticmethod\n"
+        "    def forward(ctx, x):\n"
+        "        ctx.n = 0\n"
+        "        return x * 2\n"
+        "    @staticmethod\n"
+        "    def backward(ctx, g):\n"
+        "        ctx.n += 1\n"
+        "        Count.calls += 1\n"
+        "        return g * 2\n"
+        "x = torch.ones(1, requires_grad=True)\ny = Count.apply(x)\n"
+        "opt = torch.optim.SGD([x], lr=0.5)\ngen = torch.Generator().manual_seed(3)\n"
+        "def counter(n=[0]):\n    n[0] += 1\n    return n[0]",
+    )
+    seen = "y.grad_fn.n, Count.calls, y.grad_fn.metadata, opt.param_groups[0]['lr'], gen.initial_seed(), x.grad"
+    before = run(session, seen)["text"]
+    refused(
+        session,
+        "y.backward(retain_graph=True)\ny.grad_fn.metadata['k'] = 1\nopt.param_groups[0]['lr'] = 'fast'\n"
+        "torch.rand(3, generator=gen)\ngen.manual_seed(4)\ncounter()\n1 / 0",
+        422,
+        "bad_argument",
+        "division by zero",
+    )
+    assert run(session, seen)["text"] == before == "(0, 0, {}, 0.5, 3, None)"
+    drawn = run(session, "counter(), torch.rand(2, generator=gen).tolist()")["result"]
+    assert drawn == [1, run(session, "torch.rand(2, generator=torch.Generator().manual_seed(3)).tolist()")["result"]]
+
+
+def test_what_is_used_up_as_it_is_read_is_not_kept(session) -> None:
+    refused(session, "z = zip([1], [2])", 422, "bad_argument", "make a list of it")
+    assert run(session, "def f():\n    z = zip([1], [2])\n    return [p for p in z]\nf()")["text"] == "[(1, 2)]"
+
+
+def test_the_name_of_a_caught_error_ends_with_its_handler(session) -> None:
+    refused(
+        session, "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    pass\ne", 422, "bad_code", "'e' is not defined"
+    )
