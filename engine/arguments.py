@@ -9,6 +9,9 @@ from engine import errors
 from engine.kinds import REQUIRED, Mismatch
 from engine.overloads import INPUT_FIRST, OVERLOADS
 
+# Keywords of torch's factories that leave no choice here.
+ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
+
 
 def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> list[Any]:
     """The arguments in the order of the op's parameters, each in its kind's form.
@@ -26,6 +29,8 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         values[at] = _accepted(op, at, args[at], f" (position {at + 1 - method})")
     for name, value in kwargs.items():
         place = op.keywords.get(name)
+        if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
+            continue
         if place is None or place < count:
             raise _bad_keyword(op, name, values, kwargs)
         values[place] = _accepted(op, place, value, "")

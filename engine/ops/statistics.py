@@ -10,8 +10,9 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import conj_of, div, mul, scale, sub
+from engine.ops.arithmetic import conj_of, div, mul, real_of, scale, sub
 from engine.ops.compare import eq, logical_not
+from engine.ops.creation import full_like
 from engine.ops.flipping import flip
 from engine.ops.reduction import count_of, evenly_along, mean_dim, spread, sum_dim, wide
 from engine.ops.scans import has_zero, products_before
@@ -126,6 +127,9 @@ def var_backward(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -
     freedom = count_of(shape, dim) - correction
     dims = tuple(range(len(shape))) if dim is None else dim
     away = sub(input, mean_dim(input, dims, True)) if shape else sub(input, input)
+    if freedom <= 0 and (dim is None or not shape):
+        slope = masked_fill(full_like(real_of(away), math.inf), eq(away, 0), math.nan)
+        return mul(spread(g, shape, dim, keepdim), slope)
     return mul(scale(spread(g, shape, dim, keepdim), 2 / freedom if freedom else math.inf), away)
 
 

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, mutually_broadcastable_shapes
 
 STYLES = ("spread", "ties", "moved")
+PLAIN = ("spread",)
+RANKING = {"sort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode"}  # they choose among equal elements
+ORDERED = {"searchsorted", "bucketize"}  # their arguments must be sorted
 REDUCED_DIMS = 4
 
 
@@ -31,7 +34,7 @@ def varied(info: Any, base: Sequence[Any], count: int) -> list[Any]:
     def collect(data: Any) -> None:
         found.append(vary(data, info, data.draw(st.sampled_from(base))))
 
-    if base and count:
+    if base and count and info.name not in ORDERED:
         collect()
     return found
 
@@ -41,7 +44,7 @@ def vary(data: Any, info: Any, sample: Any) -> Any:
     from torch.testing._internal.opinfo.core import BinaryUfuncInfo, ReductionOpInfo, SampleInput, UnaryUfuncInfo
 
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    style = data.draw(st.sampled_from(STYLES))
+    style = data.draw(st.sampled_from(STYLES if info.name not in RANKING else PLAIN))
     tensors, kwargs = [sample.input, *sample.args], dict(sample.kwargs)
     shapes: Sequence[Any] = [None] * len(tensors)
     if isinstance(info, UnaryUfuncInfo):
@@ -77,7 +80,9 @@ def valued(value: Any, shape: Any, style: str, rng: np.random.Generator) -> Any:
         return type(value)(valued(each, None, style, rng) for each in value)
     if not isinstance(value, torch.Tensor) or not value.dtype.is_floating_point or not value.numel():
         return value
-    plain = value.detach()
+    plain = value.detach()[torch.isfinite(value.detach())]
+    if not plain.numel():
+        return value
     low, high = float(plain.min()), float(plain.max())
     if plain.numel() == 1:
         low, high = min(low, 0.5 * low), max(high, 0.5 * high)

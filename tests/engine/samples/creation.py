@@ -36,6 +36,12 @@ def by_size(op: str, value: float, torch: bool = True) -> list[Sample]:
     ]
 
 
+STRIDED = [
+    Sample("zeros", "strided", (2,), lambda n: np.zeros(n, np.float32), **NO_GRAD,
+           call=lambda torch, n: torch.zeros(n, layout=torch.strided, pin_memory=False)),
+]  # fmt: skip
+
+
 def full(size: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
     kinds = {float: np.float32, complex: np.complex64, int: np.int64, bool: np.bool_}
     return np.full(size, fill_value, dtype or kinds[type(fill_value)])
@@ -230,6 +236,7 @@ NEW_FULL = [
 ]
 
 SAMPLES = [
+    *STRIDED,
     *by_size("zeros", 0),
     *by_size("ones", 1),
     *by_size("empty", 0, torch=False),
