@@ -54,7 +54,17 @@ FUNCTION_SCHEMAS: dict[str, Schema] = {
         {
             "name": NAME_OF,
             "hash": {"type": "string", "description": "Of what it computes, with all that it calls; also its ETag."},
-            "inputs": listed(ref("FunctionInput")),
+            "inputs": listed(
+                answered(
+                    {
+                        "name": NAME_OF,
+                        "dtype": any_of(ref("Dtype"), NULL),
+                        "shape": any_of(_PATTERN, NULL),
+                        "option": {"type": "boolean", "description": "Whether it has a default."},
+                    },
+                    optional=["option"],
+                )
+            ),
             "outputs": any_of(listed(NAME_OF), NULL),
             "custom_gradient": BOOL,
             "calls": {"type": "object", "additionalProperties": TEXT, "description": "The hashes of what it calls."},
