@@ -1,7 +1,8 @@
 """`torch.autograd.forward_ad`: forward mode, by dual tensors.
 
-A tangent belongs to an array for the time of a level. Views carry it through themselves; any other op's tangent is the
-derivative of its gradient with respect to the incoming one (the double-vjp trick), so no op needs a rule of its own.
+A tangent belongs to an array for the time of a level. Views carry it through themselves, and `forward_rules` knows
+what elementwise and linear ops make of it; any other op's tangent is the derivative of its gradient with respect to the
+incoming one (the double-vjp trick), so no op needs a rule of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from engine import errors
+from engine.autograd import forward_rules
 from engine.backward import grad
 from engine.grad_mode import enable_grad
 from engine.modes import state
@@ -110,11 +112,16 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
 def _push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents) -> list[Tensor | None]:
     """The tangents of an op's outputs from those of its inputs."""
     ctx = state.ctx
+    if ctx.inference:
+        return [None] * len(outputs)
     ctx.dual_level = None
     try:
         if made.view or made.multi_view:
             moved = Op.door(made, [tangents.get(values[0]._array), *values[1:]])
             return list(moved) if isinstance(moved, (list, tuple)) else [moved]
+        short = forward_rules.push(made, values, outputs, tangents)
+        if short is not None:
+            return short
         with enable_grad():
             return _double_vjp(made, values, outputs, tangents)
     finally:
