@@ -30,15 +30,16 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Autograd Server" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --gid 10001 autograd \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin autograd
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin autograd \
+    && install -d -o 10001 -g 10001 /var/cache/autograd
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/autograd /opt/autograd
-# Caches of CuPy and of the driver go where a read-only container still has room.
+# The root may be read-only: CuPy's kernels go into a volume, where they outlive the container, and the rest to /tmp.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
-    CUPY_CACHE_DIR=/tmp/cupy
+    CUPY_CACHE_DIR=/var/cache/autograd/cupy
 WORKDIR /opt/autograd
 USER 10001:10001
 EXPOSE 8000

@@ -151,7 +151,18 @@ def test_a_service_is_closed_up(name: str) -> None:
     assert [mount.partition(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["healthcheck"]["interval"]
-    assert not {"privileged", "cap_add", "network_mode", "volumes", "user", "command"} & service.keys()
+    assert not {"privileged", "cap_add", "network_mode", "user", "command"} & service.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_keeps_is_in_a_volume_that_its_user_may_write(name: str) -> None:
+    (mount,) = SERVICES[name]["volumes"]
+    volume, _, place = mount.partition(":")
+    assert COMPOSE["volumes"] == {volume: None}  # a named one: no folder of the machine is shown to the container
+    (made,) = re.findall(r"install -d -o (\d+) -g \1 (\S+)", " ".join(texts("RUN")))
+    assert made == (USER, place)
+    variables = dict(re.findall(r"(\w+)=(\S+)", " ".join(texts("ENV"))))
+    assert variables["CUPY_CACHE_DIR"].startswith(place)
 
 
 @pytest.mark.parametrize("name", SERVICES)
