@@ -40,6 +40,7 @@ LESS, MORE = ordered("<", lambda a, b: a < b), ordered(">", lambda a, b: a > b)
 
 
 def _print(run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
+    kwargs = {key: value for key, value in kwargs.items() if key != "flush"}
     for key, value in kwargs.items():
         if key not in ("sep", "end") or not (value is None or isinstance(value, str)):
             raise wrong_type(f"print() takes texts as sep and end, and no other keywords: not '{key}'")
@@ -406,4 +407,5 @@ BUILTINS: dict[str, Any] = {
     "F": F,
     "math": MATH,
     "Ellipsis": Ellipsis,
+    "__name__": "__main__",
 }

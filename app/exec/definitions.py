@@ -9,7 +9,7 @@ from typing import Any
 from app.exec.budget import Run, placed
 from app.exec.expressions import EXPRESSIONS, call, expression, target
 from app.exec.functions import FunctionValue, Signature
-from app.exec.scopes import Code, Env, Scope, assigned_names, own_size, parameter_names
+from app.exec.scopes import Code, Env, Scope, assigned_names, declared_names, own_size, parameter_names
 from app.exec.signatures import Callback
 from app.exec.source import bad_code
 from app.exec.statements import STATEMENTS, block
@@ -62,7 +62,8 @@ def _lambda(node: ast.Lambda, scope: Scope | None) -> Code:
 
 def function(node: ast.FunctionDef, scope: Scope | None) -> Callable[[Run, Any], FunctionValue]:
     """What makes a function's value when its definition is reached."""
-    own = Scope({*parameter_names(node.args), *assigned_names(node.body)}, scope)
+    names = {*parameter_names(node.args), *assigned_names(node.body)}
+    own = Scope(names, scope, declared_names(node.body, ast.Global))
     signature, defaults = signature_of(node.args), defaults_of(node.args, scope)
     statements = block(node.body, own)
     height: int = node.height  # type: ignore[attr-defined]  # set by `source.parse`

@@ -192,10 +192,13 @@ def target(node: ast.expr, scope: Scope | None) -> Assign:
 
 
 def _bind_name(name: str, scope: Scope | None) -> Assign:
-    if distance(scope, name) is None:
+    steps = distance(scope, name)
+    if steps is None:
         return lambda run, env, value: run.variables.store(name, value)
 
-    def bind(run: Run, env: Env, value: Any) -> None:
+    def bind(run: Run, env: Any, value: Any) -> None:
+        for _ in range(steps):  # none, unless the name is `nonlocal`
+            env = env.outer
         env.names[name] = value
 
     return bind

@@ -153,6 +153,8 @@ def _check_free_names(function: ast.FunctionDef, definitions: dict[str, ast.Func
             scope = Scope(own, scope)
         if isinstance(node, (ast.ClassDef, ast.Import, ast.ImportFrom)):
             raise bad_code("classes and imports are not offered inside saved functions", node)
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            raise bad_code("`global` and `nonlocal` are not offered in saved functions", node)
         if isinstance(node, ast.Name) and not _is_known(node.id, scope, known):
             allowed = "its own parameters and variables, the other functions of the source, torch, F, math, functions"
             raise bad_code(f"name '{node.id}' is not defined; a saved function reaches {allowed} and builtins", node)

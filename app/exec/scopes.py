@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from app.exec.budget import Run
@@ -25,17 +25,20 @@ Code = Callable[[Run, Any], Any]  # a piece of translated code; the second argum
 class Scope:
     """A function, lambda or comprehension at translation time; `None` stands for the top."""
 
-    __slots__ = ("names", "outer")
+    __slots__ = ("names", "outer", "shared")
 
-    def __init__(self, names: set[str], outer: Scope | None) -> None:
+    def __init__(self, names: set[str], outer: Scope | None, shared: Collection[str] = ()) -> None:
         self.names = names
         self.outer = outer
+        self.shared = shared  # names that `global` says are those of the top
 
 
 def distance(scope: Scope | None, name: str) -> int | None:
     """How many functions out a name lives; None for a global one."""
     steps = 0
     while scope is not None:
+        if name in scope.shared:
+            return None
         if name in scope.names:
             return steps
         scope = scope.outer
@@ -51,7 +54,13 @@ def parameter_names(arguments: ast.arguments) -> list[str]:
 
 def assigned_names(body: list[ast.stmt]) -> set[str]:
     """The names that statements bind, not looking into functions, classes and comprehensions."""
-    return {name for node in _own_nodes(body) for name in _bound_by(node)}
+    found = {name for node in _own_nodes(body) for name in _bound_by(node)}
+    return found - declared_names(body, ast.Global) - declared_names(body, ast.Nonlocal)
+
+
+def declared_names(body: list[ast.stmt], kind: type[ast.Global] | type[ast.Nonlocal]) -> set[str]:
+    """The names that `global` or `nonlocal` lists among the statements."""
+    return {name for node in _own_nodes(body) if isinstance(node, kind) for name in node.names}
 
 
 INNER = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp)

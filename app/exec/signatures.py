@@ -13,8 +13,8 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from app.exec.budget import CALLBACK, UNCODED, Run, current, log
-from app.exec.functions import FunctionValue
+from app.exec.budget import CALLBACK, UNCODED, NoVariables, Run, current, log, running
+from app.exec.functions import HOOK, FunctionValue
 from app.exec.sequences import walk
 from app.exec.values import NUMBERS, Builtin, Kind, checked_int, type_name, wrong_type
 from engine import dtypes, errors
@@ -111,8 +111,9 @@ class Callback:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it in the run of this thread."""
         run = current()
-        if run is None:
-            raise errors.bad_type(f"{self.__name__} cannot be called here")
+        if run is None:  # a hook that a later backward meets
+            with running(Run(NoVariables({}), HOOK)) as own:
+                return self._builtin.call(own, list(args), kwargs)
         depth = run.depth
         run.enter(CALLBACK)
         try:

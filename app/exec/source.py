@@ -21,7 +21,7 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset(
     {
         *(ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Pass, ast.Assert),
         *(ast.If, ast.While, ast.For, ast.Break, ast.Continue, ast.With, ast.withitem),
-        *(ast.Try, ast.ExceptHandler, ast.Raise),
+        *(ast.Try, ast.ExceptHandler, ast.Raise, ast.Global, ast.Nonlocal),
         *(ast.FunctionDef, ast.Return, ast.ClassDef, ast.Lambda, ast.arguments, ast.arg, ast.keyword),
         *(ast.Import, ast.ImportFrom, ast.alias),
         *(ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.Call, ast.IfExp),
@@ -38,10 +38,8 @@ INSTEAD: dict[str, str] = {
     "AsyncFunctionDef": "`def`",
     "AsyncWith": "`with`",
     "Await": "ordinary calls",
-    "Global": "names given as arguments and returned",
     "Match": "`if` and `elif`",
     "NamedExpr": "an assignment of its own",
-    "Nonlocal": "a list that both functions see",
     "Set": "a list or tuple",
     "SetComp": "a list comprehension",
     "Yield": "a list that is returned",
@@ -168,6 +166,8 @@ def _names_in(node: Any) -> tuple[str, ...]:
         return tuple(part for part in (*node.name.split("."), node.asname) if part and part != "*")
     if isinstance(node, ast.ExceptHandler):
         return (node.name,) if node.name else ()
+    if isinstance(node, (ast.Global, ast.Nonlocal)):
+        return tuple(node.names)
     return ()
 
 

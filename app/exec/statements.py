@@ -133,13 +133,15 @@ def _delete(node: ast.Delete, scope: Scope | None) -> Code:
 def _delete_one(node: ast.expr, scope: Scope | None) -> Code:
     if isinstance(node, ast.Name):
         name = node.id
-        is_global = distance(scope, name) is None
+        steps = distance(scope, name)
 
         def unbind(run: Run, env: Any) -> None:
             try:
-                if is_global:
+                if steps is None:
                     run.variables.delete(name)
                 else:
+                    for _ in range(steps):
+                        env = env.outer
                     del env.names[name]
             except KeyError:
                 raise name_error(node, name) from None
@@ -156,6 +158,13 @@ def _delete_one(node: ast.expr, scope: Scope | None) -> Code:
 
 def _pass(node: ast.stmt, scope: Scope | None) -> Code:
     return lambda run, env: None
+
+
+def _nonlocal(node: ast.Nonlocal, scope: Scope | None) -> Code:
+    for name in node.names:
+        if distance(scope, name) is None:
+            raise bad_code(f"invalid syntax: no binding for nonlocal '{name}' found", node)
+    return _pass(node, scope)
 
 
 def _assert(node: ast.Assert, scope: Scope | None) -> Code:
@@ -322,13 +331,15 @@ def _try(node: ast.Try, scope: Scope | None) -> Code:
 
 def _forgetting(name: str, scope: Scope | None) -> Code:
     """Take the name of a caught error away, as Python does, if it is there still."""
-    is_global = distance(scope, name) is None
+    steps = distance(scope, name)
 
     def forget(run: Run, env: Any) -> None:
         with contextlib.suppress(KeyError):
-            if is_global:
+            if steps is None:
                 run.variables.delete(name)
             else:
+                for _ in range(steps):
+                    env = env.outer
                 del env.names[name]
 
     return forget
@@ -392,6 +403,8 @@ STATEMENTS: dict[type[ast.stmt], Any] = {
     ast.AugAssign: _augmented,
     ast.Delete: _delete,
     ast.Pass: _pass,
+    ast.Global: _pass,
+    ast.Nonlocal: _nonlocal,
     ast.Assert: _assert,
     ast.Import: _import,
     ast.ImportFrom: _import,
