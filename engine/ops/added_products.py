@@ -109,9 +109,11 @@ baddbmm.vjp(
 def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addbmm."""
     added, a, b = values[:3]
-    check_batches(a, b)
+    check_dim(1, len(a.shape))
+    check_dim(2, len(b.shape))
     shape = (a.shape[1], b.shape[2])
     expand_to(added, shape)
+    check_batches(a, b)
     if a.shape[0] != b.shape[0]:
         raise errors.shape_mismatch(
             f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"

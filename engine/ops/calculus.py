@@ -100,7 +100,7 @@ def cumulative_trapezoid(y: Array, x: Array | None = None, *, dx: Number = 1, di
     dim = check_dim(dim, len(y.shape))
     check_points(y, x, "cumulative_trapezoid")
     if not y.shape:
-        raise errors.bad_argument("slice() cannot be applied to a 0-dim tensor.")
+        raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
     sums = add(before(y, dim), after(y, dim))
     if x is not None:
         return div_number(cumsum(mul(sums, steps_of(y, x, dim)), dim), 2)

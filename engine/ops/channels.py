@@ -31,6 +31,7 @@ from engine.ops.repeating import repeat
 from engine.ops.unary import rsqrt
 from engine.ops.views import reshape, select, unsqueeze, view
 from engine.rules import Shape
+from engine.tensor import counted_dim
 
 # -- batches --------------------------------------------------------------------------------------------------------
 
@@ -271,14 +272,13 @@ def instance_norm(
 ) -> Any:
     """The input standardised for each channel of each entry of the batch."""
     shape = tuple(input.shape)
-    if len(shape) < 2:
-        raise errors.bad_index(f"Dimension out of range (expected to be in range of [-{len(shape)}, 0], but got 1)")
     if use_input_stats and math.prod(shape[2:]) == 1:
         raise errors.bad_value(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(shape)})"
         )
     if not use_input_stats and (running_mean is None or running_var is None):
         raise errors.bad_argument("Expected running_mean and running_var to be defined when use_input_stats is false")
+    counted_dim(1, len(shape))
     flat = view(input if not hasattr(input, "contiguous") else input.contiguous(), (1, shape[0] * shape[1], *shape[2:]))
     means, variances = repeated_copy(running_mean, shape[0]), repeated_copy(running_var, shape[0])
     scales, shifts = repeated(weight, shape[0]), repeated(bias, shape[0])
@@ -299,7 +299,7 @@ def repeated_copy(values: Any, times: int) -> Any:
 def gather_statistics(running: Any, made: Any) -> None:
     """Make the mean over the batch the new running statistic."""
     if running is not None and hasattr(running, "_array") and made._array.size:
-        running._array[...] = made._array.reshape(-1, running._array.size).mean(axis=0)
+        arrays.writeable(running._array)[...] = made._array.reshape(-1, running._array.size).mean(axis=0)
 
 
 # -- groups ---------------------------------------------------------------------------------------------------------
@@ -308,14 +308,27 @@ def gather_statistics(running: Any, made: Any) -> None:
 def group_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of group_norm."""
     input, weight, bias, n, c, size, groups, _ = values
-    if input.ndim < 2 or input.shape[:2] != (n, c) or n * c * size != input.size or groups <= 0 or c % groups:
+    shape = list(input.shape)
+    if groups <= 0:
+        raise errors.bad_argument(f"Expected num groups to be greater than 0, got {groups}")
+    if c % groups:
         raise errors.shape_mismatch(
-            f"Expected an input of {n} entries of {c} channels in {groups} groups with {size} elements each, but got "
-            f"input of shape {list(input.shape)}"
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{shape} and num_groups={groups}"
         )
     for name, each in (("weight", weight), ("bias", bias)):
         if each is not None and tuple(each.shape) != (c,):
-            raise errors.shape_mismatch(f"Expected {name} of {c} elements, but got {list(each.shape)}")
+            raise errors.shape_mismatch(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(each.shape)} and input of shape {shape}"
+            )
+    if n * c * size != input.size or n < 0 or c < 0:
+        raise errors.shape_mismatch(
+            "Expected X.numel() == N * C * HxW to be true, but got false.  (Could this error message be improved?  "
+            "If so, please report an enhancement request to PyTorch.)"
+        )
+    if input.ndim < 2 or input.shape[:2] != (n, c):
+        raise errors.shape_mismatch(f"Expected an input of shape [{n}, {c}, *], but got input of shape {shape}")
     check_floating(input, "GroupNormKernelImpl")
     dtype = parameter_dtype(input, weight, bias)
     kept = (input.shape[0], groups)

@@ -96,7 +96,7 @@ def raised_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of a lower bound: integers cannot hold it."""
     dtype = dtypes.BY_NUMPY[values[0].dtype]
     if not dtype.differentiable:
-        raise errors.dtype_mismatch(f"result type Float can't be cast to the desired output type {dtype.type_name}")
+        raise errors.dtype_mismatch(f"result type Float can't be cast to the desired output type {dtype.cpp_name}")
     return same_as_input(op, values)
 
 

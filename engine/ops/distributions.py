@@ -161,7 +161,11 @@ def check_chances(p: Any) -> None:
     """Raise RuntimeError for a tensor of probabilities with one outside [0, 1]."""
     if isinstance(p, np.ndarray):
         wrong = bool(p.size) and not ((p >= 0) & (p <= 1)).all()
-        refuse(wrong, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+        refuse(
+            wrong,
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, "
+            "please report an enhancement request to PyTorch.)",
+        )
 
 
 def bernoulli_tensor_rule(op: Op, values: list[Any]) -> Estimate:

@@ -42,11 +42,15 @@ def frequencies_rule(op: Op, values: list[Any]) -> Estimate:
     n, dtype = values[0], values[op.index["dtype"]]
     if dtype is not None and not dtype.differentiable:
         raise errors.dtype_mismatch(f"{op.name} requires a floating point or complex dtype")
-    half = n // 2 if n >= 0 else -(-n // 2)
-    count = half + 1 if op.name == "rfftfreq" else n
+    count = half_of(n) + 1 if op.name == "rfftfreq" else n
     if count < 0:
         raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {count}: [{count}]")
     return factory(op, values, (count,), default_dtype())
+
+
+def half_of(n: int) -> int:
+    """The half, rounded towards zero as in C++."""
+    return n // 2 if n >= 0 else -(-n // 2)
 
 
 def spacing(n: int, d: float) -> float:
@@ -69,4 +73,4 @@ def rfftfreq(
     n: int, d: float = 1.0, *, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """The frequencies of the entries of a real transform of `n` points that lie `d` apart."""
-    return (xp.arange(n // 2 + 1) * spacing(n, d)).astype(dtype.numpy)
+    return (xp.arange(half_of(n) + 1) * spacing(n, d)).astype(dtype.numpy)

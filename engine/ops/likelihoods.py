@@ -184,13 +184,11 @@ def cross_entropy(
 ) -> Any:
     """The negative log-likelihood of softmax: of class indices, or of class probabilities."""
     reduction = legacy(size_average, reduce, reduction)
+    if tuple(input.shape) == tuple(target.shape) and target.dtype.kind not in "fV":
+        name = dtypes.BY_NUMPY.get(target.dtype, target.dtype).type_name
+        raise errors.dtype_mismatch(f"Expected floating point type for target with class probabilities, got {name}")
     if not len(input.shape):
-        raise errors.bad_argument(
-            "Expected floating point type for target with class probabilities, got Long"
-            if tuple(target.shape) == () and target.dtype is dtypes.int64
-            else "Expected 1 or more dimensions (got 0)",
-            IndexError,
-        )
+        raise errors.bad_index("Expected 1 or more dimensions (got 0)")
     axis = 0 if len(input.shape) == 1 else 1
     scores = log_softmax(input, axis)
     if tuple(input.shape) == tuple(target.shape):

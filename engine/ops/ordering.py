@@ -22,7 +22,7 @@ def sort_rule(op: Op, values: list[Any]) -> Estimate:
     array = values[0]
     dim = check_dim(argument(op, values, "dim"), array.ndim)
     if array.dtype.kind == "c":
-        raise errors.dtype_mismatch("Sort currently does not support complex dtypes on CPU")
+        raise errors.dtype_mismatch(" Sort does not support complex dtypes on CPU")
     outputs = [(array.shape, array.dtype), (array.shape, INT64)][-len(op.outputs) :]
     temporary = 4 * array.size * max(8, array.dtype.itemsize)
     return Estimate(with_values(op, values, dim=dim), outputs, None, temporary, 20 * array.size)

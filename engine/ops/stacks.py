@@ -118,6 +118,10 @@ def check_grid(tensors: list[Any], indexing: str | None) -> None:
     """Raise RuntimeError for what does not span a grid."""
     if not tensors:
         raise errors.bad_argument("meshgrid expects a non-empty TensorList")
+    if indexing not in (None, "ij", "xy"):
+        raise errors.bad_argument(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!s:.64}'
+        )
     for each in tensors:
         if len(each.shape) > 1:
             raise errors.shape_mismatch(
@@ -125,10 +129,6 @@ def check_grid(tensors: list[Any], indexing: str | None) -> None:
             )
         if each.dtype != tensors[0].dtype:
             raise errors.dtype_mismatch("meshgrid expects all tensors to have the same dtype")
-    if indexing not in (None, "ij", "xy"):
-        raise errors.bad_argument(
-            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!s:.64}'
-        )
 
 
 @op(composed, composite=True, method=False)

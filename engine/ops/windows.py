@@ -84,8 +84,9 @@ def pairs(op: Op, values: list[Any], first: int) -> list[Pair]:
     for name, pair, least in zip(names, made, (1, 1, 0, 1), strict=True):
         if min(pair) < least:
             kind = "non-negative" if least == 0 else "greater than zero"
+            side = {"kernel_size": "kernel", "padding": "pad"}.get(name, name)
             raise errors.bad_argument(
-                f"{name.replace('_', ' ')} should be {kind}, but got {name}_height: {pair[0]} {name}_width: {pair[1]}"
+                f"{name.replace('_', ' ')} should be {kind}, but got {side}_height: {pair[0]} {side}_width: {pair[1]}"
             )
     return made
 
