@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.calls import Answer, Call
-from app.functions.compiling import MOST_PLANS
+from app.functions import compiling
 from app.functions.handling import handle
 from app.functions.library import Library
 from app.limits import Limits
@@ -187,9 +187,13 @@ def test_a_plan_keeps_to_the_deadline() -> None:
         handle(library, call, LIMITS, lambda found: None)
 
 
-def test_the_plans_of_a_tenant_are_bounded(library: Library) -> None:
-    for size in range(1, MOST_PLANS + 20):
+def test_the_plans_of_a_tenant_are_bounded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "MOST_PLANS", 3)
+    for size in (2, 3, 4, 5, 6):
         for _ in range(2):
-            send(library, "call", "branching" if size % 2 else "pair", {"args": [[1.0] * size] * (2 - size % 2)})
-    assert len(library.plans) <= MOST_PLANS // 2 + 1
-    assert len(library.plans._kept) == MOST_PLANS
+            send(library, "call", "rosenbrock", {"args": [numbers(0, size)]})
+    assert len(library.plans) == 3
+    monkeypatch.setattr(compiling, "MOST_BYTES", 20)  # each has a constant or two
+    for _ in range(2):
+        send(library, "call", "rosenbrock", {"args": [numbers(0, 7)]})
+    assert len(library.plans) == 1
