@@ -193,7 +193,7 @@ def test_the_plans_of_a_tenant_are_bounded(library: Library, monkeypatch: pytest
         for _ in range(2):
             send(library, "call", "rosenbrock", {"args": [numbers(0, size)]})
     assert len(library.plans) == 3
-    monkeypatch.setattr(compiling, "MOST_BYTES", 20)  # each has a constant or two
+    monkeypatch.setattr(compiling, "MOST_BYTES", 9_000)  # each has ten calls
     for _ in range(2):
         send(library, "call", "rosenbrock", {"args": [numbers(0, 7)]})
     assert len(library.plans) == 1
