@@ -66,7 +66,9 @@ class Settings:
         (), "more names that a request's `Host` header may have, comma separated; `*` allows any"
     )
     log_level: str = setting("info", "how much is logged; `info` has a line for each request", choices=LOG_LEVELS)
-    threads: int = setting(0, "requests computed at once; 0 stands for one a core, at least 4", minimum=0)
+    threads: int = setting(
+        0, "requests computed at once, and as many calls of functions; 0 stands for one a core, at least 4", minimum=0
+    )
     blas_threads: int = setting(1, "threads of one matrix product; 0 leaves it to the library", minimum=0)
     request_timeout_s: float = setting(60.0, "seconds a request may take, waiting included", minimum=0.001, maximum=DAY)
     body_timeout_s: float = setting(60.0, "seconds in which a request's body must arrive", minimum=0.001, maximum=DAY)
