@@ -62,9 +62,11 @@ class Budget(Guard):
 
     def tick(self) -> None:
         """Whether there is time left; raises TimeoutError (`deadline`), or `Heavy`."""
-        if self._light_until is not None and time.monotonic() > self._light_until:
+        now = time.monotonic()
+        if self._light_until is not None and now > self._light_until:
             self._look_closer()
-        super().tick()
+        if self.deadline is not None and now > self.deadline:
+            raise errors.deadline()
 
     def _look_closer(self) -> None:
         """A light call takes long: that may be the machine's doing, so what this thread computes is looked at too."""
@@ -90,8 +92,10 @@ class Budget(Guard):
         if self._light_until is None:
             return
         for each in values:
-            if isinstance(each, Tensor):
-                if arrays.owner(each._array).size > light.ELEMENTS:  # in-place ops keep a copy of all of it
+            if type(each) is Tensor:
+                array = each._array
+                whole = array if array.base is None else arrays.owner(array)  # in-place ops keep a copy of all of it
+                if whole.size > light.ELEMENTS:
                     raise Heavy
             elif type(each) is list:
                 self.admit(each)

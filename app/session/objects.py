@@ -27,10 +27,9 @@ class Writer:
             return self.gradient(tensor, name, data)
         grad = tensor.grad
         grad_name = None if name is None else f"{name}.grad"
-        return {
-            **self.gradient(tensor, name, data),
-            "grad": None if grad is None else self.gradient(grad, grad_name, data),
-        }
+        made = self.gradient(tensor, name, data)
+        made["grad"] = None if grad is None else self.gradient(grad, grad_name, data)
+        return made
 
     def gradient(self, tensor: Tensor, name: str | None, data: bool | None = None) -> dict[str, Any]:
         """The object of a gradient: a tensor object without `grad`. Raises as `tensor` does."""

@@ -38,32 +38,30 @@ class Form:
         count = len(args)
         if count > self._most or (count and self._gathers):
             return None
-        values = list(self._defaults)
+        values = self._defaults.copy()
+        given = list(enumerate(args))
+        for name, value in fields.items():
+            at = self._index.get(name, -1)
+            if at < count:  # unknown, or given by position too
+                return None
+            given.append((at, value))
+        known, places, accept = scope.names, self._places, self._accept
         try:
-            for at in range(count):
-                values[self._places[at]] = self._converted(at, args[at], scope)
-            for name, value in fields.items():
-                at = self._index.get(name, -1)
-                if at < count:  # unknown, or given by position too
-                    return None
-                values[self._places[at]] = self._converted(at, value, scope)
+            for at, value in given:
+                convert, is_tensor, optional = accept[at]
+                if is_tensor and type(value) is str and (tensor := known.get(value)) is not None:
+                    scope.addressed.setdefault(id(tensor), value)
+                    values[places[at]] = tensor
+                elif value is None and optional:
+                    values[places[at]] = None
+                else:
+                    values[places[at]] = convert(value, scope, False)
         except (Mismatch, Problem):
             return None
         for place in self._required:
             if values[place] is REQUIRED:
                 return None
         return values
-
-    def _converted(self, at: int, value: Any, scope: Scope) -> Any:
-        convert, is_tensor, optional = self._accept[at]
-        if is_tensor and type(value) is str:
-            tensor = scope.names.get(value)
-            if tensor is not None:
-                scope.addressed.setdefault(id(tensor), value)
-                return tensor
-        if value is None and optional:
-            return None
-        return convert(value, scope, False)
 
 
 _SPECIAL: dict[str, Form] = {}  # by the name of the step

@@ -132,7 +132,8 @@ def _run_op(state: State | Frame, step: Step, scope: Scope, status: int) -> tupl
         raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=status)
     found = bind_quickly(function, step.args, step.fields, scope)
     op, values = found or bind_op(function, step.args, step.fields, scope)
-    _refuse_literal(op.name, values, scope)
+    if op.name[-1] == "_":
+        _refuse_literal(op.name, values, scope)
     state.budget.admit(values)
     return op, run_op(op, values)
 
