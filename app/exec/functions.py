@@ -9,7 +9,9 @@ from typing import Any
 from app.exec.budget import CALLBACK, Allowance, NoVariables, Run, Variables, current, running
 from app.exec.scopes import Code, Env
 from app.exec.values import MISSING, Mode, wrong_type
+from engine import errors
 
+MAX_MODES = 20
 HOOK = Allowance(steps=1_000_000, cells=1_000_000, stdout=100_000)  # of a function that is called outside of a run
 
 
@@ -107,7 +109,12 @@ class FunctionValue:
         self.owner = ""  # the class it is a method of, with a dot
 
     def within(self, mode: Mode) -> FunctionValue:
-        """The function decorated with a mode."""
+        """The function decorated with a mode.
+
+        Raises ValueError for more modes than anybody means.
+        """
+        if len(self.modes) >= MAX_MODES:
+            raise errors.bad_value(f"a function is decorated at most {MAX_MODES} times")
         variables = self._variables()
         assert variables is not None, "whoever decorates runs in them"
         return FunctionValue(

@@ -141,6 +141,7 @@ QUICK = {
         "too_large",
     ),
     "closures": ("f = lambda: 0\nfor i in range(3000): f = (lambda g: lambda: g())(f)\nf()", "too_large"),
+    "decorations": ("f = lambda: 0\nwhile True: f = torch.no_grad()(f)", "bad_argument"),
     "zips": ("m = [1]\nfor i in range(100_000): m = zip(m)\nlist(m)", "bad_argument"),
     "enumerates": ("m = [1]\nfor i in range(100_000): m = enumerate(m)\nlist(m)", "bad_argument"),
     "maps": ("m = [1]\nfor i in range(100_000): m = map(abs, m)\nlist(m)", "bad_argument"),
