@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from app.calls import Call
 from app.session.bodies import body_of
-from app.session.executing import Execution
+from app.session.executing import Execution, as_json
 from app.session.objects import Writer
 from app.session.replies import Reply, parsed
 from app.session.state import State
 from app.session.steps import Step, run_step
-from engine.tensor import Tensor
 
 
 def execute(state: State, call: Call) -> Reply:
@@ -17,9 +16,7 @@ def execute(state: State, call: Call) -> Reply:
     body = body_of(parsed(state, call), ("code",), ("code",))
     done: Execution = run_step(state, Step("exec", fields=body)).value
     writer = Writer(state.limits)
-    result = done["result"]
-    if isinstance(done.value, Tensor):
-        result = writer.tensor(done.value, state.names.of(done.value))
+    result = as_json(done.value, done["text"], lambda each: writer.tensor(each, state.names.of(each)))
     bound = [(name, state.names.get(name)) for name in done.bound]
     tensors = {name: writer.tensor(each, name, False) for name, each in bound if each is not None}
     answer = {"stdout": done["stdout"], "result": result, "text": done["text"], "tensors": tensors}

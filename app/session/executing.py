@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app import codec
@@ -38,7 +38,7 @@ def execute(scope: Scope, code: str) -> Value:
     session = code_of(scope)
     session.variables.bound.clear()
     cell = run_cell(code, session.variables, session.allowance)
-    made = Execution(stdout=cell.stdout, result=plain(cell.value, cell.text), text=cell.text)
+    made = Execution(stdout=cell.stdout, result=as_json(cell.value, cell.text), text=cell.text)
     made.value, made.bound = cell.value, list(session.variables.bound)
     return Value(made)
 
@@ -57,21 +57,29 @@ def code_of(scope: Scope) -> Code:
     return found
 
 
-def plain(value: Any, text: str | None) -> Any:
-    """A value as JSON: numbers, texts and lists of them as they are, anything else as the text it prints as."""
-    if isinstance(value, str):
-        return encodable(value)
+def as_json(value: Any, text: str | None, tensor: Callable[[Tensor], Any] | None = None) -> Any:
+    """A value as JSON: numbers, texts, and lists and dicts of them as they are; anything else is the text it prints as.
+
+    `tensor` gives the object of a tensor; without it, tensors are text too. Who made `text` has bounded the nesting.
+    """
+    try:
+        return _as_json(value, tensor)
+    except LookupError:
+        return text
+
+
+def _as_json(value: Any, tensor: Callable[[Tensor], Any] | None) -> Any:
     if value is None or isinstance(value, (bool, int, float, complex, DType, Device)):
         return codec.plain(value)
-    if isinstance(value, (list, tuple)) and all(_is_plain(each) for each in value):
-        return [plain(each, None) for each in value]
-    return text
-
-
-def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Tensor) and tensor is not None:
+        return tensor(value)
     if isinstance(value, (list, tuple)):
-        return all(_is_plain(each) for each in value)
-    return value is None or isinstance(value, (bool, int, float, complex, str, DType, Device))
+        return [_as_json(each, tensor) for each in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {encodable(key): _as_json(each, tensor) for key, each in value.items()}
+    raise LookupError
 
 
 def defined(scope: Scope, name: str) -> FunctionValue | None:
@@ -94,7 +102,7 @@ def call_defined(scope: Scope, function: FunctionValue, args: list[Any], fields:
             return result
         if isinstance(result, (tuple, list)) and result and all(isinstance(each, Tensor) for each in result):
             return list(result)
-        return Value(plain(result, shown(run, result)))
+        return Value(as_json(result, shown(run, result)))
 
 
 def _argument(scope: Scope, value: Any) -> Any:

@@ -41,8 +41,18 @@ def test_values_are_json_and_other_results_are_text(session) -> None:
     ]
     assert run(session, "x = 1")["result"] is None
     assert run(session, "lambda: 1")["result"] == "<function <lambda>>"
-    assert run(session, "[torch.tensor(1)]")["result"] == "[tensor(1)]"
+    assert run(session, "{'a': [1, 'b'], 'c': None}")["result"] == {"a": [1, "b"], "c": None}
+    assert run(session, "{1: 2}")["result"] == "{1: 2}"
+    assert run(session, "[torch.tensor(1), print]")["result"] == "[tensor(1), <built-in function print>]"
+    assert session.value("exec", code="[torch.tensor(1)]")["result"] == "[tensor(1)]"
     assert run(session, "")["text"] is None
+
+
+def test_tensors_within_lists_are_objects(session) -> None:
+    answer = run(session, "x = torch.ones(1)\n(x, [x * 2], 3)")
+    first, (second,), third = answer["result"]
+    assert (first["name"], first["data"], second["name"], second["data"], third) == ("x", [1.0], None, [2.0], 3)
+    assert answer["text"] == "(tensor([1.]), [tensor([2.])], 3)"
 
 
 def test_a_node_prints_its_number_in_the_graph(session) -> None:
