@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import catalogue
+from app.auth import OPEN_PATHS
 from app.examples import Example, example_of
 from app.families import FAMILIES
 from app.function_schemas import FUNCTION_SCHEMAS
@@ -46,6 +47,7 @@ NOUNS = {
     "autograd": "Backward, gradients, Jacobians, and the graph",
     "functions": "Saved functions: called without a session for values and derivatives, or as steps of one",
 }
+KEY = {"key": {"type": "http", "scheme": "bearer", "description": "A key that the server was given."}}
 OP_PATH = "/v1/sessions/{session}/ops/"
 PROBLEM = {
     "description": "A problem (RFC 9457): nothing has changed, `code` says why",
@@ -99,6 +101,7 @@ def document_of(app: FastAPI) -> File:
 def make_document(app: FastAPI) -> Document:
     """The document of an application whose routes are all there."""
     ops, families = op_paths()
+    keys = bool(app.state.settings.keys)  # without them there is nothing to authorize
     return {
         "openapi": "3.1.0",
         "info": {"title": app.title, "version": app.version, "description": DESCRIPTION},
@@ -113,9 +116,9 @@ def make_document(app: FastAPI) -> Document:
                 "Problem": PROBLEM,
                 **{name: _answer(name, text) for name, text in _OP_ANSWERS.items()},
             },
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            **({"securitySchemes": KEY} if keys else {}),
         },
-        "security": [{}, {"key": []}],  # whether keys are needed is a setting
+        **({"security": [{"key": []}]} if keys else {}),
     }
 
 
@@ -138,6 +141,7 @@ def _route(route: APIRoute) -> Document:
         "operationId": operation_id(route),
         "parameters": [_parameter(name) for name in named],
         "responses": responses_of(operation, "session" in named),
+        **({"security": []} if route.path in OPEN_PATHS else {}),
     }
     extra = route.openapi_extra or {}
     shown |= {BEFORE: extra[BEFORE]} if BEFORE in extra else {}

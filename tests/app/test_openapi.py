@@ -16,8 +16,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import engine.ops
 from app import catalogue, operations
+from app.auth import parse_keys
 from app.examples import example_of
-from app.families import FAMILIES, FAMILY_OF_MODULE, FAMILY_OF_OP
+from app.families import FAMILIES, FAMILY_OF_MODULE, FAMILY_OF_OP, OTHER
 from app.main import create_app
 from app.openapi import ONE_OR_SEVERAL, OP_PATH, answer_of, document_of, make_document, op_paths, tag_of
 from app.operations import BEFORE
@@ -162,7 +163,19 @@ def test_the_families_name_modules_and_ops_that_there_are() -> None:
     modules = {path.stem for path in Path(engine.ops.__file__).parent.glob("*.py")}
     assert FAMILY_OF_MODULE.keys() <= modules
     assert {*FAMILY_OF_OP, *ONE_OR_SEVERAL} <= {each["name"] for each in listed}
-    assert {each["family"] for each in listed} == set(FAMILIES)
+    assert [each["name"] for each in listed if each["family"] == OTHER] == [], "give their module a family"
+    assert {each["family"] for each in listed} == {*FAMILIES} - {OTHER}
+
+
+def test_a_key_is_asked_for_where_the_server_asks_for_one(document: dict[str, Any]) -> None:
+    assert "security" not in document
+    assert "securitySchemes" not in document["components"]
+    keys = parse_keys(["alice:a-key-of-sixteen-letters"], "the test")
+    guarded = make_document(create_app(Settings(keys=keys)))
+    assert guarded["security"] == [{"key": []}]
+    assert guarded["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    open_calls = [path for path, each in guarded["paths"].items() if each.get("get", {}).get("security") == []]
+    assert open_calls == ["/healthz", "/readyz"]
 
 
 def test_paths_are_relative_to_the_document_and_the_session_is_demo(document: dict[str, Any]) -> None:

@@ -160,6 +160,7 @@ def test_the_families_are_collapsed_and_nothing_is_loaded_from_elsewhere(page: P
     picture(page, "docs")
     assert page.evaluate("document.querySelectorAll('.opblock').length") == 0
     names = page.evaluate("[...document.querySelectorAll('.opblock-tag')].map((tag) => tag.dataset.tag)")
+    assert page.evaluate("document.querySelector('.btn.authorize')") is None  # no key is needed
     assert {"sessions", "tensors", "ops: arithmetic", "ops: linear algebra"} <= set(names)
     check_quiet(page, server.url)
 
