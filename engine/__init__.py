@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fft, func, linalg, nn, ops, optim, signal, special
+from engine import autograd, fast, fft, func, linalg, masked, nn, ops, optim, signal, special
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.batching import vmap
@@ -119,6 +119,7 @@ __all__ = [
     "linalg",
     "long",
     "manual_seed",
+    "masked",
     "memory_format",
     "nan",
     "nn",

@@ -31,6 +31,7 @@ def running(op: Op, values: list[Any]) -> Estimate:
     result = asked or (dtype if dtype.differentiable else dtypes.int64)
     if op.inplace_only and asked is None:
         result = dtype
+    refuse_dtype(op, result, (dtypes.BOOL,), f"{op.name.removesuffix('_')}_out_cpu")
     compute = result.numpy
     # sums run in the next wider dtype, as torch's do
     temporary = cast_bytes([array], compute) + array.size * max(8, compute.itemsize)

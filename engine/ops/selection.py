@@ -14,6 +14,7 @@ from engine.ops.creation import zeros_like
 from engine.rules import (
     broadcast,
     cast_bytes,
+    check_number,
     default_dtype,
     shape_of,
     weak,
@@ -59,9 +60,11 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
     dtype = dtypes.BY_NUMPY[input.dtype]
-    given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
-    if given.category > dtype.category:
+    complex_value = isinstance(value, complex) if is_number(value) else value.dtype.kind == "c"
+    if complex_value and dtype.category not in (dtypes.BOOL, dtypes.COMPLEX):
         raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
+    if is_number(value) and dtype is not dtypes.bool_:
+        check_number(value, input.dtype)
     shape = broadcast(input.shape, mask.shape)
     return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
 

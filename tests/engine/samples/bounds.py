@@ -145,6 +145,8 @@ MASKED_FILL = [
     for name, args in (
         ("number", (X, LIT, 2.5)),
         ("int-number", (X, LIT, 2)),
+        ("int-from-float", (INTS, ROW, 1.5)),
+        ("bool-from-int", (LIT, ROW, 10)),
         ("row", (X, ROW, -1.0)),
         ("tensor", (X, LIT, tensor(seed=20))),
         ("outer", (tensor(3, 1, seed=21), ROW, 0.0)),
