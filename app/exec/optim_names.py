@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from app.exec.budget import Run
@@ -22,6 +23,7 @@ TYPES: tuple[type[Optimizer], ...] = (
 
 def _maker(kind: type[Optimizer]) -> Builtin:
     """The constructor: parameters or groups first, then options by name or place."""
+    signature = inspect.signature(kind)
 
     def call(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Optimizer:
         first = [_params(run, args[0])] if args else []
@@ -29,7 +31,11 @@ def _maker(kind: type[Optimizer]) -> Builtin:
             kwargs = {**kwargs, "params": _params(run, kwargs["params"])}
         for each in (*args[1:], *(value for key, value in kwargs.items() if key != "params")):
             _check_option(each)
-        return kind(*first, *args[1:], **kwargs)
+        try:
+            bound = signature.bind(*first, *args[1:], **kwargs)
+        except TypeError as error:
+            raise wrong_type(f"{kind.__name__}.__init__() {error}") from None
+        return kind(*bound.args, **bound.kwargs)
 
     return Builtin(kind.__name__, guarded(kind.__name__, call))
 

@@ -262,6 +262,19 @@ def test_assertions_and_raised_errors_are_told(session) -> None:
     assert refused(session, "x = 1\nraise ValueError('no')", 422, "raised")["detail"] == "no"
 
 
+def test_options_of_optimizers_are_checked(session) -> None:
+    session.tensor("w", [1.0], requires_grad=True)
+    for code, text in [
+        ("torch.optim.SGD([w], rate=1)", "got an unexpected keyword argument 'rate'"),
+        ("torch.optim.Adam()", "missing a required argument: 'params'"),
+        ("torch.optim.SGD([w], lr=-1.0)", "Invalid learning rate: -1.0"),
+        ("torch.optim.SGD([w], lr=print)", "options of an optimizer are numbers, texts and bools"),
+        ("torch.optim.SGD([])", "optimizer got an empty parameter list"),
+        ("torch.optim.SGD([w * 2])", "can't optimize a non-leaf Tensor"),
+    ]:
+        refused(session, code, 422, "bad_argument", text)
+
+
 def test_fields_are_checked(session) -> None:
     for body in ({}, {"code": 1}, {"code": "1", "more": 2}, {"code": None}, []):
         with unchanged(session):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 
 import pytest
@@ -26,7 +27,7 @@ QUIET = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 LIMITS = {"exec_steps": 20_000, "exec_cells": 100_000, "exec_stdout": 10_000, "session_bytes": 2**26}
-PROGRAMS = [cell for name in NAMES for cell in cells(name)]
+PROGRAMS = ["\n".join(cells(name)) for name in NAMES]
 PIECES = [
     *("x", "y", "t", "f", "torch", "F", "math", "ctx", "self", "_", "print", "len", "range", "zip", "type", "sorted"),
     *("0", "1", "-1", "2.5", "1e308", "10**9", "2**62", "1j", "None", "True", "''", "'a'", "f'{x}'", "...", "[]", "()"),
@@ -65,6 +66,18 @@ def test_programs_with_pieces_changed_are_refused_properly(data: st.DataObject) 
         start = data.draw(st.integers(0, len(code)))
         end = data.draw(st.integers(start, min(len(code), start + 12)))
         code = code[:start] + data.draw(st.sampled_from(["", *PIECES])) + code[end:]
+    refused_properly(code)
+
+
+@QUIET
+@given(st.data())
+def test_programs_with_words_exchanged_are_refused_properly(data: st.DataObject) -> None:
+    """Each word for another of the same program: the syntax mostly holds, the values mostly do not."""
+    code = data.draw(st.sampled_from(PROGRAMS))
+    words = [match.span() for match in re.finditer(r"\w+|[-+*/@%<>]", code)]
+    for _ in range(data.draw(st.integers(1, 3))):
+        (start, end), (first, last) = data.draw(st.tuples(st.sampled_from(words), st.sampled_from(words)))
+        code = code[:start] + code[first:last].ljust(end - start) + code[end:]
     refused_properly(code)
 
 
