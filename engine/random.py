@@ -19,13 +19,20 @@ State = dict[str, Any]
 class Generator:
     """A `torch.Generator`: a seed and a position in its stream."""
 
-    __slots__ = ("_rng", "_seed")
+    __slots__ = ("_seed", "_stream")
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = secrets.randbits(63) if seed is None else 0
         if seed is not None:
             self._seed = _checked(seed)
-        self._rng = np.random.Generator(np.random.Philox(self._seed))
+        self._stream: np.random.Generator | None = None
+
+    @property
+    def _rng(self) -> np.random.Generator:
+        """The stream, made when first drawn from: few requests draw, and it takes longer than a small op."""
+        if self._stream is None:
+            self._stream = np.random.Generator(np.random.Philox(self._seed))
+        return self._stream
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of `seed` from its beginning.
@@ -33,7 +40,7 @@ class Generator:
         Raises RuntimeError if the seed does not fit 64 bits.
         """
         self._seed = _checked(seed)
-        self._rng = np.random.Generator(np.random.Philox(self._seed))
+        self._stream = None
         return self
 
     def initial_seed(self) -> int:
