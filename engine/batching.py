@@ -152,7 +152,7 @@ def _entry(randomness: str) -> Iterator[Batch]:
     ctx.transforms.append("vmap")
     if randomness == "error":
         refusing: Any = Generator(0)
-        refusing._rng = _Refusing()
+        refusing._stream = _Refusing()
         ctx.generator = refusing
     try:
         yield batch
