@@ -38,11 +38,11 @@ def strides_like(shape: Shape, operands: Sequence[Any]) -> Shape:
 def _steps(operand: Array, shape: Shape) -> Shape:
     """The strides of an operand broadcast to the shape."""
     missing = len(shape) - operand.ndim
-    own = [
+    own: list[int] = [
         0 if size == 1 and wide != 1 else stride
         for stride, size, wide in zip(operand.strides, operand.shape, shape[missing:], strict=True)
     ]
-    return (0,) * missing + tuple(own)
+    return (*[0] * missing, *own)
 
 
 def _outer(one: int, other: int, steps: list[Shape], shape: Shape) -> int:

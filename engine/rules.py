@@ -83,7 +83,7 @@ def check_number(value: Any, dtype: Any) -> None:
     if value in (0, 1):
         return
     if dtype.kind in "iu":
-        top = int(np.iinfo(dtype).max)
+        top: float = int(np.iinfo(dtype).max)
         low = -top if dtype.kind == "u" else -top - 1
         fits = not isinstance(value, complex) and low <= value <= top
     elif isinstance(value, complex):
