@@ -18,7 +18,10 @@ from app.settings import Settings
 
 router = new_router("service")
 
-FEATURES = ("sessions", "tensors", "ops", "run", "backward", "grad", "jacobian", "hessian", "graph", "functions")
+FEATURES = (
+    *("sessions", "tensors", "ops", "run", "exec", "backward", "grad", "jacobian", "hessian", "graph"),
+    *("functions", "optimizers"),
+)
 
 
 @router.get("/healthz")
