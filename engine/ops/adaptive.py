@@ -172,7 +172,7 @@ def maximum_rule(count: int) -> Any:
             wrong = min(size)
             raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {wrong}: {list(shape)}")
         check_float(array, op.name if count == 2 else f"{op.name}_cpu")
-        extra = 32 * math.prod(shape) + 2 * array.size * max(array.dtype.itemsize, 4)
+        extra = 32 * (math.prod(shape) + sum(array.shape)) + 2 * array.size * max(array.dtype.itemsize, 4)
         return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, extra, 3 * array.size)
 
     return rule

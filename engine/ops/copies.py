@@ -75,7 +75,10 @@ grad_copy.vjp(input=lambda g: g)
 def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of a copy to another dtype."""
     dtype = values[1]
-    return copied(values, values[0].shape, values[0].dtype if dtype is None else dtype.numpy)
+    estimate = copied(values, values[0].shape, values[0].dtype if dtype is None else dtype.numpy)
+    if hasattr(values[0], "strides") and arrays.overlaps_itself(values[0]):
+        estimate.temporaries += values[0].nbytes  # written out first
+    return estimate
 
 
 @op(to_copy_rule, hidden=True, node="ToCopyBackward0")

@@ -163,8 +163,8 @@ def check_chances(p: Any) -> None:
         wrong = bool(p.size) and not ((p >= 0) & (p <= 1)).all()
         refuse(
             wrong,
-            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, "
-            "please report an enhancement request to PyTorch.)",
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If "
+            "so, please report an enhancement request to PyTorch.)",
         )
 
 

@@ -97,7 +97,7 @@ def limits(a: Any, size: Any, atol: Any, rtol: Any) -> Any:
 def pseudo_inverse(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     """V diag(1/S) U^H over the singular values that count."""
     if not a.size:
-        return xp.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+        return xp.zeros((*limit_shape(a, atol, rtol), a.shape[-1], a.shape[-2]), a.dtype)
     u, s, vh = spectrum(a, hermitian)
     keep = abs(s) > limits(a, abs(s), atol, rtol)
     inverse = xp.where(keep, 1 / xp.where(keep, s, 1), 0).astype(a.dtype)

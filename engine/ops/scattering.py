@@ -59,7 +59,7 @@ def check_cover(name: str, array: Any, dim: int, index: Any, source: Any) -> Non
                 f"dimension {dim}"
             )
         return
-    if beyond or any(want > have for have, want in zip(source.shape, index.shape, strict=False)):
+    if beyond or any(want > have for have, want in zip(source.shape or (1,), index.shape, strict=False)):
         raise errors.shape_mismatch(
             f"Expected index {list(index.shape)} to be no larger than self {list(array.shape)} apart from dimension "
             f"{dim} and to be no larger size than src {list(source.shape)}"
