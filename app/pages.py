@@ -14,6 +14,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.markup import code, inline
 from app.problems import KINDS, Problem
 
 SWAGGER_PACKAGE = "fastapi_offline"
@@ -26,7 +27,8 @@ KEEP = "no-cache"  # a browser may keep it, and asks each time whether it has ch
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }}
+<style>:root {{ color-scheme: light dark }} tr:target {{ font-weight: bold }}
+body {{ font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }}
 td, th {{ text-align: left; vertical-align: top; padding: .2em 1em .2em 0 }}</style>
 <h1>{title}</h1>
 {body}
@@ -117,14 +119,15 @@ def _swagger() -> Path:
 @functools.cache
 def errors_page() -> str:
     """The table of problem codes, where the `type` of a problem leads."""
-    rows = [(code, kind.status, kind.title, kind.advice) for code, kind in KINDS.items()]
+    rows = [(name, kind.status, kind.title, kind.advice) for name, kind in KINDS.items()]
     return PAGE.format(title="Problem codes", body=table(("code", "status", "title", "advice"), rows))
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """An HTML table, each row of which can be linked to by its first cell."""
+    """An HTML table, each row of which can be linked to by its first cell; the others are Markdown."""
     lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
     for row in rows:
-        cells = [html.escape(str(cell)) for cell in row]
-        lines.append(f'<tr id="{cells[0]}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        first, *cells = map(str, row)
+        shown = [code(first), *map(inline, cells)]
+        lines.append(f'<tr id="{html.escape(first)}">' + "".join(f"<td>{cell}</td>" for cell in shown) + "</tr>")
     return "\n".join([*lines, "</table>"])

@@ -8,7 +8,6 @@ document alone, so nothing can be in one and not in the other.
 from __future__ import annotations
 
 import html
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 
+from app.markup import code, inline, marked_up
 from app.openapi import document_of
 from app.pages import File, file_of
 
@@ -102,7 +102,7 @@ def _contents(name: str, links: list[tuple[str, str]]) -> str:
 
 def _section(tag: Json, calls: list[Json], document: Json) -> str:
     articles = "\n".join(_article(call, document) for call in calls)
-    return f"<section><h2>{html.escape(tag['name'])}</h2>\n<p>{_inline(tag['description'])}</p>\n{articles}</section>"
+    return f"<section><h2>{html.escape(tag['name'])}</h2>\n<p>{inline(tag['description'])}</p>\n{articles}</section>"
 
 
 # -- one call -------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def _article(call: Json, document: Json) -> str:
         fields = _parameters(call, document) + "".join(_body(body) for body in bodies)
     parts = [
         f'<article id="{_anchor(call)}"><h3>{head}</h3>',
-        f"<p>{_inline(call['summary'])}</p>",
+        f"<p>{inline(call['summary'])}</p>",
         marked_up(call.get("description", "")),
         fields,
         _example(call),
@@ -154,8 +154,7 @@ def _body(schema: Json) -> str:
 def _parameters(call: Json, document: Json) -> str:
     found = [_resolved(each, document) for each in call.get("parameters", ())]
     rows = [
-        (_code(each["name"]), each["in"], type_of(each["schema"]), _inline(each.get("description", "")))
-        for each in found
+        (code(each["name"]), each["in"], type_of(each["schema"]), inline(each.get("description", ""))) for each in found
     ]
     return _table(rows)
 
@@ -164,7 +163,7 @@ def _fields(schema: Json, left_out: Iterable[str]) -> str:
     """The table of an object's fields."""
     required = schema.get("required", ())
     rows = [
-        (_code(name), "" if name in required else "optional", type_of(each), _inline(each.get("description", "")))
+        (code(name), "" if name in required else "optional", type_of(each), inline(each.get("description", "")))
         for name, each in schema.get("properties", {}).items()
         if name not in left_out
     ]
@@ -203,7 +202,7 @@ def _resolved(part: Json, document: Json) -> Json:
 def _schemas(schemas: dict[str, Json]) -> str:
     articles = [
         f'<article id="schema-{name}"><h3><code>{name}</code></h3>'
-        f"<p>{_inline(each.get('description', ''))}</p>{_schema(each)}</article>"
+        f"<p>{inline(each.get('description', ''))}</p>{_schema(each)}</article>"
         for name, each in schemas.items()
     ]
     return "\n".join(["<section><h2>schemas</h2>", *articles, "</section>"])
@@ -219,7 +218,7 @@ def type_of(schema: Json) -> str:
         name = schema["$ref"].removeprefix(SCHEMA)
         return f'<a href="#schema-{name}">{name}</a>'
     shown = _type(schema)
-    default = f" = {_code(_json(schema['default']))}" if schema.get("default") is not None else ""
+    default = f" = {code(_json(schema['default']))}" if schema.get("default") is not None else ""
     return shown + default
 
 
@@ -227,7 +226,7 @@ def _type(schema: Json) -> str:
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(type_of(each) for each in schema["anyOf"]))
     if "enum" in schema:
-        return " or ".join(_code(_json(each)) for each in schema["enum"])
+        return " or ".join(code(_json(each)) for each in schema["enum"])
     kind = schema.get("type", "anything")
     if isinstance(kind, list):
         return " or ".join(kind)
@@ -239,30 +238,11 @@ def _type(schema: Json) -> str:
 # -- HTML -----------------------------------------------------------------------------------------------------------
 
 
-def marked_up(text: str) -> str:
-    """The little Markdown that the document's texts have: paragraphs, `code`, **strong** and [links](address)."""
-    return "\n".join(f"<p>{_inline(part)}</p>" for part in text.split("\n\n") if part)
-
-
-def _inline(text: str) -> str:
-    parts = re.split(r"`([^`]+)`", text)  # every other one is code, in which nothing has a meaning
-    return "".join(_code(part) if at % 2 else _marked(part) for at, part in enumerate(parts))
-
-
-def _marked(text: str) -> str:
-    found = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html.escape(text, quote=False))
-    return re.sub(r"\[([^\]]+)\]\(([\w./#-]+)\)", r'<a href="\2">\1</a>', found)
-
-
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
     return f"<table>{''.join(lines)}</table>"
-
-
-def _code(text: str) -> str:
-    return f"<code>{html.escape(text)}</code>"
 
 
 def _json(value: Any) -> str:

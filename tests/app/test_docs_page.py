@@ -12,7 +12,7 @@ import pytest
 
 from app import pages
 from app.main import create_app
-from app.reading import marked_up
+from app.markup import marked_up
 from app.settings import Settings
 
 BASE = "http://127.0.0.1"
