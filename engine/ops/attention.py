@@ -294,8 +294,9 @@ def multi_head_attention_forward(
     if not use_separate_proj_weight:
         weights = tuple(third(in_proj_weight, at) for at in range(3))
     check_projections(query, key, value, embed_dim_to_check, num_heads, weights, use_separate_proj_weight)
-    for weight in weights:
-        claim(len(weight.shape) == 2, f"mat2 must be a matrix, got {len(weight.shape)}-D tensor", RuntimeError)
+    for each in weights:
+        ndim = 2 if each is None else len(each.shape)
+        claim(ndim == 2, f"mat2 must be a matrix, got {ndim}-D tensor", RuntimeError)
     q, k, v = (
         linear(each, weight, third(in_proj_bias, at))
         for at, (each, weight) in enumerate(zip((query, key, value), weights, strict=True))

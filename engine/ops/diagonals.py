@@ -100,7 +100,8 @@ def diagonal_copy_rule(op: Op, values: list[Any]) -> Estimate:
 
 def clipped(array: Any, offset: int, dim1: int = -2, dim2: int = -1) -> int:
     """An offset, or the nearest one beyond the matrices' corners: NumPy takes no larger ones."""
-    return max(-array.shape[dim1], min(offset, array.shape[dim2]))
+    nearest: int = max(-array.shape[dim1], min(offset, array.shape[dim2]))
+    return nearest
 
 
 @op(diagonal_copy_rule, node="DiagonalBackward0_copy", method=False)
