@@ -51,9 +51,9 @@ def pow_input(g: Any, input: Any, exponent: Any) -> Any:
 
 def pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """The gradient to the exponent; zero at base 0 where the exponent is not negative (torch's convention)."""
-    gradient = mul(g, conj_of(mul(out, log(input))))
+    slope = conj_of(mul(out, log(input)))
     flat = eq(input, 0) if is_complex(exponent) else logical_and(eq(input, 0), ge(exponent, 0))
-    return where(flat, zeros_like(gradient), gradient)
+    return mul(g, where(flat, zeros_like(slope), slope))
 
 
 def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
@@ -106,8 +106,8 @@ number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, se
 def number_pow_exponent(g: Any, base: Any, exponent: Any, out: Any) -> Any:
     """The gradient to the exponent; zero at base 0 where the exponent is not negative."""
     if base == 0:
-        gradient = mul(g, mul(out, float("-inf")))
-        return where(ge(exponent, 0), zeros_like(gradient), gradient)
+        slope = mul(out, float("-inf"))
+        return mul(g, where(ge(exponent, 0), zeros_like(slope), slope))
     return mul(g, conj_of(mul(out, log_number(base))))
 
 

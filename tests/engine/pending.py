@@ -30,8 +30,6 @@ PENDING: list[tuple[str, str, str]] = [
     *(
         ("torch-gradients", sample, AT_ZERO)
         for sample in (
-            "pow-zero-base",
-            "pow-zero-to-tensor",
             "logcumsumexp-infinite",
             "special.log_ndtr-odd-values",
             "masked.logaddexp-masks",
