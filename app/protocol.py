@@ -37,8 +37,8 @@ class Gathering:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._parts:
-            parts, self._parts = self._parts, []
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():  # who has left gets nothing
             self._transport.writelines(parts)
 
 
