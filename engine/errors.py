@@ -76,6 +76,18 @@ def coded(kind: type[E], code: str, text: str) -> E:
     return error
 
 
+class LinAlgError(RuntimeError):
+    """A matrix that has no inverse or factorization, or on which an algorithm fails (`torch.linalg.LinAlgError`)."""
+
+
+LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"  # as torch names it in messages
+
+
+def singular(text: str) -> LinAlgError:
+    """A matrix that has no inverse or factorization."""
+    return coded(LinAlgError, "singular", text)
+
+
 def bad_argument(text: str, kind: type[Exception] = RuntimeError) -> Exception:
     """An argument that no overload or rule of an op accepts; `kind` is the type torch raises for it."""
     return coded(kind, "bad_argument", text)
@@ -193,7 +205,8 @@ def inplace_on_view(origin: str | None, creation: str, through_base: bool) -> Ru
     subject = f"{origin} is a view of a view which was created" if origin else "A view was created"
     into = "in normal mode" if mode == "inference_mode" else "with grad mode enabled"
     name = "inference" if mode == "inference_mode" else mode
-    text = f"{subject} in {name} mode and {what} modified inplace {into}. {VIEW_MODES.format(mode=mode)}"
+    reason = {"multi": MULTIPLE_VIEWS, "function": FUNCTION_VIEW}.get(creation) or VIEW_MODES.format(mode=mode)
+    text = f"{subject} in {name} mode and {what} modified inplace {into}. {reason}"
     return coded(RuntimeError, "inplace_on_view", text)
 
 

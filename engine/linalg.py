@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.errors import LinAlgError as LinAlgError
 from engine.namespaces import function_named
 
 

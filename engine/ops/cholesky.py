@@ -14,7 +14,7 @@ from engine.ops.arithmetic import add, mul, neg
 from engine.ops.diagonals import tril
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first
-from engine.ops.solving import old_checks, singular, triangle
+from engine.ops.solving import old_checks, triangle
 from engine.rules import broadcast
 
 MINOR = (
@@ -47,7 +47,7 @@ def checked_factor(name: str, a: Any, upper: bool) -> Any:
         return factor(a, upper)
     except xp.linalg.LinAlgError:
         place, order = lapack.first_failure(lapack.cholesky(xp.swapaxes(a, -1, -2) if upper else a)[1])
-        raise singular(f"{name}: {lapack.batch_note(place, a.shape[:-2])}{MINOR.format(order)}") from None
+        raise errors.singular(f"{name}: {lapack.batch_note(place, a.shape[:-2])}{MINOR.format(order)}") from None
 
 
 @op(cholesky_rule)

@@ -15,7 +15,7 @@ from engine.ops.diagonals import tril, triu
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_kernel, check_matrix, check_square, same_type, transposed
-from engine.ops.solving import fit, singular, triangle
+from engine.ops.solving import fit, triangle
 from engine.rules import Shape, broadcast
 
 
@@ -44,10 +44,12 @@ def refuse_zero_pivot(name: str, a: Any, info: Any) -> None:
     """Raise RuntimeError if a factor U has a zero on its diagonal."""
     place, number = lapack.first_failure(info)
     if info.any():
-        raise singular(
+        raise errors.coded(
+            RuntimeError,
+            "singular",
             f"{name}: {lapack.batch_note(place, a.shape[:-2])}U[{number},{number}] is zero and using it on lu_solve "
             "would result in a division by zero. If you still want to perform the factorization, consider calling "
-            "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+            "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)",
         )
 
 

@@ -80,7 +80,7 @@ def spectrum(a: Any, hermitian: bool) -> tuple[Any, Any, Any]:
         s, u = xp.linalg.eigh(a)
         return u, s, xp.conjugate(xp.swapaxes(u, -1, -2))
     except xp.linalg.LinAlgError:
-        raise no_svd() from None
+        raise no_svd(a) from None
 
 
 def limits(a: Any, size: Any, atol: Any, rtol: Any) -> Any:
@@ -183,7 +183,7 @@ def rank_of(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     try:
         s = abs(xp.linalg.eigvalsh(a)) if hermitian else xp.linalg.svd(a, compute_uv=False)
     except xp.linalg.LinAlgError:
-        raise no_svd() from None
+        raise no_svd(a) from None
     return (s > limits(a, s, atol, rtol)).sum(-1)
 
 

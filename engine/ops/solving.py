@@ -32,11 +32,6 @@ SOLVE = "The solver failed because the input matrix is singular."
 INVERT = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
 
 
-def singular(text: str) -> RuntimeError:
-    """A refusal of a matrix that has no inverse."""
-    return errors.coded(RuntimeError, "singular", text)
-
-
 # -- solve ------------------------------------------------------------------------------------------------------------
 
 
@@ -99,7 +94,7 @@ def solve(A: Array, B: Array, *, left: bool = True) -> Any:
         return solved(A, B, left)
     except xp.linalg.LinAlgError:
         place, _ = lapack.first_zero_pivot(A)
-        raise singular(f"torch.linalg.solve: {lapack.batch_note(place, A.shape[:-2])}{SOLVE}") from None
+        raise errors.singular(f"torch.linalg.solve: {lapack.batch_note(place, A.shape[:-2])}{SOLVE}") from None
 
 
 solve.vjp(
@@ -130,7 +125,7 @@ def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = Fals
     except xp.linalg.LinAlgError:
         place, _ = lapack.first_zero_pivot(A)
     if check_errors:
-        raise singular(f"torch.linalg.solve_ex: {lapack.batch_note(place, A.shape[:-2])}{SOLVE}") from None
+        raise errors.singular(f"torch.linalg.solve_ex: {lapack.batch_note(place, A.shape[:-2])}{SOLVE}") from None
     vector = is_vector(A.shape, B.shape)
     matrices = B[..., None] if vector else B
     batch = xp.broadcast_shapes(A.shape[:-2], matrices.shape[:-2])
@@ -173,7 +168,7 @@ def inv(A: Array) -> Any:
         return inverted(A)
     except xp.linalg.LinAlgError:
         place, number = lapack.first_zero_pivot(A)
-        raise singular(f"linalg.inv: {lapack.batch_note(place, A.shape[:-2])}{INVERT.format(number)}") from None
+        raise errors.singular(f"linalg.inv: {lapack.batch_note(place, A.shape[:-2])}{INVERT.format(number)}") from None
 
 
 inv.vjp(A=lambda g, out: inv_grad(g, out))
@@ -200,7 +195,7 @@ def inv_ex(A: Array, *, check_errors: bool = False) -> Any:
         lu, pivots, info = lapack.lu_factor(A)
     if check_errors:
         place, number = lapack.first_failure(info)
-        raise singular(f"linalg.inv_ex: {lapack.batch_note(place, A.shape[:-2])}{INVERT.format(number)}")
+        raise errors.singular(f"linalg.inv_ex: {lapack.batch_note(place, A.shape[:-2])}{INVERT.format(number)}")
     eye = xp.broadcast_to(xp.eye(A.shape[-1], dtype=A.dtype), A.shape)
     return lapack.lu_solve(lu, pivots, eye, 0), info
 

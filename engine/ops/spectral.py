@@ -85,9 +85,7 @@ def eigh(A: Array, UPLO: str = "L") -> Any:
     try:
         values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
     except xp.linalg.LinAlgError:
-        raise errors.coded(
-            RuntimeError,
-            "singular",
+        raise errors.singular(
             "linalg.eigh: The algorithm failed to converge because the input matrix is "
             "ill-conditioned or has too many repeated eigenvalues.",
         ) from None
@@ -223,9 +221,13 @@ def svd_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, outputs, None, work, flops)
 
 
-def no_svd() -> RuntimeError:
+def no_svd(a: Any) -> RuntimeError:
     """The refusal of a matrix whose SVD does not converge."""
-    return errors.coded(RuntimeError, "singular", FAILED.format("svd", "singular values"))
+    if not bool(xp.isfinite(a).all()):
+        return errors.singular(
+            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
+        )
+    return errors.singular(FAILED.format("svd", "singular values"))
 
 
 @op(svd_rule, namespace="linalg", outputs=("U", "S", "Vh"), node="LinalgSvdBackward0")
@@ -234,7 +236,7 @@ def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> A
     try:
         u, s, vh = xp.linalg.svd(A, full_matrices=full_matrices)
     except xp.linalg.LinAlgError:
-        raise no_svd() from None
+        raise no_svd(A) from None
     return columns_first(u), s, columns_first(vh)
 
 
@@ -306,7 +308,7 @@ def singular_values(A: Array) -> Any:
     try:
         return xp.linalg.svd(A, compute_uv=False)
     except xp.linalg.LinAlgError:
-        raise no_svd() from None
+        raise no_svd(A) from None
 
 
 @op(composed, namespace="linalg", composite=True)
