@@ -15,7 +15,7 @@ from engine import autograd, fast, fft, func, linalg, masked, nn, ops, optim, si
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.batching import vmap
-from engine.construct import as_tensor, from_numpy, tensor
+from engine.construct import as_tensor, asarray, from_numpy, tensor
 from engine.devices import Device as device
 from engine.dtypes import DType as dtype
 from engine.dtypes import bfloat16, complex64, complex128, float16, float32, float64, promote_types, uint8
@@ -70,6 +70,7 @@ __all__ = [
     "Size",
     "Tensor",
     "as_tensor",
+    "asarray",
     "autograd",
     "bfloat16",
     "bool",

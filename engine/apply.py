@@ -158,7 +158,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
         if op.view or op.multi_view:
             source = values[0]
             tensor._counter = source._counter
-            if wanted.kind in "fcV" or wanted == source._array.dtype:  # integers of floats are none of autograd's
+            whole = wanted.kind in "fcV" or wanted == source._array.dtype  # integers of floats are none of autograd's
+            if whole and type(source._counter) is not InferenceCounter:
                 tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
         tensors.append(tensor)
     if ctx.recording and op.diff_at:

@@ -183,3 +183,9 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
             "array.copy().) "
         )
     return wrap(array)
+
+
+def asarray(obj: Any, *, dtype: dtypes.DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`as_tensor`, which may also require grad."""
+    made = as_tensor(obj, dtype, device)
+    return made.requires_grad_() if requires_grad else made

@@ -47,9 +47,9 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
     elif source.ndim == 0 < viewed.ndim and source.device.type == "cpu":
         fill_tensor(viewed, source)
     else:
-        extra = source.ndim - viewed.ndim
-        if extra > 0 and tuple(source.shape[:extra]) == (1,) * extra:
-            source = reshape(source, tuple(source.shape[extra:]))  # torch drops leading ones
+        if source.ndim > viewed.ndim and source.shape[0] == 1:  # torch drops leading ones, all of them
+            wide = next((at for at, size in enumerate(source.shape) if size != 1), source.ndim - viewed.ndim)
+            source = reshape(source, tuple(source.shape[wide:]))
         if source.shape != viewed.shape:
             source = expand(source, tuple(viewed.shape))
         copy_(viewed, source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from engine import errors
 from engine.apply import new_node, save
 from engine.infer import Meta, composed
 from engine.kinds import Array, Dims, Size
@@ -37,6 +38,8 @@ def restride(made: Op, tensor: Any, *args: Any) -> Any:
     if isinstance(tensor, Meta):
         return made(tensor, *args)
     ctx = state.ctx
+    if tensor.is_inference() and not ctx.inference:
+        raise errors.inference_update()
     edge = None
     if ctx.grad_enabled and tensor.requires_grad:
         check_inplace(tensor)
