@@ -11,7 +11,7 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, mul
-from engine.ops.linalg import bmm, mv, product, scaled
+from engine.ops.linalg import bmm, mv, product, refuse_added_bools, refuse_bools, scaled
 from engine.ops.matrices import HALF
 from engine.ops.products import check_vector
 from engine.ops.views import expand, t, transpose, unsqueeze
@@ -90,6 +90,7 @@ def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*found)
         )
+    refuse_added_bools(values, "baddbmm")
     return sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
 
 
@@ -126,6 +127,7 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
         if each.dtype != added.dtype:
             names = [dtypes.BY_NUMPY[one.dtype].type_name for one in (added, b)]
             raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got {} and {}".format(*names))
+    refuse_bools(a, b, "addmm_impl_cpu_")
     estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
     estimate.temporaries += a.shape[0] * math.prod(shape) * max(a.dtype.itemsize, 4)
     return estimate

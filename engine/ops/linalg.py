@@ -35,6 +35,24 @@ M1_M2 = "expected m1 and m2 to have the same dtype, but got: {0.cpp_name} != {1.
 ADDMV = "addmv input tensors must have the same dtype, but got {1.type_name}, {0.type_name}, and {1.type_name}"
 
 
+BOOL_KERNELS = {"mm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}  # torch's names where they are not the op's
+
+
+def refuse_bools(a: Any, b: Any, kernel: str) -> None:
+    """Raise NotImplementedError for a product of bools, unless there is nothing to multiply."""
+    if a.dtype == bool and a.size and b.size:
+        raise errors.not_implemented_for(kernel, "Bool")
+
+
+def refuse_added_bools(values: list[Any], kernel: str) -> None:
+    """The same for what is added to `beta` times a tensor: the number has no place among bools."""
+    added, a, b = values[:3]
+    refuse_bools(a, b, kernel)
+    if added.dtype == bool and a.size == b.size == 0 and a.shape[-2] and b.shape[-1] and values[3] is not True:
+        kind = "Float" if isinstance(values[3], float) else "Long"
+        raise errors.bad_argument(f"result type {kind} can't be cast to the desired output type Bool")
+
+
 def product_rule(shape: Any, text: str = M1_M2) -> Rule:
     """The rule of a product whose result shape `shape(a, b)` checks and gives."""
 
@@ -42,8 +60,7 @@ def product_rule(shape: Any, text: str = M1_M2) -> Rule:
         a, b = values[0], values[1]
         out = shape(a.shape, b.shape)
         same_dtype(a, b, text)
-        if a.dtype == bool:
-            raise errors.not_implemented_for("addmm_impl_cpu_", "Bool")
+        refuse_bools(a, b, BOOL_KERNELS.get(op.name, op.name))
         flops = 2 * a.size * (b.shape[-1] if len(b.shape) > 1 else 1)
         extra = 2 * (a.size + b.size) * 4 if a.dtype in HALF else 0
         return Estimate(values, [(out, a.dtype)], None, extra, flops)
@@ -113,6 +130,8 @@ def dot_rule(op: Op, values: list[Any]) -> Estimate:
     if a.dtype != b.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
         raise errors.dtype_mismatch(DOT_DTYPES.format(*names))
+    if a.dtype == bool:
+        raise errors.not_implemented_for("dot", "Bool")
     return Estimate(values, [((), a.dtype)], None, 0, 2 * a.size)
 
 
@@ -228,6 +247,7 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
             "self and mat2 must have the same dtype, but got "
             f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}"
         )
+    refuse_added_bools(values, "addmm_impl_cpu_")
     for number in values[3:]:
         check_number(number, a.dtype)
     return Estimate(values, [(out, a.dtype)], None, out[0] * out[1] * a.dtype.itemsize, 2 * a.size * b.shape[1])

@@ -154,6 +154,8 @@ def trace_rule(op: Op, values: list[Any]) -> Estimate:
     if len(a.shape) != 2:
         raise errors.shape_mismatch(f"trace: expected a matrix, but got tensor with dim {len(a.shape)}")
     dtype = dtypes.BY_NUMPY[a.dtype]
+    if dtype is dtypes.bool_:
+        raise errors.not_implemented_for("trace", "Bool")
     out = dtype if dtype.differentiable else dtypes.int64
     return Estimate(values, [((), out.numpy)], None, 64, min(a.shape))
 
