@@ -37,16 +37,19 @@ class Sample:
         return statistics.median(a / b for a, b in zip(self.seconds, other.seconds, strict=True))
 
 
-def time_block(call: Callable[[], object], loops: int) -> float:
+Clock = Callable[[], float]
+
+
+def time_block(call: Callable[[], object], loops: int, clock: Clock = time.perf_counter) -> float:
     """Seconds per call over one block of calls.
 
     The garbage collector stays on: what it does to the nodes of a graph is part of what a program pays.
     """
     repeats = range(loops)
-    start = time.perf_counter()
+    start = clock()
     for _ in repeats:
         call()
-    return (time.perf_counter() - start) / loops
+    return (clock() - start) / loops
 
 
 def loops_for_a_block(call: Callable[[], object]) -> int:
@@ -69,8 +72,13 @@ def settle_allocator() -> None:
     del block
 
 
-def measure(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Sample]:
-    """Times every contender once per round, in turn."""
+def measure(
+    calls: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = time.perf_counter
+) -> dict[str, Sample]:
+    """Times every contender once per round, in turn.
+
+    `time.thread_time` as the clock leaves out what other processes take of the core; for calls of one thread.
+    """
     settle_allocator()
     samples = {name: Sample(loops_for_a_block(call)) for name, call in calls.items()}
     # What exists by now (modules, mostly another contender's) must not make anybody's collections longer.
@@ -80,7 +88,7 @@ def measure(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
         for _ in range(rounds):
             for name, call in calls.items():
                 gc.collect()  # nobody pays for what the one before left behind
-                samples[name].seconds.append(time_block(call, samples[name].loops))
+                samples[name].seconds.append(time_block(call, samples[name].loops, clock))
     finally:
         gc.unfreeze()
     return samples

@@ -6,23 +6,65 @@ from typing import Any
 
 from engine.arrays import NUMPY, Array, backend_of
 
+QUICK = "fdFDbhilqBHILQ"  # the dtypes of `add.at`'s quick loop over one axis
+PAIRS = {"f": "F", "d": "D"}  # complex numbers are added part by part
+
+
+PART = 1 << 16  # the numbers of places made at a time
+
 
 def add_rows(target: Array, index: Array, rows: Array) -> None:
     """`target[index] += rows` along the first axis, for a 1-d index that may repeat.
 
-    Sorted runs are summed at once: on NumPy ten times quicker than `add.at`, whose loop knows only elements.
+    On NumPy element by element of the flattened target, in parts: three times quicker than sums of sorted runs, and ten
+    times quicker than `add.at` on rows, whose quick loop knows a single axis alone.
     """
     backend = backend_of(target)
     if backend is not NUMPY or target.ndim == 1:
         backend.add_at(target, index, rows)
         return
-    if index.size == 0 or target.size == 0:
+    width = target[0].size if len(target) else 0
+    if index.size == 0 or width == 0:
+        return
+    if not target.flags.c_contiguous or target.dtype.char not in QUICK:
+        add_runs(target, index, rows)
         return
     xp = backend.xp
+    flat, rows = target.reshape(-1), rows.reshape(index.size, width)
+    pair = PAIRS.get(target.dtype.char) if width % 2 == 0 else None
+    if pair is not None:  # two numbers at a time
+        flat, width = flat.view(pair), width // 2
+    index, places, step = index.astype(xp.int64, copy=False), xp.arange(width), max(1, PART // width)
+    for start in range(0, index.size, step):
+        part = slice(start, start + step)
+        where = index[part, None] * width + places
+        values = xp.ascontiguousarray(rows[part], target.dtype).reshape(-1)
+        xp.add.at(flat, where.reshape(-1), values if pair is None else values.view(pair))
+
+
+def add_runs(target: Array, index: Array, rows: Array) -> None:
+    """The same by sums of sorted runs, for dtypes and layouts that the quick loop does not know."""
+    xp = backend_of(target).xp
     order = xp.argsort(index, kind="stable")
     placed = index[order]
     starts = xp.flatnonzero(xp.concatenate([xp.ones(1, bool), placed[1:] != placed[:-1]]))
     target[placed[starts]] += xp.add.reduceat(rows[order], starts, axis=0, dtype=target.dtype)
+
+
+def flat_places(index: Array, shape: tuple[int, ...], dim: int) -> Array:
+    """For each entry of an index along `dim` its place in the flattened array of this shape."""
+    xp = backend_of(index).xp
+    step = 1
+    steps = [0] * len(shape)
+    for at in range(len(shape) - 1, -1, -1):
+        steps[at], step = step, step * shape[at]
+    places = index.astype(xp.int64) if steps[dim] == 1 else index * xp.int64(steps[dim])
+    for at, size in enumerate(index.shape):
+        if at != dim and size > 1:
+            starts = xp.arange(size)
+            starts *= steps[at]
+            places += starts.reshape((-1,) + (1,) * (len(shape) - at - 1))
+    return places
 
 
 def combine_at(target: Array, index: Any, values: Array, how: str) -> None:

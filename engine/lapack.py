@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from engine import arrays
 from engine.devices import CPU
@@ -23,6 +22,14 @@ def columns(shape: tuple[int, ...], dtype: Any, batch: tuple[int, ...] = ()) -> 
     """Zeroed matrices in column-major order."""
     rows, width = shape
     return np.zeros((*batch, width, rows), dtype).swapaxes(-1, -2)
+
+
+def _routine(library: str, name: str, array: Array) -> Callable[..., Any]:
+    """A routine of `blas` or `lapack` for the array's dtype; SciPy is imported at the first, it takes its time."""
+    from scipy import linalg
+
+    found: Callable[..., Any] = getattr(linalg, f"get_{library}_funcs")(name, (array,))
+    return found
 
 
 def _matrices(count: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -53,7 +60,7 @@ def lu_factor(a: Array) -> tuple[Array, Array, Array]:
     pivots = np.zeros((*batch, min(m, n)), INT32)
     info = np.zeros(batch, INT32)
     if a.size:
-        (getrf,) = get_lapack_funcs(("getrf",), (a,))
+        getrf = _routine("lapack", "getrf", a)
         for at in _matrices(batch):
             lu[at], steps, info[at] = getrf(a[at])
             pivots[at] = steps + 1
@@ -66,7 +73,7 @@ def lu_solve(lu: Array, pivots: Array, b: Array, trans: int) -> Array:
     batch = b.shape[:-2]
     out = columns(b.shape[-2:], b.dtype, batch)
     if out.size:
-        (getrs,) = get_lapack_funcs(("getrs",), (lu,))
+        getrs = _routine("lapack", "getrs", lu)
         for at in _matrices(batch):
             out[at] = getrs(lu[at], pivots[at] - 1, b[at], trans=trans)[0]
     return out
@@ -78,7 +85,7 @@ def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unit: bool) ->
     batch = b.shape[:-2]
     out = columns(b.shape[-2:], b.dtype, batch)
     if out.size:
-        (trsm,) = get_blas_funcs(("trsm",), (a,))
+        trsm = _routine("blas", "trsm", a)
         for at in _matrices(batch):
             out[at] = trsm(1, a[at], b[at], side=not left, lower=not upper, diag=unit)
     return out
@@ -91,7 +98,7 @@ def cholesky(a: Array) -> tuple[Array, Array]:
     out = columns(a.shape[-2:], a.dtype, batch)
     info = np.zeros(batch, INT32)
     if a.size:
-        (potrf,) = get_lapack_funcs(("potrf",), (a,))
+        potrf = _routine("lapack", "potrf", a)
         for at in _matrices(batch):
             out[at], info[at] = potrf(a[at], lower=1, clean=1)
     return out, info

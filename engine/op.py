@@ -244,12 +244,26 @@ def node_name(name: str) -> str:
 
 def formula_names(formula: Callable[..., Any]) -> tuple[str, ...]:
     """The names a formula asks for after its incoming gradient."""
-    return tuple(inspect.signature(formula).parameters)[1:]
+    code = formula.__code__
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
 
 def _params(kernel: Callable[..., Any]) -> tuple[Param, ...]:
-    hints = typing.get_type_hints(kernel, include_extras=True)
-    return tuple(Param(each, hints[each.name]) for each in inspect.signature(kernel).parameters.values())
+    scope = inspect.unwrap(kernel).__globals__
+    return tuple(Param(each, _hint(each.annotation, scope)) for each in inspect.signature(kernel).parameters.values())
+
+
+def _hint(annotation: Any, scope: dict[str, Any]) -> Any:
+    """What an annotation stands for in a module: a text is evaluated once (`typing.get_type_hints` would each time)."""
+    if not isinstance(annotation, str):
+        return annotation
+    key = (annotation, id(scope))
+    if key not in _hints:
+        _hints[key] = eval(annotation, scope)
+    return _hints[key]
+
+
+_hints: dict[tuple[str, int], Any] = {}
 
 
 class Function:

@@ -44,7 +44,7 @@ def rows_rule(op: Op, values: list[Any]) -> Estimate:
 @op(rows_rule, hidden=True, node="EmbeddingBackward0")
 def rows_of(weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool) -> Any:
     """The rows of a table that an index names."""
-    return weight[indices]
+    return weight.take(indices, 0)
 
 
 rows_of.vjp(
@@ -90,7 +90,7 @@ rows_backward.vjp(
 def rows_scaled(weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool) -> Any:
     """The rows of a table, each times its share: the adjoint of the gradient."""
     shares = shares_of(indices.reshape(-1), padding_idx, scale_grad_by_freq, weight.dtype)
-    rows = weight[indices]
+    rows = weight.take(indices, 0)
     return rows if shares is None else rows * shares.reshape(*indices.shape, 1)
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from engine import arrays, errors
+from engine import adding, arrays, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Size
 from engine.op import Op, op
 from engine.rules import INT64
 from engine.tensor import check_dim
+
+PLACE = 16  # the bytes that an entry's place takes while it is told
 
 
 def gather_rule(op: Op, values: list[Any]) -> Estimate:
@@ -34,7 +36,7 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
             )
     if isinstance(index, np.ndarray):
         check_range(index, array.shape[dim] if array.ndim else 1, dim)
-    return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, index.size)
+    return Estimate([array, dim, index], [(index.shape, array.dtype)], None, PLACE * index.size, index.size)
 
 
 def check_range(index: Any, size: int, dim: int = 0) -> None:
@@ -53,10 +55,17 @@ def gather(input: Array, dim: int, index: Array) -> Any:
         return xp.empty(index.shape, input.dtype)
     if not input.ndim:
         return xp.broadcast_to(input, index.shape).copy()
-    return input[open_index(index if index.ndim else index.reshape(1), dim)].reshape(index.shape)
+    return taken(input, index if index.ndim else index.reshape(1), dim).reshape(index.shape)
 
 
 gather.vjp(input=lambda g, input_shape, dim, index: gather_backward(g, input_shape, dim, index))
+
+
+def taken(input: Any, index: Any, dim: int) -> Any:
+    """The elements that an index points at along a dim: by places in memory, which one take is quicker for."""
+    if not input.flags.c_contiguous:
+        return input[open_index(index, dim)]
+    return input.reshape(-1).take(adding.flat_places(index, input.shape, dim))
 
 
 def open_index(index: Any, dim: int) -> tuple[Any, ...]:
@@ -69,30 +78,32 @@ def open_index(index: Any, dim: int) -> tuple[Any, ...]:
     return tuple(grid)
 
 
-def sized(op: Op, values: list[Any]) -> Estimate:
-    """The rule of an adjoint: a tensor of the size it is told."""
-    shape = tuple(values[op.index["sizes"]])
-    return Estimate(values, [(shape, values[0].dtype)], None, 0, math.prod(shape))
+def placed(op: Op, values: list[Any]) -> Estimate:
+    """The rule of an adjoint: a tensor of the size it is told, and the places to write to."""
+    shape, grad = tuple(values[op.index["sizes"]]), values[0]
+    extra = (PLACE + grad.dtype.itemsize) * grad.size
+    return Estimate(values, [(shape, grad.dtype)], None, extra, math.prod(shape))
 
 
-@op(sized, hidden=True)
+@op(placed, hidden=True)
 def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> Any:
     """Zeros with each gradient added where it was gathered from."""
     out = xp.zeros(sizes, grad_output.dtype)
     if not index.size:
         return out
-    if out.ndim:
-        if not index.ndim:
-            index, grad_output = index.reshape(1), grad_output.reshape(1)
-        arrays.backend_of(out).add_at(out, open_index(index, dim), grad_output)
-        return out
-    return out + grad_output.sum()
+    if not out.ndim:
+        return out + grad_output.sum()
+    if not index.ndim:
+        index, grad_output = index.reshape(1), grad_output.reshape(1)
+    where = adding.flat_places(index, sizes, dim).reshape(-1)
+    arrays.backend_of(out).add_at(out.reshape(-1), where, grad_output.reshape(-1))
+    return out
 
 
 gather_backward.vjp(grad_output=lambda g, dim, index: gather(g, dim, index))
 
 
-@op(sized, hidden=True, node="ValueSelectingReductionBackwardBackward0")
+@op(placed, hidden=True, node="ValueSelectingReductionBackwardBackward0")
 def pick_backward(grad: Array, indices: Array, sizes: Size, dim: int, keepdim: bool) -> Any:
     """The gradient of a reduction that picks one element along a dim: there, and zero elsewhere."""
     if not sizes:
@@ -100,7 +111,7 @@ def pick_backward(grad: Array, indices: Array, sizes: Size, dim: int, keepdim: b
     if not keepdim:
         grad, indices = xp.expand_dims(grad, dim), xp.expand_dims(indices, dim)
     out = xp.zeros(sizes, grad.dtype)
-    xp.put_along_axis(out, indices, grad, dim)
+    out.reshape(-1)[adding.flat_places(indices, sizes, dim)] = grad
     return out
 
 
@@ -110,7 +121,7 @@ pick_backward.vjp(grad=lambda g, indices, dim, keepdim: pick(g, indices, dim, ke
 def pick_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of picking by indices already reduced."""
     array, indices = values[0], values[1]
-    return Estimate(values, [(indices.shape, array.dtype)], None, 0, indices.size)
+    return Estimate(values, [(indices.shape, array.dtype)], None, PLACE * indices.size, indices.size)
 
 
 @op(pick_rule, hidden=True, node="GatherBackward0")
@@ -118,9 +129,8 @@ def pick(input: Array, indices: Array, dim: int, keepdim: bool) -> Any:
     """The elements at `indices` along a dim, which is kept or not as it was in the reduction."""
     if not input.ndim:
         return +input
-    wide = indices if keepdim else xp.expand_dims(indices, dim)
-    taken = xp.take_along_axis(input, wide, dim)
-    return taken if keepdim else xp.squeeze(taken, dim)
+    found = taken(input, indices if keepdim else xp.expand_dims(indices, dim), dim)
+    return found if keepdim else xp.squeeze(found, dim)
 
 
 pick.vjp(input=lambda g, indices, input_shape, dim, keepdim: pick_backward(g, indices, input_shape, dim, keepdim))

@@ -67,19 +67,19 @@ def largest(input: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: 
     x = input.astype(xp.float32) if input.dtype in HALF else input
     x = framed(x, padding, reach(out, kernel, stride, dilation), lowest(x.dtype))
     first, base, offsets = window_places(input.shape[-count:], out, kernel, stride, padding, dilation)
-    which = xp.empty(shape, xp.int32)
+    which = xp.empty(shape, xp.int16 if offsets.size < 2**14 else xp.int32)
     which[...] = first
     best: Any = None
     for number, at in enumerate(xp.ndindex(*kernel)):
-        view = x[places(at, out, stride, dilation)]
+        view = xp.array(x[places(at, out, stride, dilation)], order="C")  # read twice, and quicker without gaps
         if best is None:
-            best = view.copy()
+            best = view
             continue
         better = view > best
         if x.dtype.kind == "f":
             better |= view != view  # NaN is larger than all
-        xp.copyto(best, view, where=better)
-        xp.copyto(which, number, where=better)
+        xp.maximum(best, view, out=best)
+        xp.maximum(which, better * which.dtype.type(number), out=which)  # numbers rise: no need to pick by a mask
     index = offsets[which]
     index += base
     if max(padding) and max(dilation) > 1:  # a window may miss the input: its place is then the last one

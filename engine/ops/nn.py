@@ -35,8 +35,12 @@ def cast_first(input: Any, dtype: Any) -> Any:
 def softmax_of(input: Array, dim: int | None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
     x = widened(input)
-    e = xp.exp(x - x.max(axis=dim, keepdims=True)) if x.size else x
-    return (e / e.sum(axis=dim, keepdims=True) if e.ndim else e / e).astype(input.dtype, copy=False)
+    if not x.size or not x.ndim:
+        return xp.exp(x - x).astype(input.dtype, copy=False)
+    e = x - x.max(axis=dim, keepdims=True)
+    xp.exp(e, out=e)
+    e /= e.sum(axis=dim, keepdims=True)
+    return e.astype(input.dtype, copy=False)
 
 
 softmax_of.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
@@ -55,7 +59,12 @@ alias(softmax, "special.softmax", "nn.functional.softmax")
 def softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
     """The gradient of softmax from its result y: y * (g - sum(g * y))."""
     weighted = grad_output * output
-    return weighted - output * weighted.sum(axis=dim, keepdims=True) if output.ndim else weighted - output * weighted
+    if not output.ndim:
+        return weighted - output * weighted
+    total = weighted.sum(axis=dim, keepdims=True)
+    xp.subtract(grad_output, total, out=weighted)
+    weighted *= output
+    return weighted
 
 
 softmax_backward.vjp(
@@ -101,8 +110,11 @@ alias(log_softmax, "special.log_softmax", "nn.functional.log_softmax")
 @op(elementwise(), hidden=True, node="LogSoftmaxBackwardDataBackward0")
 def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
     """The gradient of log_softmax from its result y: g - exp(y) * sum(g)."""
-    total = grad_output.sum(axis=dim, keepdims=True) if output.ndim else grad_output
-    return grad_output - xp.exp(output) * total
+    if not output.ndim:
+        return grad_output - xp.exp(output) * grad_output
+    share = xp.exp(output)
+    share *= grad_output.sum(axis=dim, keepdims=True)
+    return xp.subtract(grad_output, share, out=share)
 
 
 log_softmax_backward.vjp(
