@@ -158,7 +158,7 @@ class Tensor(Description):
         return self.dtype if chosen is UNSET else chosen and dtypes.BY_NUMPY[chosen]
 
     @grad_dtype.setter
-    def grad_dtype(self, value: dtypes.DType | None) -> None:
+    def grad_dtype(self, value: Any) -> None:
         if not self.is_leaf:
             raise errors.bad_argument("grad_dtype can only be set on leaf tensors.")
         if value is not None and not isinstance(value, dtypes.DType):
@@ -299,6 +299,11 @@ class Tensor(Description):
         return self.reciprocal() * other
 
     __rdiv__ = __rtruediv__
+
+    def __invert__(self) -> Any:
+        if self.dtype.differentiable:
+            raise errors.bad_type("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        return registry["bitwise_not"](self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return registry["matmul"](other, self)
