@@ -30,7 +30,7 @@ def _stop(signal_number: int, frame: FrameType | None) -> None:
 def examine(name: str, bounds: Bounds) -> Result:
     """The result for one op of the catalogue."""
     result = Result(name)
-    signal.signal(signal.SIGALRM, _stop)
+    before = signal.signal(signal.SIGALRM, _stop)
     signal.alarm(SECONDS)
     try:
         with warnings.catch_warnings():
@@ -41,6 +41,7 @@ def examine(name: str, bounds: Bounds) -> Result:
         result.add("forward", f"more than {SECONDS} seconds", name)
     finally:
         signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     return result
 
 

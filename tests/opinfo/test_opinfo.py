@@ -24,6 +24,15 @@ FEW = [
 ]  # fmt: skip
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All ops where they are asked for, else one test that says so."""
+    if metafunc.function is not test_every_sample:
+        return
+    asked = "opinfo" in metafunc.config.option.markexpr
+    skip = pytest.mark.skip(reason="many minutes: run with -m opinfo, or python -m tests.opinfo")
+    metafunc.parametrize("name", ENTRIES if asked else [pytest.param("all", marks=skip)])
+
+
 def check(name: str, quick: bool) -> None:
     from tests.opinfo.parallel import examine_one
 
@@ -40,7 +49,6 @@ def test_a_few_samples(name: str) -> None:
 
 
 @pytest.mark.opinfo
-@pytest.mark.parametrize("name", ENTRIES)
 def test_every_sample(name: str) -> None:
     check(name, quick=False)
 
