@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
-from engine.modes import warn_once
+from engine.modes import state, warn_once
 from engine.roots import GradientEdge, gradients_of, link_of, places, root_gradient, roots_of, start_of, targets_of
 from engine.tensor import Tensor, wrap
 from engine.views import edge_of
 from engine.walk import Walk
 
+IN_TRANSFORM = (
+    "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp "
+    "instead or call backward() outside of functorch transforms."
+)
 CYCLE = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
     "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
@@ -32,6 +36,8 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Accumulate the gradients of `tensors` into the leaves, or into `inputs` (`torch.autograd.backward`)."""
+    if state.ctx.transforms:
+        raise errors.bad_argument(IN_TRANSFORM)
     if grad_variables is not None:
         grad_tensors = _old_name(grad_tensors, grad_variables)
     if inputs is not None:
@@ -124,11 +130,21 @@ def _batched(
         )
     if counts in ([], [0]):
         raise errors.bad_index("index 0 is out of bounds for dimension 0 with size 0")
+    _make_room(counts[0], wanted)
     rows = [
         _walked(roots, wanted, [each[row] for each in grads], keep or row < counts[0] - 1, create, unused)
         for row in range(counts[0])
     ]
     return [stack(list(column)) if column[0] is not None else None for column in zip(*rows, strict=True)]
+
+
+def _make_room(rows: int, wanted: list[Any]) -> None:
+    """Ask the guard for the gradients of a batch, which are there twice for a moment: row by row, and stacked."""
+    guard = state.ctx.guard
+    if guard is not None:
+        size = 2 * rows * sum(each.nbytes for each in wanted if isinstance(each, Tensor))
+        guard.allocate("grad", size)
+        guard.release(size)
 
 
 def _check_batch(root: Any, gradient: Any, at: int) -> None:
@@ -164,7 +180,7 @@ def tensor_backward(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
-    if gradient is None and not create_graph and inputs is None:
+    if gradient is None and not (create_graph or state.ctx.transforms) and inputs is None:
         edge, array = edge_of(self), self._array
         if edge is not None and array.shape == () and array.dtype.kind == "f" and type(array) is np.ndarray:
             gradient = array.dtype.type(1)

@@ -19,7 +19,7 @@ from engine.random import Generator
 from engine.tangents import reached
 from engine.tensor import Tensor
 
-DYNAMIC = {"nonzero", "masked_select", "unique", "unique_consecutive", "argwhere"}
+DYNAMIC = {"places": "nonzero", "masked_select": "masked_select", "unique": "_unique2"}  # ops by torch's own names
 RANDOM = (
     "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
     "randomness flags on vmap or perform the randomness operation out of vmap"
@@ -51,8 +51,8 @@ class Batch:
             if op.name in DYNAMIC:
                 raise errors.bad_argument(
                     "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over "
-                    f"aten::{op.name}. Please file an issue at https://github.com/pytorch/pytorch/issues if you need "
-                    "this feature."
+                    f"aten::{DYNAMIC[op.name]}. Please file an issue at https://github.com/pytorch/pytorch/issues if "
+                    "you need this feature."
                 )
             for each in outputs:
                 self.add(each)

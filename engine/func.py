@@ -7,6 +7,7 @@ function closes over, or an input of a transform around.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -243,6 +244,9 @@ def _directions(primals: Any, tangents: Any, api: str) -> list[Tensor]:
             if not isinstance(each, Tensor):
                 raise errors.bad_argument(f"{api}: Expected {what} to only contain Tensors, got {type(each)}")
     for point, direction in zip(points, directions, strict=True):
+        for each, what in ((point, "primal"), (direction, "tangent")):
+            if not each.dtype.differentiable:
+                raise errors.bad_value(f"Expected {what} to be floating point or complex, but got: {each.dtype}")
         if point.shape != direction.shape:
             raise errors.forward_size(point.shape, direction.shape)
     return directions
@@ -267,6 +271,7 @@ def jacfwd(func: Func, argnums: Argnums = 0, has_aux: bool = False, *, randomnes
 
 
 def _jacobian(name: str, func: Func, argnums: Argnums, has_aux: bool) -> Func:
+    @functools.wraps(func)
     def wrapper(*args: Any) -> Any:
         _refuse_complex(name, args, "inputs")
         value, pull, *aux = _vjp(func, args, argnums, has_aux)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
+from engine.modes import state
 from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
 from engine.ops.views import alias_, expand, reshape, select, slice_, unsqueeze
@@ -150,6 +151,12 @@ def as_index(key: Any) -> Any:
         return np.array(bool(key))
     if isinstance(key, Tensor):
         array = key._array
+        batch = state.ctx.batch
+        if batch is not None and array.dtype == np.bool_ and batch.holds(array):
+            raise errors.bad_argument(
+                "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over "
+                "indexing with a boolean mask."
+            )
         if array.ndim == 0 and array.dtype.kind in "iu":
             return int(array)
     elif isinstance(key, (list, tuple, range)):
