@@ -25,6 +25,7 @@ from app.exec.signatures import (
     declared,
     guarded,
 )
+from app.exec.sizing import sized
 from app.exec.values import Builtin, ClassValue, Kind, Mode, type_name, wrong_type
 from engine.autograd import forward_ad, functional, graph
 from engine.autograd.context import FunctionCtx
@@ -104,6 +105,7 @@ def _grad(
     )
 
 
+CHECKED = 8  # Jacobians in float64: two by backward, one of differences, and those being compared
 _CHECK_OPTIONS = (
     *("eps", "atol", "rtol", "raise_exception", "nondet_tol", "check_undefined_grad", "check_grad_dtypes"),
     *("check_batched_grad", "fast_mode", "masked"),
@@ -122,7 +124,8 @@ def _check(name: str, check: Callable[..., bool], more: tuple[str, ...], most: i
             if key in _CHECK_OPTIONS and type(value) not in (bool, int, float, type(None)):
                 raise wrong_type(f"{name}(): argument '{key}' must be a number or bool, not {type_name(value)}")
         walk(run, args[1:])
-        return check(as_callable(args[0]), *args[1:], **kwargs)
+        function = as_callable(args[0])
+        return check(sized(name, function, 1, CHECKED) if callable(function) else function, *args[1:], **kwargs)
 
     return Builtin(name, guarded(name, call))
 
@@ -137,7 +140,7 @@ def _jacobian(
     vectorize: Bool = False,
     strategy: Text = "reverse-mode",
 ) -> Any:
-    return functional.jacobian(func, inputs, create_graph, strict, vectorize, strategy)
+    return functional.jacobian(sized("jacobian", func), inputs, create_graph, strict, vectorize, strategy)
 
 
 @declared("torch.autograd.functional.hessian")
@@ -150,7 +153,9 @@ def _hessian(
     vectorize: Bool = False,
     outer_jacobian_strategy: Text = "reverse-mode",
 ) -> Any:
-    return functional.hessian(func, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+    return functional.hessian(
+        sized("hessian", func, 2), inputs, create_graph, strict, vectorize, outer_jacobian_strategy
+    )
 
 
 def _product(name: str, compute: Callable[..., Any]) -> Builtin:
@@ -165,8 +170,8 @@ def _product(name: str, compute: Callable[..., Any]) -> Builtin:
 # -- torch.func -------------------------------------------------------------------------------------------------------
 
 
-def _transform(name: str, make: Callable[..., Any]) -> Builtin:
-    """A transform of a function by `argnums`, with the options where torch has them."""
+def _transform(name: str, make: Callable[..., Any], power: int = 0) -> Builtin:
+    """A transform of a function by `argnums`, with the options where torch has them; `power` as in `sized`."""
 
     def call(
         run: Run, func: Func, argnums: Nested = 0, has_aux: Bool = False, *, chunk_size: MaybeInt = None
@@ -174,7 +179,8 @@ def _transform(name: str, make: Callable[..., Any]) -> Builtin:
         options: dict[str, Any] = {"has_aux": True} if has_aux else {}
         if chunk_size is not None:
             options["chunk_size"] = chunk_size
-        return transformed(name, make(func, argnums, **options))
+        measured = sized(name, func, power) if power else func
+        return transformed(name, make(measured, argnums, **options))
 
     return builtin(name, call)
 
@@ -376,9 +382,9 @@ FUNC = space(
     {
         "grad": _transform("grad", torch.func.grad),
         "grad_and_value": _transform("grad_and_value", torch.func.grad_and_value),
-        "hessian": _transform("hessian", torch.func.hessian),
-        "jacfwd": _transform("jacfwd", torch.func.jacfwd),
-        "jacrev": _transform("jacrev", torch.func.jacrev),
+        "hessian": _transform("hessian", torch.func.hessian, 2),
+        "jacfwd": _transform("jacfwd", torch.func.jacfwd, 1),
+        "jacrev": _transform("jacrev", torch.func.jacrev, 1),
         "jvp": _jvp,
         "linearize": _linearize,
         "vjp": _vjp,

@@ -63,6 +63,14 @@ def _ask(name: str, size: int) -> None:
         guard.allocate(name, size)
 
 
+@declared("torch.asarray")
+def _asarray(
+    run: Run, obj: Any_, *, dtype: MaybeDtype = None, device: MaybeDevice = None, requires_grad: Bool = False
+) -> Any:
+    made = _as_tensor.call(run, [obj], {"dtype": dtype, "device": device})
+    return made.requires_grad_() if requires_grad and not made.requires_grad else made
+
+
 @declared("torch.manual_seed")
 def _manual_seed(run: Run, seed: Int) -> Generator:
     return torch.manual_seed(seed)
@@ -151,6 +159,7 @@ TABLE: dict[str, Any] = {
     "device": Kind("device", (Device,), _device, "torch.device"),
     "dtype": Kind("dtype", (DType,), None, "torch.dtype"),
     "as_tensor": _as_tensor,
+    "asarray": _asarray,
     "autograd": AUTOGRAD,
     "fft": space("torch.fft", {}, "fft."),
     "func": FUNC,

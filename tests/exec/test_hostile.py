@@ -110,6 +110,20 @@ QUICK = {
         "while True: x = A.apply(x)",
         "too_large",
     ),
+    "jacobian": ("torch.autograd.functional.jacobian(lambda x: x * 1, torch.zeros(10**5))", "too_large"),
+    "hessian": ("torch.autograd.functional.hessian(lambda x: (x ** 2).sum(), torch.zeros(10**5))", "too_large"),
+    "jacrev": ("torch.func.jacrev(lambda x: x * 1)(torch.zeros(10**5))", "too_large"),
+    "func-hessian": ("torch.func.hessian(lambda x: (x ** 2).sum())(torch.zeros(10**5))", "too_large"),
+    "gradcheck": (
+        "torch.autograd.gradcheck(lambda x: x * 1, torch.zeros(10**5, dtype=torch.float64, requires_grad=True))",
+        "too_large",
+    ),
+    "batched-grads": (
+        "x = torch.zeros(10**5, requires_grad=True)\n"
+        "torch.autograd.grad(x.sum(), x, torch.ones(10**5), is_grads_batched=True)",
+        "too_large",
+    ),
+    "vmap": ("torch.func.vmap(lambda x: x * torch.zeros(10**5))(torch.zeros(10**5))", "too_large"),
     # depth
     "parentheses": ("(" * 5000 + "1" + ")" * 5000, "bad_code"),
     "minus": ("-" * 60_000 + "1", "bad_code"),
