@@ -16,15 +16,23 @@ from .conftest import Server
 TOOL = Path(sys.executable).parent / "schemathesis"
 SECONDS = 400
 SEED = "20240607"
-EXAMPLES = {"routes": "5", "ops": "2"}
-EVERY = 12  # of the ops
+EXAMPLES = {"routes": "5", "ops": "3"}
+EVERY = 6  # of the ops
 OPS = "/v1/sessions/{session}/ops/"
 CONFIG = """
+[parameters]  # a session that is there, and what is in it
+"path.session" = "demo"
+"path.tensor" = "x"
+
 [checks.positive_data_acceptance]
 enabled = false  # no schema says which names are bound and which shapes go together
 
 [checks.negative_data_rejection]
 expected-statuses = ["4xx"]  # 412 among them: a version that is not the session's is refused before the body is read
+
+[[operations]]
+include-name = "DELETE /v1/sessions/{session}"
+parameters = { "path.session" = "nobody" }
 """
 
 pytestmark = [
