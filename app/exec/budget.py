@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine import errors
+from engine.graph import Node
 from engine.modes import state
+from engine.optim import Optimizer
 from engine.tensor import Tensor
 
 FRAMES = 3000  # of Python's stack; what code may use of it is counted, see `Run.enter`
@@ -30,6 +32,9 @@ CELL_BYTES = 32  # a cell is an entry of a list, a character of a text or the li
 
 log = logging.getLogger("app.exec")
 UNCODED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError)
+
+
+HOLDERS = (Node, Optimizer)
 
 
 class Exhausted(Exception):
@@ -94,7 +99,7 @@ class Run:
         self.out: list[str] = []
         self.outer: Run | None = None  # that goes on when this one is done
         self._alarm = allowance.steps
-        self._made: list[weakref.ref[Tensor]] = []
+        self._made: list[weakref.ref[Any]] = []
         self._room = 1024
 
     def spend(self, steps: int) -> None:
@@ -148,22 +153,22 @@ class Run:
             raise Exhausted("the code calls itself too deeply")
 
     def note(self, value: Any) -> None:
-        """Remember weakly a tensor that an op gave, or several."""
-        if type(value) is Tensor:
+        """Remember weakly what holds memory: a tensor that an op gave, or several; a node, an optimizer."""
+        if type(value) is Tensor or isinstance(value, HOLDERS):
             self._made.append(weakref.ref(value))
             if len(self._made) > self._room:
                 self._made = [each for each in self._made if each() is not None]
                 self._room = max(1024, 2 * len(self._made))
         elif isinstance(value, (tuple, list)):
             for each in value[:1000]:
-                if type(each) is Tensor:
+                if type(each) is Tensor or isinstance(each, HOLDERS):
                     self.note(each)
 
-    def alive(self) -> Iterator[Tensor]:
-        """The tensors this run, and those around it, have made that somebody still holds."""
+    def alive(self) -> Iterator[Any]:
+        """What this run, and those around it, have noted that somebody still holds."""
         run: Run | None = self
         while run is not None:
-            yield from (tensor for each in run._made if (tensor := each()) is not None)
+            yield from (held for each in run._made if (held := each()) is not None)
             run = run.outer
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from engine.optim import Optimizer
+
 _ABSENT: Any = object()
 
 
@@ -99,5 +101,7 @@ def inside(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return list(value.values())
+    if isinstance(value, Optimizer):
+        return list(value.tensors())
     held = getattr(value, "held", None)
     return [] if held is None else list(held())

@@ -98,6 +98,14 @@ QUICK = {
         "too_large",
     ),
     "tensors-in-a-comprehension": ("[torch.zeros(10**7) for i in range(10**6)]", "too_large"),
+    "nodes": (
+        "x = torch.ones(1, requires_grad=True)\n"
+        "def f():\n"
+        "    held = []\n"
+        "    while True: held.append((x * torch.zeros(10**7)).grad_fn)\n"
+        "f()",
+        "too_large",
+    ),
     "tensors-on-nodes": (
         "class A(torch.autograd.Function):\n"
         "    @staticmethod\n"
@@ -289,3 +297,19 @@ def test_steps_of_code_do_not_hold_up_the_event_loop(client, session, path) -> N
     request.join()
     assert [each.status_code for each in answers] == [200] * 5
     assert slowest < 1
+
+
+def test_states_of_optimizers_that_code_holds_count_towards_the_memory() -> None:
+    session = new_session(session_bytes=2**25)
+    code = (
+        "w = torch.zeros(10**5, requires_grad=True)\n"
+        "w.grad = torch.ones(10**5)\n"
+        "def f():\n"
+        "    held = []\n"
+        "    while True:\n"
+        "        held.append(torch.optim.Adam([w], lr=0.0))\n"
+        "        held[-1].step()\n"
+        "f()"
+    )
+    with pytest.raises(MemoryError, match="for this session"):
+        execute(session, code)
