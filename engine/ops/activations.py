@@ -187,7 +187,7 @@ silu_of.vjp(input=lambda g, input: silu_backward(g, input))
 silu_: Any = silu_of.twin
 
 
-@op(BACKWARD, hidden=True, node="SiluBackwardBackward0")
+@op(BACKWARD, hidden=True, node="MulBackward0")  # torch writes it as a product where it records it
 def silu_backward(grad_output: Array, input: Array) -> Any:
     """The gradient of silu."""
     s, x = logistic(input), widened(input)
@@ -229,7 +229,7 @@ mish_of.vjp(input=lambda g, input: mish_backward(g, input))
 mish_: Any = mish_of.twin
 
 
-@op(BACKWARD, hidden=True, node="MishBackwardBackward0")
+@op(BACKWARD, hidden=True, node="MulBackward0")  # as silu's
 def mish_backward(grad_output: Array, input: Array) -> Any:
     """The gradient of mish."""
     x = widened(input)

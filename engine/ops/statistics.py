@@ -40,6 +40,8 @@ def prod_backward(g: Any, input: Any, out: Any) -> Any:
     """The gradient of the product of all elements."""
     if input.ndim == 0:
         return g
+    if not has_zero(input):
+        return mul(g, conj_of(div(out, input)))
     return reshape(prod_along_backward(g, reshape(input, (-1,)), out, 0), tuple(input.shape))
 
 
