@@ -18,7 +18,7 @@ _MODULES: dict[str, str] = {
     "elementary functions": "functions parts phases unary",
     "special functions": "bessel polynomials special",
     "comparison and logic": "compare",
-    "reductions": "covariance masked quantiles reduction statistics",
+    "reductions": "covariance quantiles reduction statistics",
     "reductions where a mask says so": "masked",
     "scans and differences": "calculus scans",
     "sorting and searching": "counting ordering searching",
