@@ -31,7 +31,7 @@ from engine.ops.reduction import sum_dim
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
-COLUMN_BYTES = 1 << 21  # the columns laid out at a time
+COLUMN_BYTES = 1 << 18  # the columns laid out at a time: they should stay in cache
 FUNCTIONAL = "nn.functional"
 
 
@@ -57,7 +57,7 @@ def computed(array: Any) -> Any:
 
 def bordered(x: Any, padding: Shape) -> Any:
     """The array with zeros around its spatial dims; itself without any."""
-    if not xp.any(xp.asarray(padding)):
+    if max(padding) == 0:
         return x
     sizes = [size + 2 * pad for size, pad in zip(x.shape[2:], padding, strict=True)]
     out = xp.zeros((*x.shape[:2], *sizes), x.dtype)
@@ -111,13 +111,42 @@ def work(shape: Shape, weight: Shape, out: Shape, groups: int, dtype: Any, paddi
     return 2 * column_bytes(shape[0], each) + border + copies, flops
 
 
+def spread_work(
+    grad: Any, weight: Shape, sizes: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
+) -> tuple[int, int]:
+    """`work` of `spread_arrays`."""
+    border = turned_padding(grad.shape, weight, sizes, stride, padding, dilation, groups)
+    if border is None:
+        return work(sizes, weight, grad.shape, groups, grad.dtype, padding)
+    turned_weight = (sizes[1], weight[0] // groups, *weight[2:])
+    extra, flops = work(grad.shape, turned_weight, sizes, groups, grad.dtype, border)
+    return extra + math.prod(weight) * grad.dtype.itemsize, flops
+
+
+def turned_padding(
+    grad: Shape, weight: Shape, sizes: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
+) -> Shape | None:
+    """The padding with which the adjoint in the input is a convolution with the turned weight; None if it is none.
+
+    So it is with a stride of 1; and it pays where there are not many more channels to lay out as columns.
+    """
+    border = tuple(gap * (size - 1) - pad for gap, size, pad in zip(dilation, weight[2:], padding, strict=True))
+    if max(stride) > 1 or min(border) < 0 or weight[0] > 2 * weight[1] * groups:
+        return None
+    fits = [
+        n + 2 * pad - gap * (size - 1) == want
+        for n, pad, gap, size, want in zip(grad[2:], border, dilation, weight[2:], sizes[2:], strict=True)
+    ]
+    return border if all(fits) else None
+
+
 def map_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the three maps: the last argument but four is the shape of the result."""
-    a, b, shape, _, padding, _, groups = values
+    a, b, shape, stride, padding, dilation, groups = values
     if op.name == "correlate":
         extra, flops = work(a.shape, b.shape, shape, groups, a.dtype, padding)
     elif op.name == "spread_back":
-        extra, flops = work(shape, b.shape, a.shape, groups, a.dtype, padding)
+        extra, flops = spread_work(a, b.shape, tuple(shape), stride, padding, dilation, groups)
     else:
         extra, flops = work(b.shape, shape, a.shape, groups, a.dtype, padding)
     return Estimate(values, [(tuple(shape), a.dtype)], None, extra, flops)
@@ -142,6 +171,9 @@ def spread_arrays(
     grad: Any, weight: Any, sizes: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
 ) -> Any:
     """The adjoint of `correlate_arrays` in its input: each product added to every place of its window."""
+    border = turned_padding(grad.shape, weight.shape, tuple(sizes), stride, padding, dilation, groups)
+    if border is not None:
+        return correlate_arrays(grad, turned(weight, groups), sizes, stride, border, dilation, groups)
     kernel, out = weight.shape[2:], grad.shape[2:]
     spots, depth = math.prod(out), math.prod(weight.shape[1:])
     g = computed(grad).reshape(grad.shape[0], groups, grad.shape[1] // groups, spots)
@@ -154,6 +186,13 @@ def spread_arrays(
         for at in xp.ndindex(*kernel):
             x[part][places(at, out, stride, dilation)] += columns[(slice(None), slice(None), *at)]
     return x[inner(sizes[2:], padding)].astype(grad.dtype, order="C", copy=False)
+
+
+def turned(weight: Any, groups: int) -> Any:
+    """The weight with its channels exchanged within each group and its kernel turned round."""
+    parted = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]).swapaxes(1, 2)
+    parted = xp.flip(parted, tuple(range(3, parted.ndim)))
+    return parted.reshape(-1, *parted.shape[2:])
 
 
 def overlap_arrays(
@@ -249,7 +288,7 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(f"non-empty {what} tensor expected, but got: {list(wide)}")
     if transposed:
         shape = (x[0], w[1] * groups, *backward_sizes(x, w, stride, padding, dilation, output_padding))
-        extra, flops = work(shape, w, x, groups, input.dtype, padding)
+        extra, flops = spread_work(input, w, shape, stride, padding, dilation, groups)
     else:
         shape = (x[0], w[0], *forward_sizes(x, w, stride, padding, dilation))
         extra, flops = work(x, w, shape, groups, input.dtype, padding)

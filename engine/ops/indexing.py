@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import arrays, dtypes, errors
+from engine import adding, arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Index, Size
@@ -56,15 +56,40 @@ index.vjp(input=lambda g, input_shape, indices: index_backward(g, input_shape, i
 
 def index_backward_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index's gradient."""
-    return Estimate(values, [(tuple(values[1]), values[0].dtype)], None, 0, math.prod(values[1]))
+    grad, sizes, indices = values
+    extra = added_bytes(grad, indices)
+    return Estimate(values, [(tuple(sizes), grad.dtype)], None, extra, math.prod(sizes))
+
+
+def added_bytes(values: Any, indices: Any) -> int:
+    """The bytes that adding takes beside its operands: places in the leading dims, and those of a part of the rows."""
+    places = math.prod(broadcast(*[each.shape for each in indices if each is not None]))
+    return 16 * places + (8 + 2 * values.dtype.itemsize) * min(values.size, 2 * adding.PART)
 
 
 @op(index_backward_rule, hidden=True, node="IndexBackwardBackward0")
 def index_backward(grad: Array, sizes: Size, indices: Index) -> Any:
     """Zeros with each gradient added where it was read from."""
     out = xp.zeros(sizes, grad.dtype)
-    arrays.backend_of(out).add_at(out, on_device(indices, out), grad)
+    add_at(out, indices, grad)
     return out
+
+
+def add_at(target: Any, indices: Any, values: Any) -> None:
+    """`target[indices] += values`, summing where an index repeats; as whole rows where the index is of leading dims."""
+    where = on_device(indices, target)
+    count = len(where)
+    whole = [1 for each in indices if each is None]
+    if whole or not target.flags.c_contiguous or count == target.ndim == 1 or not target.size:
+        arrays.backend_of(target).add_at(target, where, values)
+        return
+    lead, rest = target.shape[:count], target.shape[count:]
+    block = broadcast(*[each.shape for each in where])
+    flat = where[0]
+    for size, each in zip(lead[1:], where[1:], strict=True):
+        flat = flat * size + each
+    rows = xp.broadcast_to(values, (*block, *rest)).reshape(-1, *rest)
+    adding.add_rows(target.reshape(-1, *rest), xp.broadcast_to(flat, block).reshape(-1), rows)
 
 
 index_backward.vjp(grad=lambda g, indices: index(g, indices))
@@ -87,7 +112,8 @@ def index_put_rule(op: Op, values: list[Any]) -> Estimate:
             f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
         )
-    return Estimate(values, [(array.shape, array.dtype)], None, source.size * array.dtype.itemsize, math.prod(shape))
+    extra = math.prod(shape) * array.dtype.itemsize + added_bytes(source, indices)
+    return Estimate(values, [(array.shape, array.dtype)], None, extra, math.prod(shape))
 
 
 def broadcast_fits(shape: Any, target: Any) -> bool:
@@ -102,11 +128,12 @@ def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = F
     where = on_device(indices, input)
     input = arrays.writeable(input)
     values = arrays.put(xp.asarray(values), arrays.device_of(input))
+    shape = result_shape(input.shape, indices)
+    values = values.reshape(values.shape[max(values.ndim - len(shape), 0) :])  # torch drops leading ones
     if accumulate:
-        arrays.backend_of(input).add_at(input, where, values)
+        add_at(input, indices, values)
     else:
-        shape = result_shape(input.shape, indices)
-        input[where] = xp.broadcast_to(values.reshape(values.shape[max(values.ndim - len(shape), 0) :]), shape)
+        input[where] = xp.broadcast_to(values, shape)
 
 
 index_put_.vjp(

@@ -67,7 +67,9 @@ def standard_rule(op: Op, values: list[Any]) -> Estimate:
 @op(standard_rule, hidden=True, node="SubBackward0")
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Any:
     """`(input - mean) * rstd` with the input's own statistics."""
-    return ((computed(input) - computed(mean)) * computed(rstd)).astype(input.dtype, copy=False)
+    rest = computed(input) - computed(mean)
+    rest *= computed(rstd)
+    return rest.astype(input.dtype, copy=False)
 
 
 standardized.vjp(input=lambda g, input, mean, rstd, dims, eps: pull_back(g, input, mean, rstd, dims, eps))
@@ -77,7 +79,8 @@ standardized.vjp(input=lambda g, input, mean, rstd, dims, eps: pull_back(g, inpu
 def pull_back(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Any:
     """The gradient of the standardisation: rstd (g - mean(g) - x^ mean(g x^)), x^ the standardised input."""
     g, rstd = computed(grad), computed(rstd)
-    x = (computed(input) - computed(mean)) * rstd
+    x = computed(input) - computed(mean)
+    x *= rstd
     count = g.dtype.type(max(math.prod(x.shape[at] for at in dims), 1))
     product = g * x
     x *= product.sum(axis=dims, keepdims=True) / count
