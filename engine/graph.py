@@ -392,6 +392,14 @@ class AccumulateGrad(Node):
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'AccumulateGrad' object has no attribute '{name}'")
 
+    def __call__(self, *grads: Any) -> tuple[Any, ...]:
+        """Add a gradient to the leaf's, outside any pass."""
+        from engine.walk import accumulate
+
+        record = state.ctx.grad_enabled
+        accumulate(self.variable, grads[0] if record else grads[0]._array.copy(), record)
+        return ()
+
     def __dir__(self) -> list[str]:
         return list(object.__dir__(self))
 
