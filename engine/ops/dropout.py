@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import errors
+from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
@@ -28,6 +28,8 @@ def noise_shape(shape: Shape, feature: bool) -> Shape:
 
 def noise_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of dropout's noise."""
+    if values[0].dtype.kind == "c" and values[1] != 1:
+        raise errors.not_implemented_for("bernoulli_scalar_cpu_", dtypes.BY_NUMPY[values[0].dtype].type_name)
     shape = noise_shape(tuple(values[0].shape), values[2])
     return Estimate(values, [(shape, values[0].dtype)], None, 5 * math.prod(shape), 10 * math.prod(shape))
 

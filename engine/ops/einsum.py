@@ -13,6 +13,7 @@ from engine.op import Function, op, registry
 from engine.ops.arithmetic import mul
 from engine.ops.diagonals import diagonal
 from engine.ops.linalg import bmm, dot, mm
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
 from engine.ops.views import permute, reshape, unsqueeze, view
 from engine.tensor import check_dim, counted_dim
@@ -394,9 +395,9 @@ def summed_where_one(a: Any, b: Any, over_a: list[int], over_b: list[int]) -> tu
         size_a = tuple(a.shape)[counted_dim(one, len(a.shape))]
         size_b = tuple(b.shape)[counted_dim(other, len(b.shape))]
         if size_b == 1:
-            a = sum_dim(a, (check_dim(one, len(a.shape)),), True)
+            a = sum_dim(a, (check_dim(one, len(a.shape)),), True, dtype=dtype_of(a))
         elif size_a == 1:
-            b = sum_dim(b, (check_dim(other, len(b.shape)),), True)
+            b = sum_dim(b, (check_dim(other, len(b.shape)),), True, dtype=dtype_of(b))
         elif size_a != size_b:
             raise errors.shape_mismatch(
                 f"contracted dimensions need to match, but first has size {size_a} in dim {one} and second has size "

@@ -132,7 +132,7 @@ def square_rule(op: Op, values: list[Any]) -> Estimate:
     input, target = values[0], values[1]
     reduction = checked_reduction(values[op.index["reduction"]])
     dtype = dtypes.result_type([input, target], default_dtype())
-    if not dtype.differentiable:
+    if not dtype.is_floating_point:
         raise errors.not_implemented_for("mse_cpu", dtype.type_name)
     shape = broadcast(shape_of(input), shape_of(target))
     out = shape if reduction == "none" else ()

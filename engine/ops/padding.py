@@ -106,8 +106,9 @@ def mirrored_rule(op: Op, values: list[Any]) -> Estimate:
         shape[at] = size + before + after
         if at >= array.ndim - count and shape[at] < 1:
             raise errors.bad_argument(f"input (W: {size}) is too small. Calculated output W: {shape[at]}")
-    if array.dtype.kind == "b" and mode == "reflect":
-        raise errors.not_implemented_for(f"reflection_pad{count}d", "Bool")
+    if array.dtype.kind == "b":
+        kernel = "reflection" if mode == "reflect" else "replication"
+        raise errors.not_implemented_for(f"{kernel}_pad{count}d", "Bool")
     estimate = copied([array, tuple(pad), *values[2:]], tuple(shape))
     estimate.temporaries = 2 * math.prod(shape) * array.dtype.itemsize
     return estimate
