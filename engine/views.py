@@ -152,7 +152,7 @@ def check_inplace(tensor: Tensor) -> None:
         if base._requires_grad and base._edge is None:
             raise errors.inplace_on_leaf(view=True)
     if tensor._requires_grad and tensor._edge is None:
-        raise errors.inplace_on_leaf()
+        raise errors.inplace_on_leaf(view=view is not None)
 
 
 class CopySlices(Node):

@@ -81,6 +81,9 @@ alias(transpose_, "swapaxes_", "swapdims_")
 @op(composed, name="t_", **METHOD)
 def t_(input: Array) -> Any:
     """Transpose a matrix in place."""
+    if len(input.shape) > 2:
+        ndim = len(input.shape)
+        raise errors.shape_mismatch(f"t_() expects a tensor with <= 2 dimensions, but self is {ndim}D")
     return restride(T, input)
 
 
