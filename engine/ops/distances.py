@@ -18,6 +18,7 @@ from engine.ops.creation import full_like, zeros_like
 from engine.ops.extremes import minimum
 from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
 from engine.ops.powers import pow_number
+from engine.ops.properties import dtype_of
 from engine.ops.ranges import scalar_tensor
 from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm
 from engine.ops.selection import masked_fill, where
@@ -113,8 +114,10 @@ raised.vjp(input=lambda g: g)
 def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along a dim."""
     for each in (x1, x2):
-        if each.dtype.kind in "biu":
-            raise errors.dtype_mismatch("expected common dtype to be floating point, yet common dtype is Long")
+        if each.dtype.kind in "biuc":
+            raise errors.dtype_mismatch(
+                f"expected common dtype to be floating point, yet common dtype is {dtype_of(each).type_name}"
+            )
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
     at = check_dim(dim, len(shape))
     same = tuple(x1.shape) == tuple(x2.shape)
@@ -198,7 +201,7 @@ def margin_ranking_loss(
         raise errors.shape_mismatch(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: {sizes} "
         )
-    return reduced(clamp_min_number(plus(mul(neg(target), sub(input1, input2)), margin), 0), reduction)
+    return reduced(clamp_min_number(plus(mul(neg(target), sub(input1, input2)), float(margin)), 0), reduction)
 
 
 def check_triplet(anchor: Any, positive: Any, negative: Any) -> None:
@@ -284,6 +287,8 @@ def gaussian_nll_loss(
             raise errors.bad_value("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise errors.bad_value(f"{reduction} is not valid")
+    if var.dtype.kind == "c":
+        raise errors.not_implemented_for("lt_cpu", dtype_of(var).type_name)
     if hasattr(var, "_array") and (var._array < 0).any():
         raise errors.bad_value("var has negative entry/entries")
     var = raised(var, eps)

@@ -14,6 +14,7 @@ from engine.op import Op, op
 from engine.ops.arithmetic import add, div, log, mul, neg, shift, sub
 from engine.ops.compare import lt
 from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, reduced, refuse_grad, share, total_of
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
 from engine.ops.selection import where
 from engine.ops.special import xlogy
@@ -253,6 +254,8 @@ def multilabel_soft_margin_loss(
 ) -> Any:
     """The mean over classes of each class's logistic loss."""
     reduction = legacy(size_average, reduce, reduction)
+    if not dtype_of(input).is_floating_point:
+        raise errors.not_implemented_for("log_sigmoid_cpu", dtype_of(input).type_name)
     hits = mul(target, log_sigmoid(input))
     losses = neg(add(hits, mul(shift(neg(target), 1), log_sigmoid(neg(input)))))
     if weight is not None:
