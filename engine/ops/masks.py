@@ -162,6 +162,12 @@ def nonzero(input: Array, *, as_tuple: bool = False) -> Any:
     return unbind(places(input if len(input.shape) else reshape(input, (1,))), 1)
 
 
+@op(composed, name="where", composite=True, method=False, returns_list=True)
+def where_places(condition: Array) -> Any:
+    """The places where the condition holds: a vector for each dim."""
+    return tuple(nonzero(condition, as_tuple=True))
+
+
 @op(composed, composite=True)
 def argwhere(input: Array) -> Any:
     """The places of the elements that are not zero, one in each row."""
