@@ -40,6 +40,22 @@ UNTIL = """new Promise((done) => {
   };
   look();
 })"""
+# Resolves with the middle of an element that has been at one place for a while.
+AT_REST = """new Promise((done) => {
+  let before;
+  const look = () => {
+    const element = document.querySelector(%s);
+    if (element) {
+      element.scrollIntoView({ block: "center", behavior: "instant" });
+      const box = element.getBoundingClientRect();
+      const place = [box.x + box.width / 2, box.y + box.height / 2];
+      if (String(place) === before && element.contains(document.elementFromPoint(...place))) return done(place);
+      before = String(place);
+    }
+    setTimeout(look, 100);
+  };
+  look();
+})"""
 # Empties the field that is typed in, by the setter that frameworks watch. Selecting its text would do too, if headless
 # Chromium did not then wait half a minute for a desktop that is not there.
 EMPTY = """(() => {
@@ -164,19 +180,10 @@ class Page:
         return self.evaluate(UNTIL % f"({expression})")
 
     def click(self, selector: str) -> None:
-        """Click the middle of an element, once it is there, as a person would."""
-        self.until(f"document.querySelector({json.dumps(selector)})")
-        where = self.evaluate(
-            f"""(() => {{
-              const element = document.querySelector({json.dumps(selector)});
-              element.scrollIntoView({{ block: "center", behavior: "instant" }});
-              const box = element.getBoundingClientRect();
-              return [box.x + box.width / 2, box.y + box.height / 2];
-            }})()"""
-        )
+        """Click the middle of an element as a person would: once it is there, at rest, and nothing covers it."""
+        x, y = self.evaluate(AT_REST % json.dumps(selector))
         for kind in ("mousePressed", "mouseReleased"):
-            place = {"x": where[0], "y": where[1], "button": "left", "clickCount": 1}
-            self.command("Input.dispatchMouseEvent", type=kind, **place)
+            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def type(self, selector: str, text: str, replace: bool = False) -> None:
         """Click into a field and type; `replace`: over what is there."""
