@@ -38,16 +38,18 @@ FUNCTIONAL = "nn.functional"
 # -- geometry -------------------------------------------------------------------------------------------------------
 
 
-def parts(count: int, each: int) -> Iterator[slice]:
-    """The batch in parts whose columns, of `each` bytes an entry, fit the memory set aside for them."""
-    step = max(1, COLUMN_BYTES // max(each, 1))
-    for start in range(0, count, step):
-        yield slice(start, min(start + step, count))
+def fitting(count: int, groups: int, each: int) -> tuple[int, int]:
+    """How many entries of a batch and how many groups are laid out at a time; `each` the bytes of one's columns."""
+    width = min(groups, max(1, COLUMN_BYTES // max(each, 1)))
+    return min(count, max(1, COLUMN_BYTES // max(groups * each, 1))), width
 
 
-def column_bytes(count: int, each: int) -> int:
-    """The bytes of the columns held at a time."""
-    return min(count, max(1, COLUMN_BYTES // max(each, 1))) * each
+def parts(count: int, groups: int, each: int) -> Iterator[tuple[slice, slice]]:
+    """The batch and the groups in parts whose columns fit the memory set aside for them."""
+    step, width = fitting(count, groups, each)
+    for start in range(0, count, max(step, 1)):
+        for first in range(0, groups, width):
+            yield slice(start, min(start + step, count)), slice(first, min(first + width, groups))
 
 
 def computed(array: Any) -> Any:
@@ -102,13 +104,14 @@ def work(shape: Shape, weight: Shape, out: Shape, groups: int, dtype: Any, paddi
     """
     size = 4 if dtype in HALF else dtype.itemsize
     spots = math.prod(out[2:])
-    each = math.prod(weight[1:]) * groups * spots * size
+    held = math.prod(fitting(shape[0], groups, math.prod(weight[1:]) * spots * size))
+    columns = held * math.prod(weight[1:]) * spots * size
     flops = 2 * shape[0] * spots * math.prod(weight)
     border = shape[0] * shape[1] * math.prod(n + 2 * pad for n, pad in zip(shape[2:], padding, strict=True)) * size
     copies = (math.prod(out) + math.prod(weight)) * size
     if dtype in HALF:
         copies += (math.prod(shape) + math.prod(out) + math.prod(weight)) * size
-    return 2 * column_bytes(shape[0], each) + border + copies, flops
+    return 2 * columns + border + copies, flops
 
 
 def spread_work(
@@ -152,6 +155,11 @@ def map_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(tuple(shape), a.dtype)], None, extra, flops)
 
 
+def channels(groups: slice, each: int) -> slice:
+    """The channels of some groups, `each` of them a group."""
+    return slice(groups.start * each, groups.stop * each)
+
+
 def correlate_arrays(
     input: Any, weight: Any, sizes: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
 ) -> Any:
@@ -161,9 +169,10 @@ def correlate_arrays(
     matrix = computed(weight).reshape(groups, sizes[1] // groups, -1)
     depth = math.prod(weight.shape[1:])
     y = xp.empty((sizes[0], groups, sizes[1] // groups, spots), x.dtype)
-    for part in parts(sizes[0], groups * depth * spots * x.dtype.itemsize):
-        view = windows(x[part], kernel, out, stride, dilation)
-        xp.matmul(matrix, view.reshape(len(view), groups, depth, spots), out=y[part])
+    everywhere = windows(x, kernel, out, stride, dilation)
+    for part, block in parts(sizes[0], groups, depth * spots * x.dtype.itemsize):
+        view = everywhere[part, channels(block, weight.shape[1])]
+        xp.matmul(matrix[block], view.reshape(len(view), block.stop - block.start, depth, spots), out=y[part, block])
     return y.reshape(sizes).astype(input.dtype, copy=False)
 
 
@@ -180,11 +189,11 @@ def spread_arrays(
     matrix = computed(weight).reshape(groups, grad.shape[1] // groups, depth).swapaxes(1, 2)
     wide = [size + 2 * pad for size, pad in zip(sizes[2:], padding, strict=True)]
     x = xp.zeros((*sizes[:2], *wide), g.dtype)
-    for part in parts(sizes[0], groups * depth * spots * g.dtype.itemsize):
-        columns = xp.matmul(matrix, g[part])
-        columns = columns.reshape(len(columns), sizes[1], *kernel, *out)
+    for part, block in parts(sizes[0], groups, depth * spots * g.dtype.itemsize):
+        target = x[part, channels(block, weight.shape[1])]
+        columns = xp.matmul(matrix[block], g[part, block]).reshape(*target.shape[:2], *kernel, *out)
         for at in xp.ndindex(*kernel):
-            x[part][places(at, out, stride, dilation)] += columns[(slice(None), slice(None), *at)]
+            target[places(at, out, stride, dilation)] += columns[(slice(None), slice(None), *at)]
     return x[inner(sizes[2:], padding)].astype(grad.dtype, order="C", copy=False)
 
 
@@ -192,7 +201,7 @@ def turned(weight: Any, groups: int) -> Any:
     """The weight with its channels exchanged within each group and its kernel turned round."""
     parted = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]).swapaxes(1, 2)
     parted = xp.flip(parted, tuple(range(3, parted.ndim)))
-    return parted.reshape(-1, *parted.shape[2:])
+    return xp.ascontiguousarray(parted).reshape(-1, *parted.shape[2:])
 
 
 def overlap_arrays(
@@ -204,12 +213,13 @@ def overlap_arrays(
     x = bordered(computed(input), padding)
     g = computed(grad).reshape(grad.shape[0], groups, sizes[0] // groups, spots)
     total = xp.zeros((groups, sizes[0] // groups, depth), x.dtype)
-    for part in parts(len(g), groups * depth * spots * x.dtype.itemsize):
-        view = windows(x[part], kernel, out, stride, dilation)
-        wide = len(view) * spots
-        columns = xp.moveaxis(view.reshape(len(view), groups, depth, spots), 0, 2).reshape(groups, depth, wide)
-        rows = xp.moveaxis(g[part], 0, 2).reshape(groups, sizes[0] // groups, wide)
-        total += xp.matmul(rows, columns.swapaxes(1, 2))
+    everywhere = windows(x, kernel, out, stride, dilation)
+    for part, block in parts(len(g), groups, depth * spots * x.dtype.itemsize):
+        view = everywhere[part, channels(block, sizes[1])]
+        wide, count = len(view) * spots, block.stop - block.start
+        columns = xp.moveaxis(view.reshape(len(view), count, depth, spots), 0, 2).reshape(count, depth, wide)
+        rows = xp.moveaxis(g[part, block], 0, 2).reshape(count, sizes[0] // groups, wide)
+        total[block] += xp.matmul(rows, columns.swapaxes(1, 2))
     return total.reshape(sizes).astype(grad.dtype, copy=False)
 
 

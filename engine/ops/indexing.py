@@ -64,7 +64,8 @@ def index_backward_rule(op: Op, values: list[Any]) -> Estimate:
 def added_bytes(values: Any, indices: Any) -> int:
     """The bytes that adding takes beside its operands: places in the leading dims, and those of a part of the rows."""
     places = math.prod(broadcast(*[each.shape for each in indices if each is not None]))
-    return 16 * places + (8 + 2 * values.dtype.itemsize) * min(values.size, 2 * adding.PART)
+    each: int = 8 + 2 * values.dtype.itemsize
+    return 16 * places + each * min(int(values.size), 2 * adding.PART)
 
 
 @op(index_backward_rule, hidden=True, node="IndexBackwardBackward0")
