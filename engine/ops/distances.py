@@ -24,7 +24,7 @@ from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_nor
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
-from engine.rules import broadcast, default_dtype, elementwise, reduction, same_as_input
+from engine.rules import broadcast, elementwise, reduction, same_as_input
 from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES
@@ -78,9 +78,8 @@ less.vjp(input=lambda g: g)
 
 
 def number_like(x: Any, number: float) -> Any:
-    """A number as a 0-d tensor that does not widen `x`."""
-    dtype = dtypes.BY_NUMPY[getattr(x.dtype, "numpy", x.dtype)]
-    return scalar_tensor(number, dtype=dtype if dtype.differentiable else default_dtype())
+    """A number as a 0-d tensor of the dtype of `x`, cut to an integer if that is one."""
+    return scalar_tensor(number, dtype=dtype_of(x))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

@@ -14,6 +14,7 @@ from engine.kinds import Array, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import mul
 from engine.ops.picking import index_select
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import norm_kernel, sum_dim
 from engine.ops.views import reshape
 from engine.rules import INT64, same_as_input
@@ -243,6 +244,17 @@ def columns_of(weight: Array, places: Array) -> Any:
 columns_of.vjp(weight=lambda g, weight_shape, places: columns_backward(g, weight_shape, places))
 
 
+def check_floating(weight: Any) -> None:
+    """Raise RuntimeError for a table of integers or complex numbers."""
+    dtype = dtype_of(weight)
+    if not dtype.is_floating_point:
+        given = f"CPU{dtype.type_name}Type" if dtype.is_complex else dtype.tensor_type
+        raise errors.dtype_mismatch(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
+            f"Float, Double; but got {given} instead (while checking arguments for embedding_bag)"
+        )
+
+
 @op(composed, namespace="nn.functional", composite=True)
 def embedding_bag(
     input: Array,
@@ -259,6 +271,7 @@ def embedding_bag(
 ) -> Any:
     """Sums, means or maxima of the rows of `weight` in bags: rows of `input`, or runs of it from `offsets` on."""
     check_bags(input, weight, offsets, mode, sparse, scale_grad_by_freq, per_sample_weights)
+    check_floating(weight)
     if isinstance(weight, Meta):
         count = input.shape[0] if offsets is None else offsets.shape[0] - include_last_offset
         return Meta((count, weight.shape[1]), weight.dtype)

@@ -210,6 +210,13 @@ def soft_margin_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             f"result type {promoted.type_name} can't be cast to the desired output type {dtype.type_name}"
         )
+    if dtype.category == dtypes.INTEGRAL:
+        raise errors.dtype_mismatch(f"result type Float can't be cast to the desired output type {dtype.type_name}")
+    if dtype is dtypes.bool_:
+        raise errors.dtype_mismatch(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
+        )
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("exp_vml_cpu", dtype.type_name)
     return loss_estimate(values, broadcast(target.shape, input.shape), reduction, input.dtype)

@@ -195,6 +195,8 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
     if len(set(types.values())) > 1:
         told = ", ".join(f"{name}: {kind}" for name, kind in types.items())
         raise errors.dtype_mismatch(f"All tensors must have the same dtype, got {told}")
+    if dtype_of(input1) is dtypes.bool_ and 0 not in (*a, *w):
+        raise errors.not_implemented_for("bmm", "Bool")
     rows = math.prod(a[:-1])
     made = trilinear(reshape(input1, (rows, a[-1])), weight, reshape(input2, (rows, b[-1])))
     made = view(made, (*a[:-1], w[0]))

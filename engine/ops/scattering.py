@@ -217,6 +217,8 @@ def scatter_reduce_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(f"reduce argument must be either sum, prod, mean, amax or amin, got {how!s:.64}")
     if how in ("amax", "amin") and values[0].dtype.kind == "c":
         raise errors.not_implemented_for("scatter_reduce_" + how, dtypes.BY_NUMPY[values[0].dtype].type_name)
+    if how == "mean" and values[0].dtype == bool:
+        raise errors.not_implemented_for("scatter_gather_tensor_cpu_reduce_mean", "Bool")
     estimate = scatter_rule(op, values)
     estimate.temporaries += 2 * values[0].size * max(8, values[0].dtype.itemsize)
     return estimate

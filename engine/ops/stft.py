@@ -115,6 +115,8 @@ def centred(x: Any, width: int, mode: str) -> Any:
     """Signals with a border of half a frame on both sides."""
     if mode not in MODES:
         raise errors.coded(NotImplementedError, "bad_argument", f"Unrecognised padding mode {mode!s:.64}")
+    if x.dtype.kind == "b" and mode == "reflect":
+        raise errors.not_implemented_for("reflection_pad1d", "Bool")
     shape = tuple(x.shape)
     wide = (*(1,) * (3 - len(shape)), *shape)
     length = wide[-1]

@@ -242,6 +242,8 @@ LIKELIHOODS = [
              ("one", (tensor(4, seed=22), tensor(4, seed=23), of(-1.0, grad=False)), {})),
     *samples("hinge_embedding_loss", lambda x, t, margin=1.0: np.where(t == 1, x, np.maximum(margin - x, 0)),
              (X, SIGNS), ("margin", (X, SIGNS, 2.2), {})),
+    Sample("nn.functional.hinge_embedding_loss", "int", (of([2, 2], "int64"), of([1, -1], "int64"), 8.4),
+           lambda *_, **__: np.array([2, 6]), {"reduction": "none"}, differentiable=False),
     *samples("margin_ranking_loss", lambda a, b, t, margin=0.0: np.maximum(-t * (a - b) + margin, 0),
              (D, E, RANKS), ("margin", (D, E, RANKS, 0.7), {})),
     Sample("nn.functional.margin_ranking_loss", "int", (of([3, 1], "int64"), of([1, 5], "int64"), of([-1, 1], "int64")),
