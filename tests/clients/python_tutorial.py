@@ -93,4 +93,4 @@ def step(op: str, *, out: str, **arguments: Any) -> Step:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+    sys.stdout.write(json.dumps(main(sys.argv[1])))
