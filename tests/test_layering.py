@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICE_LIBRARIES = {"fastapi", "pydantic", "starlette", "httpx", "orjson", "uvicorn"}
 ARRAY_LIBRARIES = {"numpy", "scipy", "ml_dtypes", "cupy", "cupyx"}
 # What a program that only wants derivatives must not pay for.
-NOT_LOADED_BY_ENGINE = sorted(SERVICE_LIBRARIES | {"app", "cupy", "cupyx", "torch"})
+NOT_LOADED_BY_ENGINE = sorted(SERVICE_LIBRARIES | {"app", "cupy", "cupyx", "scipy", "torch"})
 
 
 def sources(package: str) -> dict[str, Path]:
