@@ -17,7 +17,8 @@ from engine.ops.linalg import matmul
 from engine.ops.matrices import HALF, as_column, last_sum, real_dtype, transposed
 from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm, zero_where
 from engine.ops.selection import where
-from engine.ops.unary import reciprocal
+from engine.ops.unary import abs as magnitude
+from engine.ops.unary import reciprocal, sgn
 from engine.ops.views import unsqueeze
 from engine.rules import Shape, broadcast, default_dtype
 from engine.tensor import check_dim
@@ -123,6 +124,10 @@ def distance_grad(g: Any, a: Any, b: Any, p: Any, out: Any) -> Any:
     ndim = len(gap.shape)
     if p == 0:
         return sum_dim(zeros_like(gap), (ndim - 2,), False)
+    if p == math.inf:  # each of several largest differences gets the whole gradient here, as in torch
+        slopes = mul(sgn(gap), unsqueeze(g, ndim - 1))
+        largest = eq(magnitude(gap), unsqueeze(out, ndim - 1))
+        return sum_dim(where(largest, slopes, zeros_like(slopes)), (ndim - 2,), False)
     return sum_dim(norm_backward(g, gap, out, p, (ndim - 1,), False), (ndim - 2,), False)
 
 
