@@ -102,7 +102,7 @@ def _int(value: Any) -> int:
         raise errors.bad_value(INT_OVERFLOW)
     if isinstance(value, (bool, np.bool_, float)):
         raise Mismatch
-    if getattr(getattr(value, "_array", None), "dtype", None) == bool:
+    if getattr(getattr(value, "_array", None), "dtype", None) == np.bool_:
         raise Mismatch
     try:
         return operator.index(value)

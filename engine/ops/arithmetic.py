@@ -147,10 +147,15 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, bool) if is_number(value) else value.dtype == bool
 
 
+def times(alpha: Any, other: Any, input: Any) -> Any:
+    """`alpha * other`, in the form that the library of the two operands takes; one of them may be a number."""
+    return arrays.operand(alpha, input if arrays.is_array(input) else other) * other
+
+
 @op(with_alpha("add"), operators=("__add__", "__radd__", "__iadd__"), inplace=True, fast=python.add)
 def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Any:
     """The sum `input + alpha * other`."""
-    return input + other if type(alpha) is int and alpha == 1 else input + arrays.operand(alpha, input) * other
+    return input + other if type(alpha) is int and alpha == 1 else input + times(alpha, other, input)
 
 
 add.vjp(input=lambda g: g, other=lambda g, alpha: scaled(g, alpha))
@@ -164,7 +169,7 @@ def scaled(g: Any, alpha: Any) -> Any:
 @op(with_alpha("sub"), operators=("__sub__", "__isub__"), inplace=True, fast=python.sub)
 def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Any:
     """The difference `input - alpha * other`."""
-    return input - other if type(alpha) is int and alpha == 1 else input - arrays.operand(alpha, input) * other
+    return input - other if type(alpha) is int and alpha == 1 else input - times(alpha, other, input)
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: neg(scaled(g, alpha)))

@@ -246,6 +246,26 @@ def fixed(static: Any, x: Any, heads: int, rows: int, name: str) -> Any:
     return static
 
 
+def projected(inputs: tuple[Any, ...], weights: tuple[Any, ...], bias: Any) -> tuple[Any, ...]:
+    """Queries, keys and values, each by its own weights and a third of the bias."""
+    for each in weights:
+        ndim = 2 if each is None else len(each.shape)
+        claim(ndim == 2, f"mat2 must be a matrix, got {ndim}-D tensor", RuntimeError)
+    pairs = zip(inputs, weights, strict=True)
+    return tuple(linear(each, weight, third(bias, at)) for at, (each, weight) in enumerate(pairs))
+
+
+def has_biases(bias_k: Any, bias_v: Any, static_k: Any, static_v: Any) -> bool:
+    """Whether keys and values get a further row each; refused for one alone, and beside the caller's own."""
+    lone = ("k", "v") if bias_v is None else ("v", "k")
+    claim((bias_k is None) == (bias_v is None), f"bias_{lone[0]} is set but bias_{lone[1]} is None")
+    if bias_k is None:
+        return False
+    claim(static_k is None, "bias cannot be added to static key.")
+    claim(static_v is None, "bias cannot be added to static value.")
+    return True
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True, outputs=("attn_output", "attn_output_weights"))
 def multi_head_attention_forward(
     query: Array,
@@ -294,22 +314,12 @@ def multi_head_attention_forward(
     if not use_separate_proj_weight:
         weights = tuple(third(in_proj_weight, at) for at in range(3))
     check_projections(query, key, value, embed_dim_to_check, num_heads, weights, use_separate_proj_weight)
-    for each in weights:
-        ndim = 2 if each is None else len(each.shape)
-        claim(ndim == 2, f"mat2 must be a matrix, got {ndim}-D tensor", RuntimeError)
-    q, k, v = (
-        linear(each, weight, third(in_proj_bias, at))
-        for at, (each, weight) in enumerate(zip((query, key, value), weights, strict=True))
-    )
+    q, k, v = projected((query, key, value), weights, in_proj_bias)
     length, batch, width = tuple(q.shape)
     source = next(iter(key.shape))
     if mask is not None:
         mask = check_mask(mask, {2: (length, source), 3: (batch * num_heads, length, source)})
-    lone = ("k", "v") if bias_v is None else ("v", "k")
-    claim((bias_k is None) == (bias_v is None), f"bias_{lone[0]} is set but bias_{lone[1]} is None")
-    if bias_k is not None:
-        claim(static_k is None, "bias cannot be added to static key.")
-        claim(static_v is None, "bias cannot be added to static value.")
+    if has_biases(bias_k, bias_v, static_k, static_v):
         k, v = (cat([each, expand(bias, (1, batch, width))], 0) for each, bias in ((k, bias_k), (v, bias_v)))
         mask, padding = longer(mask), longer(padding)
     rows = batch * num_heads

@@ -64,7 +64,9 @@ def host(tensor: Any) -> np.ndarray[Any, Any]:
 
 
 def moved(sample: Sample) -> bool:
-    """Whether the sample asks for a device by name, or makes its result on the host."""
+    """Whether the sample asks for a device by name, or makes its result on the host, as ranges between tensors do."""
+    if sample.op in ("linspace", "logspace"):
+        return True
     return "cpu" in sample.args or sample.kwargs.get("device") == "cpu" or sample.op == "cpu"
 
 

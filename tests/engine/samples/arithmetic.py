@@ -339,5 +339,4 @@ SAMPLES = [
     *choices(),
     *small_types(),
     *REAL_PARTS,
-    *NUMBER_FIRST,
 ]

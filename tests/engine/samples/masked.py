@@ -146,6 +146,8 @@ OTHERS = [
            lambda group: variance(group, 0))(x, dim, mask=mask), {"mask": KEEP}),
     Sample("masked.norm", "plain", (X, 3.0, 1), lambda x, ord, dim, mask: reduced(
            lambda group: sum(abs(each) ** ord for each in group) ** (1 / ord))(x, dim, mask=mask), {"mask": KEEP}),
+    Sample("masked.norm", "sum", (X, 1, 0), lambda x, ord, dim, mask: reduced(
+           lambda group: sum(abs(each) for each in group))(x, dim, mask=mask), {"mask": KEEP}),
 ]  # fmt: skip
 
 SAMPLES = [
