@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import engine as torch
+from engine.modes import Context, activate
 from engine.graph import Node
 
 N = 50_000  # elements of float64: 400 kB, far above the noise of small objects
@@ -362,7 +363,7 @@ def test_retain_grad_holds_the_tensor_weakly() -> None:
 def test_a_recorded_gradient_is_a_cycle_that_ends_with_grad_none() -> None:
     """`backward(create_graph=True)` hangs the graph in the leaf's own `.grad` (torch warns of it)."""
     x = leaf()
-    with pytest.warns(UserWarning, match="reference cycle"):
+    with activate(Context()), pytest.warns(UserWarning, match="reference cycle"):  # given once in each context
         (x * x).sum().backward(create_graph=True)
     dead = weakref.ref(x)
     x.grad = None
