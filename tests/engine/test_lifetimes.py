@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import engine as torch
-from engine.modes import Context, activate
 from engine.graph import Node
+from engine.modes import Context, activate
 
 N = 50_000  # elements of float64: 400 kB, far above the noise of small objects
 BYTES = 8 * N
