@@ -183,7 +183,7 @@ def _in_layout(op: Op, array: Any, raw: list[Any]) -> Any:
 
 def _leaf(op: Op, values: list[Any], array: Any, ctx: Context) -> Tensor:
     """A factory's result on the device asked for, requiring grad if asked."""
-    device = values[op.index["device"]]
+    device = values[op.device_at]
     if device is None:
         like = values[0]
         device = like.device if isinstance(like, Tensor) else ctx.default_device

@@ -25,39 +25,42 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
     if count > op.positional:
         raise _too_many(op, count, method)
     values = list(op.defaults)
-    for at in range(count):
-        values[at] = _accepted(op, at, args[at], f" (position {at + 1 - method})")
+    params = op.params
+    for at, value in enumerate(args):
+        param = params[at]
+        try:
+            values[at] = None if value is None and param.optional else param.accept(value)
+        except Mismatch as mismatch:
+            raise _refused(op, at, value, f" (position {at + 1 - method})", mismatch) from None
     for name, value in kwargs.items():
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
             continue
         if place is None or place < count:
             raise _bad_keyword(op, name, values, kwargs)
-        values[place] = _accepted(op, place, value, "")
+        param = params[place]
+        try:
+            values[place] = None if value is None and param.optional else param.accept(value)
+        except Mismatch as mismatch:
+            raise _refused(op, place, value, "", mismatch) from None
     for at in op.required:
         if values[at] is REQUIRED:
             raise _missing(op, values)
     return values
 
 
-def _accepted(op: Any, at: int, value: Any, position: str) -> Any:
+def _refused(op: Any, at: int, value: Any, position: str, mismatch: Mismatch) -> Exception:
+    """torch's text for a value that its parameter does not take."""
     param = op.params[at]
-    if value is None and param.optional:
-        return None
-    try:
-        return param.accept(value)
-    except Mismatch as mismatch:
-        if param.name == "reduction":  # torch looks it up in a table
-            raise errors.bad_value(f"{value} is not a valid value for reduction") from None
-        detail = str(mismatch)
-        if detail.startswith("expected"):
-            raise errors.bad_type(detail) from None
-        if detail.startswith("failed"):
-            raise errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}") from None
-        detail = detail or f", not {type(value).__name__}"
-        raise errors.bad_type(
-            f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}"
-        ) from None
+    if param.name == "reduction":  # torch looks it up in a table
+        return errors.bad_value(f"{value} is not a valid value for reduction")
+    detail = str(mismatch)
+    if detail.startswith("expected"):
+        return errors.bad_type(detail)
+    if detail.startswith("failed"):
+        return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
+    detail = detail or f", not {type(value).__name__}"
+    return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}")
 
 
 def _said(op: Any, at: int) -> str:

@@ -307,7 +307,7 @@ def is_sole_owner(array: Array) -> bool:
 
     To be called with a parameter that the caller got from an expression, never from a name it keeps.
     """
-    if not is_array(array) or sys.getrefcount(array) > _ALONE:
+    if sys.getrefcount(array) > _ALONE or not is_array(array):
         return False
     base = array.base
     if base is None:
@@ -336,13 +336,6 @@ def expanded(array: Array, shape: tuple[int, ...]) -> Array:
     if not array.shape and array.dtype in CACHED and not gpu_loaded():
         return np.ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
     return backend_of(array).xp.broadcast_to(array, shape)
-
-
-def filled(value: Any, shape: tuple[int, ...]) -> Array:
-    """An array of one value, given as a 0-d array or NumPy scalar (a third of the time of `full`)."""
-    out = backend_of(value).xp.empty(shape, value.dtype)
-    out.fill(value)
-    return out
 
 
 def writeable(array: Array) -> Array:

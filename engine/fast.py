@@ -98,7 +98,12 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
                 or (view is not None and (view.stamp != other._counter[0] or view.creation is not None))
             ):
                 return slow(input, other)
-            if a.ndim > 1 and a.strides != b.strides and not (a.flags.c_contiguous and b.flags.c_contiguous):
+            if (
+                a is not b
+                and a.ndim > 1
+                and a.strides != b.strides
+                and not (a.flags.c_contiguous and b.flags.c_contiguous)
+            ):
                 return slow(input, other)  # NumPy may choose another layout than torch
             edge_b = other._edge
             if edge_b is None and other._requires_grad:

@@ -378,8 +378,8 @@ class AccumulateGrad(Node):
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
-        chosen = variable._grad_dtype
-        self.dtype = chosen if isinstance(chosen, np.dtype) else None
+        chosen = variable._grad_dtype  # a dtype, None, or the plain object that stands for none chosen
+        self.dtype = None if type(chosen) is object else chosen
         self.edges = ()
         self.saved = ()
         self.rare = None
@@ -412,7 +412,8 @@ def leaf_edge(tensor: Tensor) -> Edge:
         node = AccumulateGrad(tensor)
         tensor._accumulator = weakref.ref(node)
     array = tensor._array
-    return (node, 0, array.shape, node.dtype or array.dtype)
+    dtype = node.dtype
+    return (node, 0, array.shape, array.dtype if dtype is None else dtype)
 
 
 def short_name(node: Node) -> str:

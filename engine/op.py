@@ -120,6 +120,7 @@ class Op:
         self.weak: bool = options.get("weak", getattr(rule, "weak", False))
         self.leaf: bool = options.get("leaf", False)
         self.rows: bool = options.get("rows", False)
+        self.device_at: int = self.index.get("device", -1)
         self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
         self.plans: dict[Any, Any] = {}
         self.bound: dict[str, Callable[..., Any]] = {}
