@@ -22,6 +22,7 @@ from engine.graph import Node, Plan, plan_of
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, is_number
+from engine.random import Generator
 from engine.tensor import Tensor, wrap
 
 LIKE = frozenset(f"{name}_like" for name in ("zeros", "ones", "full"))  # factories that look at shape and dtype alone
@@ -80,6 +81,13 @@ class Untold(Node):
         raise Untraceable("the function differentiates")
 
 
+class _Drawn:
+    """A stream of random numbers that gives none."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable("random numbers are drawn")
+
+
 class Recorder:
     """Takes every op of this thread's context while it is set there; see `engine.apply.apply`."""
 
@@ -90,9 +98,16 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Take the ops of the block."""
-        with self._as_recorder(self):
-            yield
+        """Take the ops of the block, in which nothing may be drawn: a plan would draw the same each time."""
+        ctx = state.ctx
+        outer, refusing = ctx.generator, Generator(0)
+        refusing._stream = _Drawn()  # type: ignore[assignment]  # whatever is asked of it refuses
+        ctx.generator = refusing
+        try:
+            with self._as_recorder(self):
+                yield
+        finally:
+            ctx.generator = outer
 
     @contextmanager
     def _as_recorder(self, recorder: Recorder | None) -> Iterator[None]:

@@ -342,6 +342,12 @@ def test_a_function_that_looks_at_values_or_changes_something_has_no_plan(name: 
     assert isinstance(caught.value, (Untraceable, AttributeError, TypeError)), caught.value
 
 
+def test_what_is_drawn_is_never_part_of_a_plan() -> None:
+    """Not even where the same is drawn each time."""
+    with pytest.raises(Untraceable, match="random numbers are drawn"):
+        planned(lambda a: [F.dropout(a[0], 1e-12)], [np.ones(3, np.float32)], [0], [np.ones(3, np.float32)])
+
+
 class Square(torch.autograd.Function):
     """With a gradient that is not the true one."""
 
