@@ -212,11 +212,12 @@ def test_many_calls_at_once_while_the_function_changes_see_one_version_each(serv
     def constant(number: float) -> dict:
         return function(step("mul", "x", 0, out="z"), step("add", "z", number, out="y"))
 
-    answers, stop = [], threading.Event()
+    answers, stop, calling = [], threading.Event(), threading.Barrier(4)
 
     def keep_calling() -> None:
         with server.client() as own:
-            while not stop.is_set():
+            calling.wait(60)  # no change before every caller has its connection ready
+            while not stop.is_set() or not answers:
                 made = own.post("/v1/functions/changing/value_and_grad", json={"args": [1.0]}).json()
                 answers.append((made["value"]["data"], made["grads"][0]["data"]))
 
@@ -224,6 +225,7 @@ def test_many_calls_at_once_while_the_function_changes_see_one_version_each(serv
         threads = [threading.Thread(target=keep_calling) for _ in range(3)]
         for each in threads:
             each.start()
+        calling.wait(60)
         for number in range(1, 20):
             assert client.put("/v1/functions/changing", json=constant(float(number))).status_code == 200
         stop.set()
