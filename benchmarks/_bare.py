@@ -1,12 +1,13 @@
-"""What the service is compared with: endpoints that read a body and answer given bytes, in FastAPI and without it.
+"""What the service is compared with: endpoints that read a body and give a fixed answer, in FastAPI and without it.
 
-    python -m benchmarks._bare fastapi|uvicorn FOLDER
+    python -m benchmarks._bare json|fastapi|uvicorn FOLDER
 
 `FOLDER` has an answer for each path, `op.json` for `/op`. The first line on standard output is the port.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,20 @@ def with_fastapi(answers: dict[str, bytes]) -> Any:
     return app
 
 
+def with_json(answers: dict[str, bytes]) -> Any:
+    """FastAPI as its own tutorial uses it: the body is parsed, and the answer, read beforehand, is written as JSON."""
+    app = FastAPI()
+
+    def add(path: str, content: dict[str, Any]) -> None:
+        @app.post(path)
+        async def answer(body: dict[str, Any]) -> dict[str, Any]:
+            return content
+
+    for path, content in answers.items():
+        add(path, json.loads(content))
+    return app
+
+
 def with_uvicorn(answers: dict[str, bytes]) -> Any:
     """The same as an ASGI application: nothing is faster on this server."""
 
@@ -49,7 +64,11 @@ def with_uvicorn(answers: dict[str, bytes]) -> Any:
     return app
 
 
-KINDS: dict[str, Callable[[dict[str, bytes]], Any]] = {"fastapi": with_fastapi, "uvicorn": with_uvicorn}
+KINDS: dict[str, Callable[[dict[str, bytes]], Any]] = {
+    "json": with_json,
+    "fastapi": with_fastapi,
+    "uvicorn": with_uvicorn,
+}
 
 
 def main(kind: str, folder: str) -> None:

@@ -1,5 +1,7 @@
 """Compares the service with bare FastAPI and bare uvicorn endpoints that move the same bytes.
 
+`fastapi` and `uvicorn` move them unread; `json` is FastAPI with a body that it parses and an answer that it writes.
+
     python -m benchmarks.service [--cases op,tutorial] [--connections 1,16] [--rounds 7] [--seconds 0.5]
 
 Every contender is a server process of its own, as it is shipped; a round asks each in turn. The ratios of the rates are
@@ -30,9 +32,13 @@ from benchmarks._load import Clients, fetch, request_bytes
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 2026
 ELEMENTS = 10_000
-SERVICE, FASTAPI, UVICORN = "service", "fastapi", "uvicorn"
-HEADINGS = ("case", "conn.", "contender", "per second", "× FastAPI", "range", "× uvicorn", "CPU us", "by CPU", "target")
-ROW = "{:<9} {:>5}  {:<9} {:>10} {:>9} {:>13} {:>9} {:>7} {:>7}  {}"
+SERVICE, JSON, FASTAPI, UVICORN = "service", "json", "fastapi", "uvicorn"
+CONTENDERS = (SERVICE, JSON, FASTAPI, UVICORN)
+HEADINGS = (
+    *("case", "conn.", "contender", "per second", "× JSON", "× FastAPI", "range", "× uvicorn"),
+    *("CPU us", "by CPU", "target"),
+)
+ROW = "{:<9} {:>5}  {:<9} {:>10} {:>7} {:>9} {:>13} {:>9} {:>7} {:>7}  {}"
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,8 @@ def prepare(case: Case, session: str, port: int) -> str:
 class Rates:
     """What each contender did, one entry a round: answers a second, and seconds of computing for each."""
 
-    wall: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
-    cpu: dict[str, list[float]] = field(default_factory=lambda: {SERVICE: [], FASTAPI: [], UVICORN: []})
+    wall: dict[str, list[float]] = field(default_factory=lambda: {each: [] for each in CONTENDERS})
+    cpu: dict[str, list[float]] = field(default_factory=lambda: {each: [] for each in CONTENDERS})
 
     def add(self, contender: str, rate: float, cpu: float) -> None:
         """Note a round of a contender."""
@@ -135,12 +141,20 @@ class Rates:
         """Print a line for each contender."""
         least = sum(self.cpu[FASTAPI])
         for contender, rates in self.wall.items():
-            to_fastapi, to_uvicorn = (self.ratios(contender, other) for other in (FASTAPI, UVICORN))
+            to_json, to_fastapi, to_uvicorn = (self.ratios(contender, other) for other in (JSON, FASTAPI, UVICORN))
             rate, ratio = statistics.median(rates), statistics.median(to_fastapi)
             verdict = f"{target} {'met' if ratio >= target else 'missed'}" if contender == SERVICE else ""
             span = f"{to_fastapi[0]:.2f} to {to_fastapi[-1]:.2f}" if contender == SERVICE else ""
             cpu = sum(self.cpu[contender])
-            about = (name, connections, contender, f"{rate:,.0f}", f"{ratio:.2f}", span)
+            about = (
+                name,
+                connections,
+                contender,
+                f"{rate:,.0f}",
+                f"{statistics.median(to_json):.2f}",
+                f"{ratio:.2f}",
+                span,
+            )
             further = (f"{statistics.median(to_uvicorn):.2f}", f"{cpu / len(rates) * 1e6:,.0f}", f"{least / cpu:.2f}")
             print(ROW.format(*about, *further, verdict), flush=True)
 
@@ -156,7 +170,7 @@ def measure(options: argparse.Namespace, chosen: dict[str, Case]) -> None:
             Path(folder, f"{name}.json").write_bytes(answer)
             print(f"{name}: {len(bodies[name]):,} bytes in, {len(answer):,} bytes out")
         servers = {SERVICE: service}
-        for kind in (FASTAPI, UVICORN):
+        for kind in (JSON, FASTAPI, UVICORN):
             servers[kind] = stack.enter_context(serving("benchmarks._bare", kind, folder, announces=r"^(\d+)$"))
         clients = Clients(options.clients)
         stack.callback(clients.close)

@@ -77,11 +77,6 @@ class Budget(Guard):
             raise Heavy
         self._light_until = time.monotonic() + light.SECONDS
 
-    def refuse_light(self) -> None:
-        """What comes next may take any time: a light call is over (`Heavy`)."""
-        if self._light_until is not None:
-            raise Heavy
-
     def leave_loop(self) -> None:
         """Before work whose cost nobody can tell: a light call raises `Heavy`."""
         if self._light_until is not None:
@@ -97,7 +92,7 @@ class Budget(Guard):
                 whole = array if array.base is None else arrays.owner(array)  # in-place ops keep a copy of all of it
                 if whole.size > light.ELEMENTS:
                     raise Heavy
-            elif type(each) is list:
+            elif type(each) is list and each and type(each[0]) in _HOLDS_TENSORS:  # else numbers, maybe many
                 self.admit(each)
 
     def allocate(self, name: str, size: int) -> None:
@@ -114,7 +109,7 @@ class Budget(Guard):
         if self._light_until is not None:
             arguments = estimate.values
             elements = sum([getattr(arguments[at], "size", 0) for at in op.tensor_at])
-            if light.is_heavy(estimate, elements):
+            if light.is_heavy(op, estimate, elements):
                 raise Heavy
         if op.formulas and state.ctx.grad_enabled:
             self._count_node()
@@ -163,6 +158,7 @@ class Budget(Guard):
 
 # What is in attributes beside arrays, and what nodes of other kinds than an op's hold.
 _PLAIN = frozenset({int, float, bool, complex, type(None)})
+_HOLDS_TENSORS = frozenset({Tensor, type(None)})  # the types of a list's first element that say so
 _SHORT = 64  # characters of a text that is not worth counting
 _HELD: dict[type[Node], tuple[str, ...]] = {AccumulateGrad: ("variable",), CopySlices: ("inner", "replay")}
 

@@ -8,13 +8,14 @@ at most, and nothing has to be known beforehand of what a call will cost. The fi
 from __future__ import annotations
 
 from engine.infer import Estimate
+from engine.op import Op
 
-BODY_BYTES = 16_384  # of JSON
+BODY_BYTES = 131_072  # of JSON: a thousand numbers take as long as a small op
 SECONDS = 0.004  # twice
-ELEMENTS = 16_384  # of a tensor that an op reads, or an answer shows
-RESULT_BYTES = 65_536  # of one op, or of all gradients of a backward pass
+ELEMENTS = 32_768  # of a tensor that an op reads, or an answer shows
+RESULT_BYTES = 262_144  # of one op, or of all gradients of a backward pass
 FLOPS = 1_000_000
-UNKNOWN_ELEMENTS = 1_024  # of an op that does not tell its flops: it may be a factorization
+UNKNOWN_ELEMENTS = 1_024  # of an op that does not tell its flops and is not declared `fast`: it may be a factorization
 NODES = 5_000  # of a session: letting go of them takes a microsecond each
 NAMES = 1_000
 
@@ -30,9 +31,9 @@ class Heavy(BaseException):
     """A call would hold up the event loop. No `Exception`: it is nobody's to handle but who tried."""
 
 
-def is_heavy(estimate: Estimate, elements: int) -> bool:
+def is_heavy(op: Op, estimate: Estimate, elements: int) -> bool:
     """Whether an op on so many elements is more than a light call may do."""
     size = estimate.output_bytes + estimate.temporaries
     if size > RESULT_BYTES or elements > ELEMENTS or estimate.flops > FLOPS:
         return True
-    return estimate.flops == 0 and max(elements, size // 4) > UNKNOWN_ELEMENTS
+    return op.fast is None and estimate.flops == 0 and max(elements, size // 4) > UNKNOWN_ELEMENTS

@@ -91,11 +91,11 @@ def _result(state: State | Frame, step: Step, scope: Scope, status: int) -> tupl
         found = _run_special(state, special, step, scope), special.several, special.several
         ops[op] += 1
     elif op.startswith(FUNCTIONS):
-        state.budget.refuse_light()
+        state.budget.leave_loop()
         found = state.functions.apply(op, step.args, step.fields, scope, status), False, False
         ops[FUNCTIONS + "*"] += 1
     elif op not in registry and (function := defined(scope, op)) is not None:
-        state.budget.refuse_light()
+        state.budget.leave_loop()
         found = call_defined(scope, function, step.args, step.fields), False, False
         ops["exec"] += 1
     else:

@@ -104,7 +104,7 @@ def test_a_call_that_takes_long_is_given_up(session: Session, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     "call",
-    [run(*[{"op": "neg", "args": ["x"]}] * 1000), Call("session.get"), Call("op", "neg", {"data": "true"}, b"{}")],
+    [run(*[{"op": "neg", "args": ["x"]}] * 5000), Call("session.get"), Call("op", "neg", {"data": "true"}, b"{}")],
     ids=["a large body", "a measurement", "values asked for"],
 )
 def test_what_is_not_tried(session: Session, call: Call) -> None:
