@@ -14,6 +14,7 @@ from app.problems import Problem
 from app.session.arguments import Mismatch, Parameter, Scope, converter_of, floating, parameters_of
 from engine.kinds import REQUIRED, Kind
 from engine.op import Function, Op
+from engine.tensor import Tensor
 
 _TENSORS = (Kind.TENSOR, Kind.OPERAND)
 _GATHERING = (Kind.SIZE, Kind.TENSORS)
@@ -96,9 +97,12 @@ def bind_quickly(
 
 
 def run_op(op: Op, values: list[Any]) -> Any:
-    """Run an op on bound arguments, by the engine's short way where it has one for them."""
+    """Run an op on bound arguments, by the engine's short way where it has one for them.
+
+    A number alone goes by the door: the short way would refuse it as PyTorch does, for the wire it is a 0-d tensor.
+    """
     short = op.short
-    if short is None:
+    if short is None or type(values[0]) is not Tensor:
         return Op.door(op, values)
     count = op.operands
     if len(values) == count:

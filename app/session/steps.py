@@ -12,16 +12,19 @@ from app.session.arguments import Mismatch, Scope, bind, bind_op, unknown_fields
 from app.session.bodies import flag, wrong
 from app.session.executing import call_defined, defined
 from app.session.frames import Frame
+from app.session.literals import make_tensor
 from app.session.names import SHOWN, Names, checked_name
 from app.session.quick import bind_quickly, bind_special, run_op
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State
 from engine.grad_mode import no_grad
+from engine.kinds import Kind
 from engine.op import Op, registry
 from engine.tensor import Size, Tensor
 
 ABSENT: Any = object()  # no `out`, which is not the same as null
 FUNCTIONS = "functions."  # before the name of a saved function
+CHANGING = ("set_data", "set_grad")  # in place, though their names do not say so
 
 
 @dataclass(slots=True)
@@ -117,10 +120,14 @@ def _run_special(state: State | Frame, special: Special, step: Step, scope: Scop
     values = bind_special(special.name, special.parameters, step.args, step.fields, scope)
     if values is None:
         try:
-            values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
+            values = bind(special.name, special.parameters, step.args, step.fields, scope, True)
         except Mismatch as mismatch:
             unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
             raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
+        values = [
+            make_tensor(value) if each.kind is Kind.TENSOR and not isinstance(value, Tensor | None) else value
+            for each, value in zip(special.parameters, values, strict=True)
+        ]
     _refuse_literal(special.name, values, scope)
     state.budget.admit(values)
     return special.run(scope, *values)
@@ -140,7 +147,8 @@ def _run_op(state: State | Frame, step: Step, scope: Scope, status: int) -> tupl
 
 def _refuse_literal(name: str, values: list[Any], scope: Scope) -> None:
     """An in-place op changes a tensor that has a name, else the change would be lost."""
-    if name.endswith("_") and not (isinstance(values[0], Tensor) and id(values[0]) in scope.addressed):
+    changes = name.endswith("_") or name in CHANGING
+    if changes and not (isinstance(values[0], Tensor) and id(values[0]) in scope.addressed):
         raise Problem("bad_argument", f"{name} changes its input in place: that must be a tensor's name, not a literal")
 
 

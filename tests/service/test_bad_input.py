@@ -204,6 +204,22 @@ def test_what_pytorch_refuses_is_refused_in_its_words(session, op, args, code, t
     refused(session, op, {"args": args}, 409 if code == "inplace_on_leaf" else 422, code, text)
 
 
+LITERALS_CHANGED = [
+    ("add_", {"input": [1.0, 2.0], "other": 1}),
+    ("mul_", {"input": {"data": [1.0]}, "other": 2}),
+    ("setitem_", {"input": [1.0, 2.0], "index": [0], "value": 1}),
+    ("requires_grad_", {"input": [1.0]}),
+    ("set_data", {"input": [1.0, 2.0], "data": [3, 4]}),
+    ("set_data", {"input": 1.0, "data": 2}),
+    ("set_grad", {"input": [1.0, 2.0], "grad": [3, 4]}),
+]
+
+
+@pytest.mark.parametrize(("op", "body"), LITERALS_CHANGED)
+def test_a_literal_does_not_change_in_place(session, op, body):
+    refused(session, op, body, 422, "bad_argument", "must be a tensor's name, not a literal")
+
+
 TOO_LARGE = [
     [step("zeros", size=[10**9, 10**9])],
     [step("zeros", size=[2**32, 2**32])],

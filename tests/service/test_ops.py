@@ -142,6 +142,30 @@ def test_an_op_given_numbers_only_answers_a_0_d_tensor(x):
     assert (result["shape"], result["data"], result["dtype"]) == ([], 3, "int64")
 
 
+NUMBERS = [
+    ("exp", 0, 1.0, "float32"),
+    ("neg", 2, -2, "int64"),
+    ("sum", 2.5, 2.5, "float32"),
+    ("sqrt", 4.0, 2.0, "float32"),
+    ("relu", -1.5, 0.0, "float32"),
+    ("logical_not", True, False, "bool"),
+    ("getitem", 3, 3, "int64"),
+    ("detach", 1.5, 1.5, "float32"),
+]
+
+
+@pytest.mark.parametrize(("op", "number", "data", "dtype"), NUMBERS)
+def test_a_number_stands_for_a_0_d_tensor_where_pytorch_takes_none(x, op, number, data, dtype):
+    result = x.op(op, input=number, **({"index": []} if op == "getitem" else {}))
+    assert (result["shape"], result["data"], result["dtype"]) == ([], data, dtype)
+
+
+def test_attributes_of_numbers_are_those_of_0_d_tensors(x):
+    assert x.value("ndim", 3) == 0
+    assert x.value("shape", 3.5) == []
+    assert x.value("dtype", 3) == "int64"
+
+
 def test_lists_of_tensor_arguments_mix_names_and_literals(x):
     assert x.op("cat", tensors=["x", [[5, 6]]], dim=0)["data"] == [*X, [5.0, 6.0]]
     assert x.op("stack", tensors=["v", {"data": [3.0, 4.0]}, "i"])["data"] == [[0.5, 2.0], [3.0, 4.0], [1.0, 2.0]]
