@@ -62,6 +62,8 @@ def _check_batch(scores: Any, target: Any) -> None:
 
 
 def _check_classes(target: Any, classes: int, ignore: int) -> None:
+    if target.size and target.min() >= 0 and target.max() < classes:
+        return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore)]
     if wrong.size:
         raise errors.bad_index(f"Target {int(wrong.reshape(-1)[0])} is out of bounds.")

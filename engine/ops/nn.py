@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from engine import dtypes
 from engine.arrays import xp
-from engine.infer import composed
+from engine.infer import Estimate, composed
 from engine.kinds import Array, Dtype
-from engine.op import alias, op
+from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.copies import to_copy
 from engine.ops.linalg import addmm, matmul, rows
 from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
 from engine.ops.views import t, view
+from engine.rowwise import by_rows, dots, room_of, totals
 from engine.rules import elementwise, softmax_like
 
-HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
-
-
-def widened(array: Any) -> Any:
-    """Half types as float32, the rest as they are."""
-    return array.astype(xp.float32) if array.dtype in HALF else array
 
 
 def cast_first(input: Any, dtype: Any) -> Any:
@@ -34,13 +29,17 @@ def cast_first(input: Any, dtype: Any) -> Any:
 @op(softmax_like, hidden=True, node="SoftmaxBackward0", rows=True)
 def softmax_of(input: Array, dim: int | None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
-    x = widened(input)
-    if not x.size or not x.ndim:
-        return xp.exp(x - x).astype(input.dtype, copy=False)
-    e = x - x.max(axis=dim, keepdims=True)
-    xp.exp(e, out=e)
-    e /= e.sum(axis=dim, keepdims=True)
-    return e.astype(input.dtype, copy=False)
+    if not input.size or not input.ndim:
+        return xp.exp(input - input)
+    assert dim is not None  # the rule has chosen one
+    return by_rows(shares, dim, input)
+
+
+def shares(x: Any, axis: int, out: Any) -> None:
+    """The kernel of softmax."""
+    xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    xp.exp(out, out=out)
+    xp.divide(out, totals(out, axis), out=out)
 
 
 softmax_of.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
@@ -55,16 +54,27 @@ def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
 alias(softmax, "special.softmax", "nn.functional.softmax")
 
 
-@op(elementwise(), hidden=True, node="SoftmaxBackwardDataBackward0")
+def backward_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the two gradients: elementwise, with what sums of products and of half types need."""
+    estimate = elementwise()(op, values)
+    shape, dtype = estimate.outputs[0]
+    estimate.temporaries += room_of(math.prod(shape), dtype)
+    return estimate
+
+
+@op(backward_rule, hidden=True, node="SoftmaxBackwardDataBackward0")
 def softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
     """The gradient of softmax from its result y: y * (g - sum(g * y))."""
-    weighted = grad_output * output
     if not output.ndim:
+        weighted = grad_output * output
         return weighted - output * weighted
-    total = weighted.sum(axis=dim, keepdims=True)
-    xp.subtract(grad_output, total, out=weighted)
-    weighted *= output
-    return weighted
+    return by_rows(shares_back, dim, grad_output, output)
+
+
+def shares_back(g: Any, y: Any, axis: int, out: Any) -> None:
+    """The kernel of softmax's gradient."""
+    xp.subtract(g, dots(g, y, axis), out=out)
+    xp.multiply(out, y, out=out)
 
 
 softmax_backward.vjp(
@@ -87,12 +97,16 @@ def total_along(x: Any, dim: int) -> Any:
 @op(softmax_like, hidden=True, node="LogSoftmaxBackward0", rows=True)
 def log_softmax_of(input: Array, dim: int | None) -> Any:
     """The logarithm of softmax, without rounding to log(0)."""
-    x = widened(input)
-    if not x.size or not x.ndim:
-        return (x - x).astype(input.dtype, copy=False)
-    shifted = x - x.max(axis=dim, keepdims=True)
-    shifted -= xp.log(xp.exp(shifted).sum(axis=dim, keepdims=True))
-    return shifted.astype(input.dtype, copy=False)
+    if not input.size or not input.ndim:
+        return input - input
+    assert dim is not None  # the rule has chosen one
+    return by_rows(log_shares, dim, input)
+
+
+def log_shares(x: Any, axis: int, out: Any) -> None:
+    """The kernel of log_softmax; two differences, for a large maximum would round the logarithm away."""
+    xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    xp.subtract(out, xp.log(totals(xp.exp(out), axis)), out=out)
 
 
 log_softmax_of.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
@@ -107,14 +121,19 @@ def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
 alias(log_softmax, "special.log_softmax", "nn.functional.log_softmax")
 
 
-@op(elementwise(), hidden=True, node="LogSoftmaxBackwardDataBackward0")
+@op(backward_rule, hidden=True, node="LogSoftmaxBackwardDataBackward0")
 def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Any:
     """The gradient of log_softmax from its result y: g - exp(y) * sum(g)."""
     if not output.ndim:
         return grad_output - xp.exp(output) * grad_output
-    share = xp.exp(output)
-    share *= grad_output.sum(axis=dim, keepdims=True)
-    return xp.subtract(grad_output, share, out=share)
+    return by_rows(log_shares_back, dim, grad_output, output)
+
+
+def log_shares_back(g: Any, y: Any, axis: int, out: Any) -> None:
+    """The kernel of log_softmax's gradient."""
+    xp.exp(y, out=out)
+    xp.multiply(out, totals(g, axis), out=out)
+    xp.subtract(g, out, out=out)
 
 
 log_softmax_backward.vjp(

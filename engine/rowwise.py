@@ -1,0 +1,105 @@
+"""Kernels along the last dim of an array, a block of rows at a time: several passes find their rows in cache.
+
+A kernel is called as `kernel(*arrays, axis, out)` and fills `out`; `totals` and `dots` are its sums. On a GPU, and
+along another dim, it is called once with everything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes
+from engine.arrays import NUMPY, Array, backend_of
+
+BLOCK_BYTES = 1 << 19  # of each array: two of them fit into a second-level cache
+NARROW = 24  # rows up to so long are turned to columns: NumPy starts a loop for every row
+FEW = 4096  # elements that are not worth it
+# NumPy writes an operand that it repeats into a buffer first, unless that is shorter than a row: then a pass takes
+# half the time.
+BUFFER = 512
+LONGEST = 4096  # of the rows that a matrix product sums: NumPy's own sums of longer ones are more precise
+
+
+def by_rows(kernel: Callable[..., None], dim: int, *arrays: Array) -> Array:
+    """What a kernel makes of arrays of one shape and dtype; half types are computed in float32."""
+    first = arrays[0]
+    if not _in_rows(dim, arrays):
+        return _at_once(kernel, dim, arrays)
+    length = first.shape[-1]
+    made = np.empty(first.shape, first.dtype)
+    target = made.reshape(-1, length)
+    sources = [each.reshape(-1, length) for each in arrays]
+    turned, half = length <= NARROW, first.dtype in dtypes.HALF_TYPES
+    step = max(1, BLOCK_BYTES // (length * max(first.itemsize, 4)))
+    before = np.setbufsize(BUFFER) if length > BUFFER else None
+    try:
+        for start in range(0, len(target), step):
+            part = slice(start, start + step)
+            blocks = [each[part] for each in sources]
+            if turned:
+                blocks = [np.ascontiguousarray(each.T) for each in blocks]
+            if not (turned or half):
+                kernel(*blocks, 1, target[part])
+                continue
+            blocks = [computed(each) for each in blocks]
+            out = np.empty(blocks[0].shape, blocks[0].dtype)
+            kernel(*blocks, 0 if turned else 1, out)
+            target[part] = out.T if turned else out
+    finally:
+        if before is not None:
+            np.setbufsize(before)
+    return made
+
+
+def _in_rows(dim: int, arrays: tuple[Array, ...]) -> bool:
+    first = arrays[0]
+    return (
+        first.size > FEW
+        and dim == first.ndim - 1
+        and backend_of(first) is NUMPY
+        and all(each.flags.c_contiguous for each in arrays)
+    )
+
+
+def _at_once(kernel: Callable[..., None], dim: int, arrays: tuple[Array, ...]) -> Array:
+    wide = [computed(each) for each in arrays]
+    out = backend_of(wide[0]).xp.empty(wide[0].shape, wide[0].dtype)
+    kernel(*wide, dim, out)
+    return out.astype(arrays[0].dtype, copy=False)
+
+
+def room_of(size: int, dtype: np.dtype[Any]) -> int:
+    """The bytes that `by_rows` and a kernel of two arrays with one of its own hold at most beside the result."""
+    return size * max(dtype.itemsize, 4) * (4 if dtype in dtypes.HALF_TYPES else 1)
+
+
+def computed(array: Array) -> Array:
+    """Half types as float32, the rest as they are."""
+    return array.astype(np.float32) if array.dtype in dtypes.HALF_TYPES else array
+
+
+@functools.lru_cache(maxsize=64)
+def ones(count: int, dtype: np.dtype[Any]) -> Array:
+    """A vector of ones, made once; on the host."""
+    made = np.ones(count, dtype)
+    made.flags.writeable = False
+    return made
+
+
+def totals(x: Array, axis: int) -> Array:
+    """The sums along an axis, which is kept; of rows as a product with ones, three times quicker than `sum`."""
+    length = x.shape[axis]
+    if axis != x.ndim - 1 or not 1 < length <= LONGEST or backend_of(x) is not NUMPY:
+        return x.sum(axis=axis, keepdims=True)
+    return (x @ ones(length, x.dtype))[..., None]
+
+
+def dots(a: Array, b: Array, axis: int) -> Array:
+    """The sums of products along an axis, which is kept."""
+    if axis != a.ndim - 1 or backend_of(a) is not NUMPY:
+        return (a * b).sum(axis=axis, keepdims=True)
+    return np.vecdot(a, b)[..., None]
