@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import dtypes, scans
+import numpy as np
+
+from engine import dtypes, scans, sums
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype
@@ -19,6 +21,7 @@ from engine.ops.selection import masked_fill
 from engine.ops.unary import exp
 from engine.ops.views import narrow
 from engine.rules import INT64, argument, cast_bytes, refuse_dtype, with_values
+from engine.sums import running_sums
 from engine.tensor import check_dim
 
 
@@ -34,15 +37,18 @@ def running(op: Op, values: list[Any]) -> Estimate:
     refuse_dtype(op, result, (dtypes.BOOL,), f"{op.name.removesuffix('_')}_out_cpu")
     compute = result.numpy
     # sums run in the next wider dtype, as torch's do
-    temporary = cast_bytes([array], compute) + array.size * max(8, compute.itemsize)
+    wide = np.dtype(accumulator(compute))
+    whole = wide.itemsize * array.size if wide != compute else 0
+    held = sums.room(array, dim, wide, compute) if op.name.startswith("cumsum") else whole
+    temporary = cast_bytes([array], compute) + held
     return Estimate(with_values(op, values, dim=dim), [(array.shape, compute)], compute, temporary, array.size)
 
 
-def accumulator(array: Any) -> Any:
+def accumulator(dtype: Any) -> Any:
     """The dtype in which torch accumulates along a dim: double for float, float for the half types."""
-    if array.dtype == xp.float32:
-        return xp.float64
-    return xp.float32 if array.dtype in dtypes.HALF_TYPES else array.dtype
+    if dtype == np.float32:
+        return np.float64
+    return np.float32 if dtype in dtypes.HALF_TYPES else dtype
 
 
 @op(running, inplace=True, rows=True)
@@ -50,8 +56,7 @@ def cumsum(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
     """The running sum along a dim."""
     if not input.ndim:
         return xp.array(input)
-    wide = input.astype(accumulator(input), order="C")
-    return xp.cumsum(wide, dim, out=wide)  # cast at once: a third of the time of casting as it adds
+    return running_sums(input, dim, np.dtype(accumulator(input.dtype)))
 
 
 cumsum.vjp(input=lambda g, dim: sums_from(g, dim))
@@ -65,11 +70,10 @@ def sums_from(g: Any, dim: int) -> Any:
 
 
 def sums_of_array(g: Any, dim: int) -> Any:
-    """The same of a bare array, which is written once from its other end."""
+    """The same of a bare array, at once from its other end."""
     if g.ndim == 0 or g.shape[dim] <= 1:
         return g
-    wide = xp.flip(g, dim).astype(accumulator(g), order="C")
-    return xp.flip(xp.cumsum(wide, dim, out=wide), dim).astype(g.dtype, order="C")
+    return running_sums(g, dim, np.dtype(accumulator(g.dtype)), True)
 
 
 cumsum.fused(input=lambda g, dim: sums_of_array(g, dim))
@@ -80,7 +84,7 @@ def cumprod(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
     """The running product along a dim."""
     if not input.ndim:
         return xp.array(input)
-    wide = input.astype(accumulator(input), order="C")
+    wide = input.astype(accumulator(input.dtype), order="C")
     return xp.cumprod(wide, dim, out=wide)
 
 
@@ -157,8 +161,11 @@ def logcumsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     array = values[0]
     dim = check_dim(values[1], array.ndim)
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.INTEGRAL), "logcumsumexp_out_cpu")
-    temporary = 6 * array.size * max(4, array.dtype.itemsize)
-    return Estimate([array, dim], [(array.shape, array.dtype)], None, temporary, 20 * array.size)
+    itemsize, length = array.dtype.itemsize, array.shape[dim] if array.ndim else 1
+    width = 8 if itemsize == 2 else 0
+    if array.dtype.kind == "c":  # step by step, in a copy that has the dim first
+        width = itemsize + 12 * itemsize // max(length, 1)
+    return Estimate([array, dim], [(array.shape, array.dtype)], None, width * array.size, 20 * array.size)
 
 
 @op(logcumsumexp_rule, rows=True)
@@ -191,7 +198,7 @@ def logcumsumexp_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
     """The gradient: each element's share in each later sum, by ratios that never overflow."""
     if input.ndim == 0 or input.shape[dim] == 0:
         return g
-    own = conj_of(masked_fill(exp(sub(input, out)), eq(input, float("-inf")), 0))
+    own = conj_of(exp(sub(input, out)))  # where all so far is -inf: NaN, as torch's
     if input.shape[dim] == 1:
         return mul(g, own)
     rest = input.shape[dim] - 1
@@ -206,9 +213,9 @@ def running_extremum(op: Op, values: list[Any]) -> Estimate:
     array = values[0]
     dim = check_dim(values[1], array.ndim)
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
-    return Estimate(
-        [array, dim], [(array.shape, array.dtype), (array.shape, INT64)], None, 28 * array.size, 3 * array.size
-    )
+    length = array.shape[dim] if array.ndim else 1
+    held = (17 if array.dtype in dtypes.HALF_TYPES else 9) * array.size + 8 * length
+    return Estimate([array, dim], [(array.shape, array.dtype), (array.shape, INT64)], None, held, 3 * array.size)
 
 
 def extremum_along(combine: Any, input: Any, dim: int) -> Any:

@@ -123,3 +123,61 @@ def test_the_size_of_numpys_buffer_is_left_as_it_was() -> None:
     before = np.getbufsize()
     torch.softmax(torch.zeros(20, 2000), 1)
     assert np.getbufsize() == before
+
+
+# -- running sums -----------------------------------------------------------------------------------------------------
+
+SUMMED = {
+    "a whole number of parts": (64, 512),
+    "one more": (64, 513),
+    "one less": (64, 511),
+    "blocks of rows": (300, 1000),
+    "longer than a block": (1, 300_000),
+    "three dims": (4, 20, 300),
+    "too short to cut": (1000, 31),
+    "just long enough": (1000, 32),
+}
+
+
+def added_up(array: Any, dtype: Any, reverse: bool) -> tuple[Any, Any]:
+    """Running sums along the last dim by the op, or by its gradient; and by Python's exact sums, rounded once."""
+    x = torch.from_numpy(array).to(dtype).requires_grad_()
+    out = torch.cumsum(x, -1)
+    if not reverse:
+        return out.detach(), np.cumsum(x.detach().to(torch.float64).numpy(), -1)
+    (grad,) = torch.autograd.grad(out, x, x.detach())
+    ends = x.detach().to(torch.float64).numpy()[..., ::-1]
+    return grad, np.cumsum(ends, -1)[..., ::-1]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shape", SUMMED.values(), ids=SUMMED)
+def test_running_sums_in_double_precision(shape: tuple[int, ...], reverse: bool) -> None:
+    got, wanted = added_up(rng().standard_normal(shape), torch.float32, reverse)
+    np.testing.assert_allclose(got.numpy(), wanted.astype(np.float32), rtol=1.2e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("dtype", "rough"), [(torch.float64, 1e-12), (torch.float16, 2e-3), (torch.bfloat16, 1e-2)])
+def test_running_sums_of_other_dtypes(dtype: Any, rough: float, reverse: bool) -> None:
+    got, wanted = added_up(rng().standard_normal((70, 400)), dtype, reverse)
+    assert got.dtype is dtype
+    np.testing.assert_allclose(got.to(torch.float64).numpy(), wanted, rtol=rough, atol=rough)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_running_sums_past_what_is_not_finite(dtype: Any, reverse: bool) -> None:
+    array = rng().standard_normal((50, 600))
+    array[1, 300], array[2, 17], array[3, 500:502] = np.nan, np.inf, (np.inf, -np.inf)
+    array[4, 100:103] = (1e308, 1e308, -1e308) if dtype is torch.float64 else (3e38, 3e38, -3e38)
+    with np.errstate(over="ignore", invalid="ignore"):
+        got, wanted = added_up(array, dtype, reverse)
+        np.testing.assert_allclose(got.numpy(), wanted.astype(got.numpy().dtype), rtol=2e-7)
+
+
+@pytest.mark.parametrize("layout", ["transposed", "every other"])
+def test_running_sums_of_what_is_not_laid_out_in_rows(layout: str) -> None:
+    x = LAYOUTS[layout](torch.from_numpy(rng().standard_normal((300, 300))))
+    for dim in (0, 1):
+        np.testing.assert_allclose(torch.cumsum(x, dim).numpy(), np.cumsum(x.numpy(), dim), rtol=1e-9, atol=1e-12)
