@@ -232,6 +232,7 @@ STEPS: dict[str, Body] = {
     "autograd.jacobian": {"output": "y", "inputs": ["x"]},
     "backward": {"tensors": "y", "grad_tensors": ONES, "retain_graph": True},
     "detach_": {"input": "scratch"},
+    "fill_diagonal_": {"input": MATRIX, "fill_value": 0},
     "getitem": {"input": MATRIX, "index": [0, "1:"]},
     "manual_seed": {"seed": 0},
     **{f"optim.{name}": {"params": ["x"], "lr": 0.1, "name": "opt"} for name in TYPES},

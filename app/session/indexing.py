@@ -29,7 +29,7 @@ def index_of(value: Any, named: Callable[[str], Tensor]) -> tuple[Any, ...]:
 
 
 def _entry(value: Any, named: Callable[[str], Tensor]) -> Any:
-    if value is None or type(value) is int:
+    if value is None or type(value) in (int, bool):  # a bool is a mask of no dimensions
         return value
     if type(value) is str:
         if value == "...":

@@ -55,6 +55,8 @@ def has_dtype(value: Any) -> bool:
 def _array(value: Any, dtype: DType | None, shape: Shape | None, floating: bool) -> tuple[Any, Device | None]:
     """The array of a value and the device it names."""
     default = state.ctx.default_dtype
+    if type(value) is complex:  # a number that was read before
+        value = {"complex": [value.real, value.imag]}
     if type(value) is not dict:
         return codec.array_of_numbers(value, dtype, shape, default, floating), None
     if "complex" in value:

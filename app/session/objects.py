@@ -69,9 +69,9 @@ def _written_size(shape: tuple[int, ...]) -> int:
 
 
 def _place(tensor: Tensor) -> tuple[bool, str | None]:
-    """Whether a tensor requires grad, and its node's name as PyTorch prints it."""
+    """Whether a tensor requires grad, and its node's name as PyTorch prints it, `Invalid` where it refuses to say."""
     try:
         node = tensor.grad_fn
         return tensor.requires_grad, None if node is None else node.name().rpartition("::")[2]
-    except RuntimeError:  # a view made under no_grad whose base is part of a graph now: torch refuses to say
-        return tensor.requires_grad, None
+    except RuntimeError:  # a view made under no_grad whose base is part of a graph now
+        return tensor.requires_grad, "Invalid"

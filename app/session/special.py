@@ -10,7 +10,7 @@ from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import INPUT, RESULT, SPECIALS, Special, Value, maybe, special, tensor_like
 from app.session.literals import make_tensor
 from app.session.names import checked_name
-from engine import grad_mode, indexing, modes
+from engine import grad_mode, indexing, legacy, modes
 from engine.kinds import Kind
 from engine.op import registry
 from engine.tensor import Tensor
@@ -43,6 +43,13 @@ def requires_grad_(scope: Scope, input: Tensor, requires_grad: bool) -> Tensor:
 def retain_grad(scope: Scope, input: Tensor) -> None:
     """Keep `.grad` of a tensor that is no leaf in backward."""
     input.retain_grad()
+
+
+@special(INPUT, Parameter("fill_value", Kind.NUMBER), maybe("wrap", Kind.BOOL, False), outputs=RESULT)
+def fill_diagonal_(scope: Scope, input: Tensor, fill_value: complex, wrap: bool) -> Tensor:
+    """Fill the main diagonal in place; of a tall matrix with `wrap` again after each block of rows."""
+    filled: Tensor = legacy.fill_diagonal_(input, fill_value, wrap)
+    return filled
 
 
 @special(INPUT, outputs=RESULT)

@@ -101,6 +101,16 @@ def test_every_form_of_a_tensor_argument(x, other, dtype, values):
     assert (result["dtype"], result["data"], result["grad_fn"]) == (dtype, values, "AddBackward0")
 
 
+COMPLEX = {"complex": [3, -4]}
+
+
+@pytest.mark.parametrize(("op", "dtype", "value"), [("abs", "float32", 5.0), ("conj", "complex64", [3.0, 4.0])])
+def test_a_complex_scalar_alone_is_a_tensor(session, op, dtype, value):
+    result = session.op(op, input=COMPLEX)
+    assert (result["shape"], result["dtype"], result["data"]) == ([], dtype, value)
+    assert session.value("item", input=COMPLEX) == [3.0, -4.0]
+
+
 PROMOTION = [
     ("mul", "i", 2, "int64"),
     ("mul", "i", 2.5, "float32"),
@@ -125,6 +135,39 @@ def test_scalars_promote_weakly_and_tensors_promote_as_in_pytorch(x, op, left, r
     x.tensor("d", [1.0, 2.0], dtype="float64")
     x.tensor("h", [1.0, 2.0], dtype="float16")
     assert x.op(op, left, right)["dtype"] == dtype
+
+
+OTHER_NAMES = [
+    ("sum", {"input": "x", "axis": 0, "keepdims": True}, [[4.0, 6.0]]),
+    ("mean", {"x": "x"}, 2.5),
+    ("sub", {"x1": "x", "x2": 1}, [[0.0, 1.0], [2.0, 3.0]]),
+    ("swapaxes", {"input": "x", "axis0": 0, "axis1": 1}, [[1.0, 3.0], [2.0, 4.0]]),
+    ("linalg.inv", {"input": [[2.0, 0.0], [0.0, 4.0]]}, [[0.5, 0.0], [0.0, 0.25]]),
+    ("view", {"input": "v", "shape": [2, 1]}, [[0.5], [2.0]]),
+    (
+        "scatter_reduce",
+        {"input": "v", "dim": 0, "index": [0, 0], "src": [3, 4.0], "reduce": "sum", "include_self": False},
+        [7.0, 2.0],
+    ),
+]
+
+
+@pytest.mark.parametrize(("op", "body", "data"), OTHER_NAMES)
+def test_arguments_go_by_all_names_that_pytorch_and_its_documents_have_for_them(x, op, body, data):
+    assert x.op(op, **body)["data"] == data
+
+
+def test_several_results_go_by_documented_names_too(x):
+    assert [each["data"] for each in x.op("split", tensor="v", split_size_or_sections=1)] == [[0.5], [2.0]]
+    assert [each["data"] for each in x.op("hsplit", input="x", indices_or_sections=[1])] == [
+        [[1.0], [3.0]],
+        [[2.0], [4.0]],
+    ]
+
+
+def test_an_argument_goes_by_one_name_only(x):
+    for body in ({"dim": 0, "axis": 0}, {"axis": 0, "x": "x"}):
+        problem(x.send("POST", "ops/cumsum", {"input": "x", **body}), 422, "bad_argument", "unexpected keyword")
 
 
 def test_null_is_none_where_pytorch_takes_none(x):

@@ -131,6 +131,8 @@ INDEXED = [
     ([":", [3, 0]], [[3, 0], [7, 4], [11, 8]]),
     ([[[0, 1], [1, 2]], 0], [[0, 4], [4, 8]]),
     ([[True, False, True]], [GRID[0], GRID[2]]),
+    ([True], [GRID]),
+    ([1, True], [[4, 5, 6, 7]]),
     (["rows"], [GRID[2], GRID[0]]),
     (["mask"], [0, 11]),
     ([{"data": [1, 1]}, {"data": [0, 1]}], [4, 5]),
@@ -253,6 +255,17 @@ def test_a_view_made_under_no_grad_is_not_changed_in_place_with_grad(x):
     with unchanged(x):
         text = "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
         problem(x.send("POST", "ops/mul_", {"args": ["v", 2]}), (409, 422), None, text)
+
+
+def test_a_view_made_under_no_grad_is_invalid_once_its_base_has_changed(x):
+    """torch prints `tensor([2., 4.], grad_fn=<Invalid>)`."""
+    x.op("getitem", "x", [0], out="v", no_grad=True)
+    x.op("mul_", "x", 2)
+    v = x.get("v")
+    assert (v["grad_fn"], v["requires_grad"], v["is_leaf"], v["data"]) == ("Invalid", True, False, [2.0, 4.0])
+    with unchanged(x):
+        text = "A view was created in no_grad mode and its base or another view of its base has been modified"
+        problem(x.send("POST", "ops/mul", {"args": ["v", 2]}), (409, 422), None, text)
 
 
 def test_the_outputs_of_unbind_are_not_changed_in_place(x):
