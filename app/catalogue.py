@@ -9,10 +9,9 @@ from typing import Any
 from app import codec
 from app.examples import example_of
 from app.families import family_of, family_of_step
-from app.problems import Problem
 from app.session.arguments import Parameter, parameters_of
-from app.session.names import SHOWN
 from app.session.special import SPECIALS, Special
+from app.session.unknown import unknown_op
 from engine.kinds import REQUIRED
 from engine.op import Function, Op, registry
 
@@ -35,7 +34,7 @@ def describe(name: str) -> dict[str, Any]:
     if name in SPECIALS:
         return _special(SPECIALS[name])
     if name not in _ops():
-        raise Problem("unknown_op", f"there is no op '{name[:SHOWN]}'")
+        raise unknown_op(name)
     function = registry[name]
     first = function.ops[0]
     return {

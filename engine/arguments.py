@@ -36,7 +36,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
             continue
-        if place is None or place < count:
+        if place is None or place < count or (name not in op.index and params[place].name in kwargs):
             raise _bad_keyword(op, name, values, kwargs)
         param = params[place]
         try:

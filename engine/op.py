@@ -27,7 +27,7 @@ from engine.arguments import bind, refuse
 from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
 from engine.outs import takes_out, write
-from engine.overloads import OVERLOADS
+from engine.overloads import OVERLOADS, keywords_of
 
 if TYPE_CHECKING:
     from engine.infer import Estimate
@@ -83,9 +83,7 @@ class Op:
             self.params[0].accept = ACCEPT[Kind.TENSOR]  # what is written into is no number
         self.index = {param.name: at for at, param in enumerate(self.params)}
         first = self.params[0] if self.params else None
-        # what is documented as A or x1 may be given as `input` too
-        named = {"input": 0} if first is not None and first.kind in TENSOR_KINDS else {}
-        self.keywords = {**named, **self.index}
+        self.keywords = keywords_of(self.wire_name, self.index, first is not None and first.kind in TENSOR_KINDS)
         self.outputs: tuple[str, ...] = options.get("outputs", ("out",))
         self.returns_list: bool = options.get("returns_list", False)
         self.differentiable: tuple[str, ...] = options.get("differentiable", self.outputs)

@@ -6,6 +6,8 @@ else it lists them all. Each entry of `OVERLOADS` holds the least and the most a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 Range = tuple[int, int]
 
 
@@ -57,3 +59,40 @@ INPUT_FIRST = frozenset(f"linalg.{name}" for name in _MATRICES.split()) | {
     "cholesky_inverse",
     "lu_solve",
 }
+
+# Further names of parameters that the parser knows everywhere: NumPy's.
+NUMPYS = {
+    "dim": ("axis",),
+    "keepdim": ("keepdims",),
+    "input": ("x", "a", "x1"),
+    "other": ("x2",),
+    "dim0": ("axis0",),
+    "dim1": ("axis1",),
+}
+# What else documents call the parameters of single functions, be it that the parser itself knows them by another name.
+_SECTIONS = {"indices_or_sections": ("indices", "sections")}
+DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
+    "broadcast_to": {"shape": ("size",)},
+    "dsplit": _SECTIONS,
+    "expand": {"sizes": ("size",)},
+    "hsplit": _SECTIONS,
+    "matrix_exp": {"A": ("input",)},
+    "nn.functional.one_hot": {"tensor": ("input",)},
+    "searchsorted": {"values": ("input",)},
+    "split": {"tensor": ("input",), "split_size": ("split_size_or_sections",)},
+    "tensor_split": _SECTIONS,
+    "triangular_solve": {"b": ("input",)},
+    "type_as": {"tensor": ("other",)},
+    "unsafe_split": {"tensor": ("input",), "split_size_or_sections": ("split_size",)},
+    "view": {"shape": ("size",)},
+    "vsplit": _SECTIONS,
+}
+
+
+def keywords_of(function: str, index: Mapping[str, int], takes_tensor: bool) -> dict[str, int]:
+    """The places of parameters by all names that they go by; what is documented as A or x1 goes by `input` too."""
+    known = {"input": 0, **index} if takes_tensor else index
+    found = {alias: known[name] for name, others in NUMPYS.items() if name in known for alias in others}
+    for alias, names in DOCUMENTED.get(function, {}).items():
+        found.update((alias, known[name]) for name in names if name in known)
+    return {**found, **known}

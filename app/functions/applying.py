@@ -12,9 +12,9 @@ from app.codec import number
 from app.functions.definition import Definition
 from app.functions.patterns import DEFAULT, Input, check
 from app.problems import Problem
-from app.session.arguments import Extra, Mismatch, Parameter, Scope, bind, unknown_fields
+from app.session.arguments import Extra, Parameter, Scope
 from app.session.bodies import wrong
-from app.session.declaring import solid_like
+from app.session.declaring import bound, solid_like
 from app.session.frames import Frame, unknown_function
 from app.session.literals import make_tensor
 from app.session.steps import FUNCTIONS
@@ -90,12 +90,7 @@ def arguments_of(
     A number or list without a dtype of its own has that of the signature, else that of `torch.tensor`; for the inputs
     in `floating`, integers have the default dtype. Raises Problem.
     """
-    parameters = _parameters(definition.inputs)
-    try:
-        values = bind(definition.name, parameters, args, fields, scope, False)
-    except Mismatch as mismatch:
-        errors = unknown_fields(fields, {each.name for each in parameters})
-        raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=errors) from None
+    values = bound(definition.name, _parameters(definition.inputs), args, fields, scope)
     return [
         _argument(each, value, scope, each.name in floating)
         for each, value in zip(definition.inputs, values, strict=True)

@@ -13,17 +13,21 @@ from typing import Any
 from app.functions.applying import Callees, arguments_of
 from app.functions.definition import Definition
 from app.problems import Problem, problem_of
-from app.session.arguments import Mismatch, Scope, bind, choose_op, unknown_fields
+from app.session.arguments import Scope, choose_op
 from app.session.bodies import wrong
+from app.session.declaring import bound
 from app.session.names import SHOWN, Names, checked_name
 from app.session.special import SPECIALS, Special
 from app.session.steps import ABSENT, FUNCTIONS, Step, step_of
+from app.session.unknown import unknown_op
 from engine.modes import state
 from engine.op import registry
 from engine.tensor import Tensor
 
 # Steps beside ops that leave no trace outside of the function.
-PURE = frozenset({"tensor", "getitem", "setitem_", "del", "autograd.grad", "autograd.jacobian", "autograd.hessian"})
+PURE = frozenset(
+    ("tensor", "getitem", "setitem_", "fill_diagonal_", "del", "autograd.grad", "autograd.jacobian", "autograd.hessian")
+)
 
 
 class Checker:
@@ -79,7 +83,7 @@ class Checker:
             else:
                 function = registry.get(step.op)
                 if function is None or step.op.startswith("__"):
-                    raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=422)
+                    raise unknown_op(step.op, 422)
                 choose_op(function, step.args, step.fields, scope)
         except Problem as problem:
             if problem.code != "unknown_tensor":
@@ -89,11 +93,7 @@ class Checker:
     def _check_special(self, special: Special, step: Step, scope: Scope) -> None:
         if special.name not in PURE:
             raise Problem("bad_argument", f"a function is pure: it has no step '{special.name}'")
-        try:
-            values = bind(special.name, special.parameters, step.args, step.fields, scope, False)
-        except Mismatch as mismatch:
-            unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
-            raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
+        values = bound(special.name, special.parameters, step.args, step.fields, scope)
         if special.name == "del":
             special.run(scope, *values)
 

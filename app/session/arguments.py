@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,22 @@ _SPREAD = (Kind.TENSORS, Extra.SHAPES)  # PyTorch takes these one by one where t
 
 
 class Mismatch(Exception):
-    """A value that a parameter does not take; `problem` says it better, where there is one: an unknown name, say."""
+    """Arguments that parameters do not take; `problem` says it better, where there is one: an unknown name, say.
 
-    def __init__(self, text: str, problem: Problem | None = None) -> None:
+    `wrong` has the fields that are not right, each with what is wrong about it.
+    """
+
+    def __init__(self, text: str, problem: Problem | None = None, wrong: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.problem = problem
+        self.wrong = dict(wrong or {})
+
+    def as_problem(self) -> Problem:
+        """The same as an answer."""
+        if self.problem is not None:
+            return self.problem
+        errors = [{"field": name[:SHOWN], "message": self.wrong[name]} for name in list(self.wrong)[:MAX_ERRORS]]
+        return Problem("bad_argument", str(self), errors=errors or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +115,14 @@ class Scope:
 def parameters_of(op: Op) -> tuple[Parameter, ...]:
     """The parameters of an op on the wire: generators are not offered, and what torch calls `self` is `input`."""
     return tuple(
-        Parameter(each.name.replace("self", "input"), _kind(each), each.default, each.optional, each.keyword_only)
+        Parameter(_wire_name(each), _kind(each), each.default, each.optional, each.keyword_only)
         for each in op.params
         if each.kind is not Kind.GENERATOR
     )
+
+
+def _wire_name(param: Param) -> str:
+    return "input" if param.name == "self" else param.name
 
 
 def _kind(param: Param) -> Kind | Extra:
@@ -313,20 +328,25 @@ def bind(
     args = _gathered(parameters, args)
     most = sum(not each.keyword_only for each in parameters)
     if len(args) > most:
-        raise Mismatch(f"{name}() takes {most} positional arguments but {len(args)} were given")
-    unknown = fields.keys() - {each.name for each in parameters}
-    if unknown:
-        raise Mismatch(f"{name}() got an unexpected keyword argument '{min(unknown)[:SHOWN]}'")
+        takes = f"{most} positional argument{'s' * (most != 1)}"
+        raise Mismatch(f"{name}() takes {takes} but {len(args)} were given")
+    names = [each.name for each in parameters]
+    if unknown := fields.keys() - set(names):
+        text = f"{name}() got an unexpected keyword argument '{min(unknown)[:SHOWN]}'"
+        raise Mismatch(text, wrong=dict.fromkeys(sorted(unknown), "unknown field"))
     values = []
     for at, parameter in enumerate(parameters):
         if at < len(args):
             if parameter.name in fields:
-                raise Mismatch(f"{name}() got multiple values for argument '{parameter.name}'")
+                text = f"{name}() got multiple values for argument '{parameter.name}'"
+                raise Mismatch(text, wrong={parameter.name: "given by position too"})
             value = args[at]
         elif parameter.name in fields:
             value = fields[parameter.name]
         elif parameter.default is REQUIRED:
-            raise Mismatch(f'{name}() missing 1 required positional arguments: "{parameter.name}"')
+            text = f'{name}() missing 1 required positional arguments: "{parameter.name}"'
+            rest = [each.name for each in parameters[at:] if each.default is REQUIRED and each.name not in fields]
+            raise Mismatch(text, wrong=dict.fromkeys(rest, "missing"))
         else:
             values.append(parameter.default)
             continue
@@ -341,11 +361,12 @@ def _converted(name: str, parameter: Parameter, at: int, value: Any, scope: Scop
         return convert(parameter.kind, value, scope, weak)
     except Mismatch as mismatch:
         if str(mismatch):
+            mismatch.wrong = {parameter.name: str(mismatch)}
             raise
         place = "" if parameter.keyword_only else f" (position {at + 1})"
-        wanted = parameter.kind.value.strip()
-        text = f"{name}(): argument '{parameter.name}'{place} must be {wanted}, not {type(value).__name__}"
-        raise Mismatch(text) from None
+        wanted = f"must be {parameter.kind.value.strip()}, not {type(value).__name__}"
+        text = f"{name}(): argument '{parameter.name}'{place} {wanted}"
+        raise Mismatch(text, wrong={parameter.name: wanted}) from None
 
 
 def _gathered(parameters: Sequence[Parameter], args: list[Any]) -> list[Any]:
@@ -381,7 +402,7 @@ def choose_op(
     for weak in (False, True):
         for op in function.ops:
             try:
-                values = bind(op.said, parameters_of(op), args, _by_input(op, fields), scope, weak)
+                values = bind(op.said, parameters_of(op), args, _by_own_names(op, fields), scope, weak)
             except Mismatch as mismatch:
                 refusals.append(mismatch)
                 continue
@@ -393,12 +414,21 @@ def choose_op(
     raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
 
 
-def _by_input(op: Op, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields with `input` under the name the op's first tensor is documented by: A, x1."""
-    if "input" not in fields or "input" in op.index or "input" not in op.keywords:
-        return fields
-    first = op.params[0].name
-    return fields if first in fields else {first if name == "input" else name: value for name, value in fields.items()}
+def _by_own_names(op: Op, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields under the names of the op's parameters, which go by others too: A by `input`, dim by `axis`.
+
+    A field whose parameter is given under its own name as well stays as it is, and is refused with the unknown ones.
+    """
+    renamed: dict[str, Any] = {}
+    for name, value in fields.items():
+        own = _own_name(op, name)
+        renamed[name if own in fields or own in renamed else own] = value
+    return renamed
+
+
+def _own_name(op: Op, name: str) -> str:
+    at = op.keywords.get(name)
+    return name if at is None else _wire_name(op.params[at])
 
 
 def _with_generator(op: Op, values: list[Any]) -> list[Any]:
@@ -436,20 +466,15 @@ def _refusal(
     for mismatch in refusals:
         if mismatch.problem is not None:
             return mismatch.problem
+    if len(function.ops) == 1:
+        return refusals[0].as_problem()
     known = {each.name for op in function.ops for each in parameters_of(op)}
-    unknown = unknown_fields(fields, known | {"input" for op in function.ops if "input" in op.keywords})
-    if len(function.ops) == 1 or unknown:
-        return Problem("bad_argument", str(refusals[0]), errors=unknown)
+    if unknown := [name for name in fields if name not in known.union(*(op.keywords for op in function.ops))]:
+        return Mismatch(str(refusals[0]), wrong=dict.fromkeys(unknown, "unknown field")).as_problem()
     seen = {name: _seen(value, scope) for name, value in fields.items()}
     return Problem(
         "bad_argument", str(refuse(function.name, function.ops, [_seen(each, scope) for each in args], seen))
     )
-
-
-def unknown_fields(fields: Mapping[str, Any], known: Collection[str]) -> list[dict[str, str]] | None:
-    """The entries of a problem's `errors` for the fields that are none of the known, or None."""
-    unknown = [name for name in fields if name not in known][:MAX_ERRORS]
-    return [{"field": name[:SHOWN], "message": "unknown field"} for name in unknown] or None
 
 
 def _seen(value: Any, scope: Scope) -> Any:

@@ -7,12 +7,12 @@ Each is a function of the step's scope, with the parameters declared beside it. 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.codec import number
-from app.session.arguments import Extra, Parameter, Scope
+from app.session.arguments import Extra, Mismatch, Parameter, Scope, bind
 from app.session.literals import has_dtype, make_tensor
 from engine import dtypes, modes
 from engine.dtypes import DType
@@ -60,6 +60,23 @@ def special(
 def maybe(name: str, kind: Kind | Extra, default: Any = None) -> Parameter:
     """A parameter with a default; None as default is also a value."""
     return Parameter(name, kind, default, optional=default is None)
+
+
+def bound(
+    name: str, parameters: Sequence[Parameter], args: list[Any], fields: Mapping[str, Any], scope: Scope
+) -> list[Any]:
+    """The arguments of a step that is no op, in the order of its parameters; numbers for tensors are of no dimensions.
+
+    Raises Problem.
+    """
+    try:
+        values = bind(name, parameters, args, fields, scope, True)
+    except Mismatch as mismatch:
+        raise mismatch.as_problem() from None
+    return [
+        make_tensor(value) if each.kind is Kind.TENSOR and not isinstance(value, Tensor | None) else value
+        for each, value in zip(parameters, values, strict=True)
+    ]
 
 
 INPUT = Parameter("input", Kind.TENSOR)

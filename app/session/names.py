@@ -16,18 +16,17 @@ _GRAD = ".grad"
 SHOWN = 64  # characters of a client's text that an answer repeats
 
 
-def checked_name(value: Any) -> str:
-    """The value, if it may be a tensor's name.
+def checked_name(value: Any, field: str = "name") -> str:
+    """The value, if it may be a tensor's name; `field` is where it stands.
 
     Raises Problem `bad_argument`.
     """
-    if type(value) is not str or not _NAME.match(value) or value in _NOT_NAMES:
-        shown = f"'{value[:SHOWN]}'" if type(value) is str else f"a {type(value).__name__}"
-        raise Problem(
-            "bad_argument",
-            f"{shown} is not a name: letters, digits and _, not first a digit, at most 128, not NaN or Infinity",
-        )
-    return value
+    if type(value) is str and _NAME.match(value) and value not in _NOT_NAMES:
+        return value
+    shown = f"'{value[:SHOWN]}'" if type(value) is str else f"a value of type {type(value).__name__}"
+    rule = "letters, digits and _, not first a digit, at most 128, not NaN or Infinity"
+    detail = f"{shown} is not a name: {rule}"
+    raise Problem("bad_argument", detail, errors=[{"field": field, "message": detail}])
 
 
 class Names:

@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from app.problems import Problem
-from app.session.arguments import Mismatch, Scope, bind, bind_op, unknown_fields
+from app.session.arguments import Scope, bind_op
 from app.session.bodies import flag, wrong
+from app.session.declaring import bound
 from app.session.executing import call_defined, defined
 from app.session.frames import Frame
-from app.session.literals import make_tensor
 from app.session.names import SHOWN, Names, checked_name
 from app.session.quick import bind_quickly, bind_special, run_op
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State
+from app.session.unknown import unknown_op
 from engine.grad_mode import no_grad
-from engine.kinds import Kind
 from engine.op import Op, registry
 from engine.tensor import Size, Tensor
 
@@ -119,15 +119,7 @@ def _run_within(state: State | Frame, body: Any) -> list[Tensor | None]:
 def _run_special(state: State | Frame, special: Special, step: Step, scope: Scope) -> Any:
     values = bind_special(special.name, special.parameters, step.args, step.fields, scope)
     if values is None:
-        try:
-            values = bind(special.name, special.parameters, step.args, step.fields, scope, True)
-        except Mismatch as mismatch:
-            unknown = unknown_fields(step.fields, {each.name for each in special.parameters})
-            raise mismatch.problem or Problem("bad_argument", str(mismatch), errors=unknown) from None
-        values = [
-            make_tensor(value) if each.kind is Kind.TENSOR and not isinstance(value, Tensor | None) else value
-            for each, value in zip(special.parameters, values, strict=True)
-        ]
+        values = bound(special.name, special.parameters, step.args, step.fields, scope)
     _refuse_literal(special.name, values, scope)
     state.budget.admit(values)
     return special.run(scope, *values)
@@ -136,7 +128,7 @@ def _run_special(state: State | Frame, special: Special, step: Step, scope: Scop
 def _run_op(state: State | Frame, step: Step, scope: Scope, status: int) -> tuple[Op, Any]:
     function = registry.get(step.op)
     if function is None or step.op.startswith("__"):
-        raise Problem("unknown_op", f"there is no op '{step.op[:SHOWN]}'", status=status)
+        raise unknown_op(step.op, status)
     found = bind_quickly(function, step.args, step.fields, scope)
     op, values = found or bind_op(function, step.args, step.fields, scope)
     if op.name[-1] == "_":
@@ -159,11 +151,11 @@ def _check_out(out: Any) -> None:
     if out is ABSENT:
         return
     if type(out) is str:
-        checked_name(out)
+        checked_name(out, "out")
         return
     for name in out if type(out) is list else [out]:
         if name is not None:
-            checked_name(name)
+            checked_name(name, "out")
 
 
 def _outcome(result: Any, several: bool, unnamed: bool, out: Any, scope: Scope) -> Outcome:

@@ -56,6 +56,49 @@ def test_an_unknown_op_is_404_in_the_url_and_422_in_a_body(session, op):
         assert answer["step"] == 0
 
 
+MEANT = [
+    ("Add", "add"),
+    ("torch.add", "add"),
+    ("F.relu", "relu"),
+    ("solve", "linalg.solve"),
+    ("torch.nn.functional.softplus", "nn.functional.softplus"),
+    ("sotfmax", "softmax"),
+    ("nn.Linear", "nn.functional.linear"),
+    ("MSELoss", "nn.functional.mse_loss"),
+]
+
+
+@pytest.mark.parametrize(("op", "meant"), MEANT)
+def test_an_unknown_op_that_is_nearly_one_is_told_which(session, op, meant):
+    refused(session, op, {"args": ["x", 1]}, 404, "unknown_op", f"there is no op '{op}'; did you mean '{meant}'?")
+
+
+FIELDS_IN_ERRORS = [
+    ("POST", "ops/add", {"input": "x"}, {"other": "missing"}),
+    ("POST", "ops/add", {}, {"input": "missing", "other": "missing"}),
+    ("POST", "ops/add", {"input": "x", "othr": 1, "b": 2}, {"othr": "unknown field", "b": "unknown field"}),
+    ("POST", "ops/add", {"args": ["x", 1], "other": 1}, {"other": "given by position too"}),
+    ("POST", "ops/sub", {"input": "x", "other": 1, "alpha": "1"}, {"alpha": "must be Number, not str"}),
+    ("POST", "ops/add", {"input": "x", "other": 1, "out": 3}, {"out": "a value of type int is not a name"}),
+    ("POST", "ops/manual_seed", {"seed": "1"}, {"seed": "must be int, not str"}),
+    ("POST", "ops/set_grad_enabled", {"mode": 1}, {"mode": "must be bool, not int"}),
+    ("POST", "tensors", {"data": 1, "requires_grad": "yes"}, {"requires_grad": "must be bool, not str"}),
+    ("POST", "tensors", {"data": 1, "dtype": "decimal"}, {"dtype": "must be torch.dtype, not str"}),
+    ("POST", "tensors", {"data": 1, "device": "tpu"}, {"device": "Expected one of cpu, cuda"}),
+    ("POST", "tensors", {"data": 1, "name": "a b"}, {"name": "'a b' is not a name"}),
+    ("PUT", "tensors/9", {"data": 1}, {"name": "'9' is not a name"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "errors"), FIELDS_IN_ERRORS)
+def test_each_invalid_field_has_an_entry_in_errors(session, method, path, body, errors):
+    with unchanged(session):
+        found = problem(session.send(method, path, body), 422, "bad_argument")["errors"]
+    assert {each["field"] for each in found} == errors.keys()
+    for each in found:
+        assert each["message"].startswith(errors[each["field"]])
+
+
 WRONG_TYPES = [
     ("sum", {"input": "x", "dim": True}),
     ("sum", {"input": "x", "dim": "0"}),
