@@ -13,7 +13,8 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
     """The rule of the in-place form of an op with this rule.
 
     It refuses, as torch does, a result of another shape or of a dtype of a higher category than the operand's; its
-    estimate has the operand's own shape and dtype as output, and what the kernel computes first as a temporary.
+    estimate has the operand's own shape and dtype as output, and what the kernel computes first as a temporary, unless
+    the rule says (`shared`) that it counted that, or that there is no such thing.
     """
 
     def in_place(op: Any, values: list[Any]) -> Any:
@@ -29,7 +30,8 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
             raise errors.dtype_mismatch(
                 f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
             )
-        estimate.temporaries += math.prod(shape) * dtype.itemsize
+        if not estimate.shared:
+            estimate.temporaries += math.prod(shape) * dtype.itemsize
         estimate.outputs = [(shape, array.dtype)]
         estimate.shared = True
         return estimate

@@ -222,6 +222,19 @@ def _reduced_dtype(dtype: dtypes.DType, out: str) -> dtypes.DType:
     return dtypes.int64 if out == "index" else dtype
 
 
+def moved_bytes(array: Any, dim: int | None) -> int:
+    """The bytes of the copy in which NumPy brings a dim to the end, or lays all elements in a row; 0 without one."""
+    pairs = list(zip(array.shape, array.strides, strict=True))
+    if dim is not None and pairs:
+        pairs.append(pairs.pop(dim))
+    expected = array.dtype.itemsize
+    for size, stride in reversed(pairs):
+        if size > 1 and stride != expected:
+            return int(array.size) * int(array.dtype.itemsize)
+        expected *= size
+    return 0
+
+
 def along_dim(op: Op, values: list[Any]) -> Estimate:
     """The rule of `max(dim)` and its like: values and the int64 indices where they stand."""
     array = values[0]
@@ -233,7 +246,8 @@ def along_dim(op: Op, values: list[Any]) -> Estimate:
     keepdim = bool(argument(op, values, "keepdim"))
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
     values = with_values(op, values, dim=dim, keepdim=keepdim)
-    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, array.size * 8, array.size)
+    held = moved_bytes(array, dim) + 16 * math.prod(shape)
+    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, held, array.size)
 
 
 def softmax_like(op: Op, values: list[Any]) -> Estimate:
@@ -253,14 +267,20 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(array.shape, compute)], compute, size + cast_bytes([array], compute), 4 * array.size)
 
 
-def roomy(rule: Rule, buffers: int) -> Rule:
-    """The rule of a kernel that holds `buffers` further arrays of its result's form (half types as float32)."""
+def roomy(rule: Rule, buffers: int, masks: int = 0, half: int = 0) -> Rule:
+    """The rule of a kernel that holds `buffers` further arrays of its result's form (half types as float32).
+
+    `masks` are arrays of bools beside these, `half` arrays of float32 that half types need more.
+    """
 
     def with_room(op: Op, values: list[Any]) -> Estimate:
         estimate = rule(op, values)
         shape, dtype = estimate.outputs[0]
-        width = max(dtype.itemsize, 0 if estimate.compute is None else estimate.compute.itemsize, 4)
-        estimate.temporaries += buffers * math.prod(shape) * width
+        wide = max(dtype.itemsize, 0 if estimate.compute is None else estimate.compute.itemsize)
+        width = buffers * wide + masks
+        if dtype in dtypes.HALF_TYPES:
+            width = 4 * (buffers + half) + masks
+        estimate.temporaries += width * math.prod(shape)
         return estimate
 
     return weak(with_room) if getattr(rule, "weak", False) else with_room

@@ -26,9 +26,9 @@ WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 NOT_FLOATING = (*WHOLE, dtypes.COMPLEX)
 
 
-def smooth(kernel: str, buffers: int = 4) -> Rule:
+def smooth(kernel: str, buffers: int = 4, masks: int = 0, half: int = 0) -> Rule:
     """The rule of an activation: real floating tensors only, as they are."""
-    return roomy(elementwise(refuse=NOT_FLOATING, kernel=kernel, cost=30), buffers)
+    return roomy(elementwise(refuse=NOT_FLOATING, kernel=kernel, cost=30), buffers, masks, half)
 
 
 BACKWARD = roomy(elementwise(), 6)
@@ -131,7 +131,10 @@ def gelu_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of gelu: two ways to compute it."""
     if values[op.index["approximate"]] not in ("none", "tanh"):
         raise errors.bad_argument("approximate argument must be either none or tanh.")
-    return smooth("GeluKernelImpl", 5)(op, values)
+    return (GELU if values[op.index["approximate"]] == "none" else GELU_TANH)(op, values)
+
+
+GELU, GELU_TANH = (smooth("GeluKernelImpl", buffers, half=2) for buffers in (0, 1))
 
 
 @op(gelu_rule, namespace=FUNCTIONAL, node="GeluBackward0")
@@ -139,7 +142,9 @@ def gelu(input: Array, *, approximate: str = "none") -> Any:
     """x times the normal distribution function of x, or a formula in tanh near it."""
     x = widened(input)
     if approximate == "none":
-        return x * special("ndtr", x)
+        share = special("ndtr", x)
+        share *= x
+        return share
     return x * (0.5 + 0.5 * xp.tanh(BETA * (x + KAPPA * (x * x * x))))
 
 
@@ -288,7 +293,7 @@ def softplus_bend(x: Any, beta: float) -> Any:
     return scale(mul(s, shift(neg(s), 1)), beta)
 
 
-@op(smooth("log_sigmoid_cpu", 5), namespace=FUNCTIONAL, node="LogSigmoidBackward0", rows=True)
+@op(smooth("log_sigmoid_cpu", 2, half=2), namespace=FUNCTIONAL, node="LogSigmoidBackward0", rows=True)
 def logsigmoid(input: Array) -> Any:
     """log(1 / (1 + exp(-x))), without overflow."""
     x = widened(input)
@@ -310,8 +315,9 @@ def glu_rule(op: Op, values: list[Any]) -> Estimate:
     size = array.shape[dim]
     if size % 2:
         raise errors.bad_argument(f"Halving dimension must be even, but dimension {dim} is size {size}")
-    estimate = smooth("glu_cpu", 2)(op, [array, dim])
+    estimate = smooth("glu_cpu", 0)(op, [array, dim])
     estimate.outputs = [((*array.shape[:dim], size // 2, *array.shape[dim + 1 :]), array.dtype)]
+    estimate.temporaries = array.size // 2 * (array.dtype.itemsize if array.dtype.itemsize > 2 else 12)
     return estimate
 
 

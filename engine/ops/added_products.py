@@ -11,11 +11,11 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, mul
-from engine.ops.linalg import bmm, mv, product, refuse_added_bools, refuse_bools, scaled
+from engine.ops.linalg import bmm, mv, product, refuse_added_bools, refuse_bools, scaled, sum_bytes
 from engine.ops.matrices import HALF
 from engine.ops.products import check_vector
 from engine.ops.views import expand, t, transpose, unsqueeze
-from engine.rules import check_number, default_dtype
+from engine.rules import cast_bytes, check_number, default_dtype
 from engine.shapes import expanded
 from engine.tensor import check_dim
 
@@ -37,9 +37,9 @@ def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
     number = xp.dtype(wide).type
     out = made.astype(wide, copy=False)
     if alpha != 1:
-        out = out * number(alpha)
+        out *= number(alpha)
     if beta != 0:
-        out = out + (input if beta == 1 else input.astype(wide, copy=False) * number(beta))
+        out += input if beta == 1 else input.astype(wide, copy=False) * number(beta)
     return out.astype(dtype, copy=False)
 
 
@@ -49,17 +49,16 @@ def expand_to(input: Any, shape: tuple[int, ...]) -> None:
 
 
 def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: int) -> Estimate:
-    """The estimate of a sum with a product: two buffers of the result's form, in float32 for half types.
+    """The estimate of a sum with a product: of them two at a time, in float32 for half types.
 
     Raises RuntimeError for a beta or alpha that the dtype cannot hold.
     """
     for number in values[3:]:
         check_number(number, dtype)
-    width = max(dtype.itemsize, 4)
-    extra = 0
+    held = sum_bytes(*values[:4])
     if dtype in HALF:
-        extra = 4 * (values[1].size + values[2].size)
-    return Estimate(values, [(shape, dtype)], None, 3 * math.prod(shape) * width + extra, flops)
+        held += 4 * math.prod(shape)
+    return Estimate(values, [(shape, dtype)], None, held, flops)
 
 
 def check_batches(a: Any, b: Any) -> None:
@@ -129,7 +128,7 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
             raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got {} and {}".format(*names))
     refuse_bools(a, b, "addmm_impl_cpu_")
     estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
-    estimate.temporaries += a.shape[0] * math.prod(shape) * max(a.dtype.itemsize, 4)
+    estimate.temporaries += a.shape[0] * math.prod(shape) * (a.dtype.itemsize if a.dtype not in HALF else 6)
     return estimate
 
 
@@ -137,7 +136,7 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
     """`beta * input + alpha * sum of batch1 @ batch2 over the batch`."""
     made = product(batch1, batch2)
-    total = xp.add.reduce(made, axis=0, dtype=xp.float32 if made.dtype in HALF else None).astype(made.dtype)
+    total = xp.add.reduce(made, axis=0, dtype=xp.float32 if made.dtype in HALF else None).astype(made.dtype, copy=False)
     return joined(input, total, beta, alpha)
 
 
@@ -198,7 +197,7 @@ def addr_rule(op: Op, values: list[Any]) -> Estimate:
     check_numbers(op, values, dtype)
     estimate = sum_estimate(values, shape, dtype, 3 * math.prod(shape))
     estimate.compute = dtype
-    estimate.temporaries += (added.size + a.size + b.size) * dtype.itemsize
+    estimate.temporaries += cast_bytes([added, a, b], dtype)
     return estimate
 
 

@@ -122,7 +122,8 @@ def with_alpha(name: str) -> Rule:
             raise errors.bad_argument("For non-complex input tensors, argument alpha must not be a complex number.")
         check_number(alpha, estimate.compute)
         if alpha != 1:
-            estimate.temporaries += estimate.output_bytes
+            scaled = values[0] if op.name == "rsub" else values[1]
+            estimate.temporaries += 0 if is_number(scaled) else scaled.size * estimate.compute.itemsize
         return estimate
 
     return weak(rule)
@@ -238,7 +239,8 @@ def rounded_rule(op: Op, values: list[Any]) -> Estimate:
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{mode!s:.64}'"
         )
     estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel=f"div_{mode}_cpu")(op, values)
-    estimate.temporaries += 2 * estimate.output_bytes if mode == "trunc" else 0
+    if mode == "trunc":
+        estimate.temporaries += (3 if estimate.compute.kind in "iu" else 1) * estimate.output_bytes
     refuse_zero_division(estimate, values)
     return estimate
 

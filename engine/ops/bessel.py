@@ -19,7 +19,7 @@ from engine.special_functions import special
 TINY = 2.0**-52
 
 
-@op(real_function("i0_vml_cpu", buffers=1), inplace=True)
+@op(real_function("i0_vml_cpu"), inplace=True)
 def i0(input: Array) -> Any:
     """The modified Bessel function of the first kind, of order 0."""
     return special("i0", input)

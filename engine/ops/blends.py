@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator as python
 from typing import Any
 
 from engine import dtypes, errors
@@ -10,7 +12,7 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import conj_of, div, mul, neg, scale, scaled, shift, sub
-from engine.rules import check_number, elementwise, roomy
+from engine.rules import broadcast, check_number, elementwise, roomy
 from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
@@ -27,7 +29,8 @@ def lerp_rule(op: Op, values: list[Any]) -> Estimate:
             raise errors.dtype_mismatch(f"expected dtype {expected} for `{name}` but got dtype {got}")
     if is_number(weight):
         check_number(weight, input.dtype)
-    return roomy(elementwise(refuse=WHOLE, kernel=kernel, cost=5), 4)(op, values)
+    rule = elementwise(refuse=WHOLE, kernel=kernel, cost=5)
+    return (roomy(rule, 0, half=3) if is_number(weight) else roomy(rule, 3, masks=1, half=3))(op, values)
 
 
 @op(lerp_rule, inplace=True, node="LerpBackward1")
@@ -51,7 +54,10 @@ def lerp_number(input: Array, end: Array, weight: Number) -> Any:
     """input + weight * (end - input) for a number as weight."""
     start, end = widened(input), widened(end)
     gap = end - start
-    return start + weight * gap if abs(weight) < 0.5 else end - gap * (1 - weight)
+    near = abs(weight) < 0.5
+    gap *= weight if near else weight - 1
+    gap += start if near else end
+    return gap
 
 
 lerp_number.vjp(
@@ -62,8 +68,22 @@ lerp_number.vjp(
 
 def addcmul_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addcmul: no bools; the value fits the dtype."""
-    estimate = roomy(elementwise(refuse=(dtypes.BOOL,), kernel="addcmul_cpu_out", cost=3), 3)(op, values)
+    estimate = elementwise(refuse=(dtypes.BOOL,), kernel="addcmul_cpu_out", cost=3)(op, values)
     check_number(values[op.index["value"]], estimate.compute)
+    return shifting(estimate, values)
+
+
+def shifting(estimate: Estimate, values: list[Any]) -> Estimate:
+    """The estimate with room for the product or quotient, unless the sum is made in its memory."""
+    start, a, b, value = values
+    itemsize = max(estimate.compute.itemsize, 4)
+    shape = broadcast(a.shape, b.shape)
+    if start.shape != shape:
+        estimate.temporaries += math.prod(shape) * itemsize
+    if value != 1 and a.shape != b.shape:
+        estimate.temporaries += a.size * itemsize
+    if estimate.compute in dtypes.HALF_TYPES:
+        estimate.temporaries += 4 * (start.size + a.size + b.size + math.prod(shape))
     return estimate
 
 
@@ -71,7 +91,20 @@ def addcmul_rule(op: Op, values: list[Any]) -> Estimate:
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Number = 1) -> Any:
     """input + value * tensor1 * tensor2."""
     start, a, b = widened(input), widened(tensor1), widened(tensor2)
-    return start + (a * b if value == 1 else start.dtype.type(value) * a * b)
+    if value == 1:
+        return shifted(start, a * b)
+    made = start.dtype.type(value) * a
+    return shifted(start, into(made, b, python.imul, python.mul))
+
+
+def into(x: Any, y: Any, write: Any, combine: Any) -> Any:
+    """`combine(x, y)`, in the memory of `x` where both have one shape."""
+    return write(x, y) if x.shape == y.shape else combine(x, y)
+
+
+def shifted(start: Any, made: Any) -> Any:
+    """The sum of both, in the memory of `made` where both have one shape."""
+    return into(made, start, python.iadd, python.add)
 
 
 addcmul.vjp(
@@ -93,16 +126,19 @@ def addcdiv_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addcdiv: no integer division; the value fits the dtype."""
     if all(each.dtype.kind in "iub" for each in values[1:3]):
         raise errors.dtype_mismatch(ADDCDIV_WHOLE)
-    estimate = roomy(elementwise(cost=3), 3)(op, values)
+    estimate = elementwise(cost=3)(op, values)
     check_number(values[op.index["value"]], estimate.compute)
-    return estimate
+    return shifting(estimate, values)
 
 
 @op(addcdiv_rule, inplace=True)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Number = 1) -> Any:
     """input + value * tensor1 / tensor2."""
     start, a, b = widened(input), widened(tensor1), widened(tensor2)
-    return start + (a / b if value == 1 else start.dtype.type(value) * a / b)
+    if value == 1:
+        return shifted(start, a / b)
+    made = start.dtype.type(value) * a
+    return shifted(start, into(made, b, python.itruediv, python.truediv))
 
 
 addcdiv.vjp(

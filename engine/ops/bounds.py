@@ -33,13 +33,13 @@ kept.vjp(input=lambda g, mask: kept(g, mask))
 COMPLEX_TEXT = "clamp is not supported for complex types"
 
 
-def bounded(refused: tuple[int, ...]) -> Rule:
-    """The rule of clamp by tensors: no complex numbers, room for one intermediate result."""
-    rule = roomy(elementwise(refuse=refused, kernel="clamp_cpu"), 1)
+def bounded(refused: tuple[int, ...], buffers: int) -> Rule:
+    """The rule of clamp by tensors: no complex numbers, room for so many intermediate results."""
+    rule = roomy(elementwise(refuse=refused, kernel="clamp_cpu"), buffers)
     return refusing(rule, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError)
 
 
-ONE_BOUND, TWO_BOUNDS = bounded(()), bounded((dtypes.BOOL,))
+ONE_BOUND, TWO_BOUNDS = bounded((), 0), bounded((dtypes.BOOL,), 1)
 
 
 @weak
@@ -146,7 +146,15 @@ def clamp_max_number(input: Array, max: Number) -> Any:
 clamp_max_number.vjp(input=lambda g, input, max: kept(g, le(input, max)))
 
 
-@op(roomy(same_as_input, 2), inplace=True)
+def nan_to_num_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of nan_to_num: a mask at a time; integers are copied."""
+    estimate = same_as_input(op, values)
+    if values[0].dtype.kind in "fcV":
+        estimate.temporaries = values[0].size
+    return estimate
+
+
+@op(nan_to_num_rule, inplace=True)
 def nan_to_num(input: Array, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """The input with NaN and the infinities replaced: by 0 and the dtype's largest and smallest numbers, or as told."""
     out = xp.array(input)

@@ -102,7 +102,10 @@ def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of copy_: the source broadcasts to the destination."""
     array, source = values[0], values[1]
     shape = broadcast(array.shape, shape_of(source))
-    return Estimate(values, [(shape, array.dtype)], None, 0, array.size)
+    held = 0  # what is written is the source itself, or a copy where both lie in one memory
+    if arrays.is_array(source) and arrays.owner(source) is arrays.owner(array):
+        held = source.nbytes
+    return Estimate(values, [(shape, array.dtype)], None, held, array.size, shared=True)
 
 
 @op(
@@ -134,7 +137,7 @@ def fill_rule(op: Op, values: list[Any]) -> Estimate:
     if len(values) > 1 and isinstance(values[1], complex) and array.dtype.kind != "c":
         target = dtypes.BY_NUMPY[array.dtype].scalar_name
         raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
-    return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size)
+    return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size, shared=op.inplace_only)
 
 
 @op(fill_rule, name="fill_", inplace_only=True, node="FillBackward3", checks_cast=False)

@@ -20,7 +20,7 @@ from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
 from engine.ops.powers import pow_number
 from engine.ops.properties import dtype_of
 from engine.ops.ranges import scalar_tensor
-from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm
+from engine.ops.reduction import norm_backward, norm_kernel, norm_width, sum_dim, vector_norm
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
@@ -45,7 +45,7 @@ def line_norm_rule(op: Any, values: list[Any]) -> Estimate:
             "dimension is empty and the operation does not have an identity"
         )
     estimate.outputs = [(estimate.outputs[0][0], dtype.to_real().numpy)]
-    estimate.temporaries += 2 * array.size * max(array.dtype.itemsize, 4)
+    estimate.temporaries += norm_width(dtype, values[1]) * array.size
     return estimate
 
 

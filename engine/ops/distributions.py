@@ -19,19 +19,25 @@ from engine.rules import broadcast, default_dtype
 MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
-def drawn(values: list[Any], shape: Any, dtype: Any) -> Estimate:
-    """The estimate of random numbers: drawn in double precision and in a few steps."""
+def drawn(op: Op, values: list[Any], shape: Any, dtype: Any, held: int) -> Estimate:
+    """The estimate of random numbers: `held` bytes for each on the way, those of the result among them."""
     size = math.prod(shape)
-    return Estimate(values, [(tuple(shape), dtype)], None, 32 * size, 20 * size)
+    rest = held if op.inplace_only else max(held - dtype.itemsize, 1)
+    return Estimate(values, [(tuple(shape), dtype)], None, rest * size, 20 * size, shared=op.inplace_only)
 
 
-def in_place(check: Any) -> Any:
+def twice(dtype: Any) -> int:
+    """The bytes for a number that is drawn, then scaled: half types as float32, complex ones part by part."""
+    return 4 * dtype.itemsize if dtype.kind == "c" else 2 * max(dtype.itemsize, 4)
+
+
+def in_place(check: Any, held: int | None = None) -> Any:
     """The rule of drawing into a tensor; `check` refuses dtypes and parameters."""
 
     def rule(op: Op, values: list[Any]) -> Estimate:
         array = values[0]
         check(op, dtypes.BY_NUMPY[array.dtype], *values[1:])
-        return drawn(values, array.shape, array.dtype)
+        return drawn(op, values, array.shape, array.dtype, twice(array.dtype) if held is None else held)
 
     return rule
 
@@ -97,7 +103,7 @@ def check_exponential(op: Op, dtype: dtypes.DType, rate: float, generator: Any) 
     refuse(rate <= 0, f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
 
 
-@op(in_place(check_exponential), inplace_only=True, function=False)
+@op(in_place(check_exponential, 24), inplace_only=True, function=False)
 def exponential_(input: Array, lambd: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with exponential numbers of rate `lambd`."""
     return xp.asarray(stream(generator).exponential(input.shape) / lambd)
@@ -110,7 +116,7 @@ def check_geometric(op: Op, dtype: dtypes.DType, p: float, generator: Any) -> No
     refuse(not 0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
 
 
-@op(in_place(check_geometric), inplace_only=True, function=False, checks_cast=False)
+@op(in_place(check_geometric, 24), inplace_only=True, function=False, checks_cast=False)
 def geometric_(input: Array, p: float, *, generator: Random | None = None) -> Any:
     """Fill with how many trials of probability `p` it takes to succeed."""
     return xp.asarray(np.ceil(np.log(stream(generator).open_uniform(input.shape)) / math.log1p(-p)))
@@ -126,7 +132,7 @@ def check_cauchy(op: Op, dtype: dtypes.DType, median: float, sigma: float, gener
     )
 
 
-@op(in_place(check_cauchy), inplace_only=True, function=False)
+@op(in_place(check_cauchy, 24), inplace_only=True, function=False)
 def cauchy_(input: Array, median: float = 0.0, sigma: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with Cauchy numbers."""
     return xp.asarray(median + sigma * np.tan(math.pi * (stream(generator).open_uniform(input.shape) - 0.5)))
@@ -138,7 +144,7 @@ def check_log_normal(op: Op, dtype: dtypes.DType, mean: float, std: float, gener
     only_floats(dtype, "log_normal_cpu")
 
 
-@op(in_place(check_log_normal), inplace_only=True, function=False)
+@op(in_place(check_log_normal, 16), inplace_only=True, function=False)
 def log_normal_(input: Array, mean: float = 1.0, std: float = 2.0, *, generator: Random | None = None) -> Any:
     """Fill with exponentials of normal numbers."""
     return xp.asarray(np.exp(stream(generator).normal(input.shape, np.dtype(np.float64)) * std + mean))
@@ -151,7 +157,7 @@ def check_bernoulli(op: Op, dtype: dtypes.DType, p: Any, generator: Any) -> None
     refuse(not 0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
 
 
-@op(in_place(check_bernoulli), inplace_only=True, function=False, node="BernoulliBackward2")
+@op(in_place(check_bernoulli, 5), inplace_only=True, function=False, node="BernoulliBackward2")
 def bernoulli_(input: Array, p: float = 0.5, *, generator: Random | None = None) -> Any:
     """Fill with 1 with probability `p`, else 0."""
     return xp.asarray(stream(generator).bernoulli(float(p), input.shape))
@@ -177,7 +183,7 @@ def bernoulli_tensor_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"expand(torch.DoubleTensor{{{list(p.shape)}}}, size={list(array.shape)}): the sizes do not fit"
         )
-    return drawn(values, array.shape, array.dtype)
+    return drawn(op, values, array.shape, array.dtype, 9)
 
 
 @op(bernoulli_tensor_rule, name="bernoulli_", inplace_only=True, function=False, node="BernoulliBackward1")
@@ -193,7 +199,7 @@ def bernoulli_rule(op: Op, values: list[Any]) -> Estimate:
     kernel = "bernoulli_tensor_cpu_self_" if array.dtype.kind == "c" else "bernoulli_tensor_cpu_p_"
     only_floats(dtypes.BY_NUMPY[array.dtype], kernel)
     check_chances(array)
-    return drawn(values, array.shape, array.dtype)
+    return drawn(op, values, array.shape, array.dtype, 9)
 
 
 @op(bernoulli_rule)
@@ -207,7 +213,7 @@ def bernoulli_number_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of bernoulli with one probability."""
     array, p = values[0], values[1]
     check_bernoulli(op, dtypes.BY_NUMPY[array.dtype], p, None)
-    return drawn(values, array.shape, array.dtype)
+    return drawn(op, values, array.shape, array.dtype, 5)
 
 
 @op(bernoulli_number_rule, name="bernoulli", node=NOT_THERE)
@@ -249,7 +255,7 @@ def random_rule(op: Op, values: list[Any]) -> Estimate:
     if high is None:
         high = whole_range(dtype)
         refuse(low >= high, f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return drawn([array, low, high, generator], array.shape, array.dtype)
+    return drawn(op, [array, low, high, generator], array.shape, array.dtype, 8 + array.dtype.itemsize)
 
 
 @op(random_rule, inplace_only=True, function=False, checks_cast=False, node="RandomBackward0")
@@ -261,7 +267,7 @@ def random_(input: Array, from_: int, to: int | None, *, generator: Random | Non
 def random_below_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of random_ below a bound."""
     check_range(dtypes.BY_NUMPY[values[0].dtype], 0, values[1])
-    return drawn(values, values[0].shape, values[0].dtype)
+    return drawn(op, values, values[0].shape, values[0].dtype, 8 + values[0].dtype.itemsize)
 
 
 @op(random_below_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward1")
@@ -275,7 +281,7 @@ def random_all_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[values[0].dtype]
     if dtype.is_complex:
         raise errors.not_implemented_for("random_kernel_cpu", dtype.type_name)
-    return drawn(values, values[0].shape, values[0].dtype)
+    return drawn(op, values, values[0].shape, values[0].dtype, 8 + values[0].dtype.itemsize)
 
 
 @op(random_all_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward2")
@@ -310,7 +316,7 @@ def normal_rule(op: Op, values: list[Any]) -> Estimate:
         refuse(std < 0, f"normal expects std >= 0.0, but found std {std:g}")
     dtype = dtypes.BY_NUMPY[tensors[0].dtype]
     only_floats(dtype, "normal_kernel_cpu", True)
-    return drawn(values, broadcast(*[each.shape for each in tensors]), dtype.numpy)
+    return drawn(op, values, broadcast(*[each.shape for each in tensors]), dtype.numpy, twice(dtype.numpy))
 
 
 def spread(mean: Any, std: Any, shape: Any, dtype: Any, generator: Any) -> Any:
@@ -372,7 +378,7 @@ def poisson_rule(op: Op, values: list[Any]) -> Estimate:
     if isinstance(array, np.ndarray):
         refuse(bool(array.size) and not (array >= 0).all(), "invalid Poisson rate, expected rate to be non-negative")
         refuse(bool(array.size) and float(array.max()) > 2.0**62, "invalid Poisson rate, too large")
-    return drawn(values, array.shape, array.dtype)
+    return drawn(op, values, array.shape, array.dtype, 16 + array.dtype.itemsize)
 
 
 @op(poisson_rule, method=False)

@@ -10,7 +10,7 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Size
 from engine.op import Op, op
 from engine.ops.copies import copied
-from engine.rules import normal_dims
+from engine.rules import moved_bytes, normal_dims
 from engine.tensor import check_dim
 
 
@@ -55,7 +55,7 @@ def roll_rule(op: Op, values: list[Any]) -> Estimate:
     if dims and not array.ndim:
         raise errors.bad_index(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     dims = tuple(check_dim(each, array.ndim) for each in dims)
-    return Estimate([array, shifts, dims], [(array.shape, array.dtype)], None, array.size * array.dtype.itemsize)
+    return Estimate([array, shifts, dims], [(array.shape, array.dtype)], None, moved_bytes(array, None))
 
 
 @op(roll_rule, rows=True)

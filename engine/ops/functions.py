@@ -65,7 +65,16 @@ def atanh(input: Array) -> Any:
 atanh.vjp(input=lambda g, input: div(g, conj_of(mul(shift(neg(input), 1), shift(input, 1)))))
 
 
-@op(roomy(FLOAT, 1), inplace=True)
+@weak
+def exp2_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of exp2: of complex numbers it is an exponential of a product."""
+    estimate = FLOAT(op, values)
+    if estimate.compute.kind == "c":
+        estimate.temporaries += estimate.output_bytes
+    return estimate
+
+
+@op(exp2_rule, inplace=True)
 def exp2(input: Array) -> Any:
     """2 to the power of each element."""
     return xp.exp(input * math.log(2)) if input.dtype.kind == "c" else xp.exp2(input)
@@ -157,7 +166,8 @@ def frexp_rule(op: Op, values: list[Any]) -> Estimate:
     if not dtypes.BY_NUMPY[array.dtype].is_floating_point:
         raise errors.dtype_mismatch("torch.frexp() only supports floating-point dtypes")
     outputs = [(array.shape, array.dtype), (array.shape, dtypes.int32.numpy)]
-    return Estimate(values, outputs, None, 8 * array.size, 4 * array.size)
+    held = 8 * array.size if array.dtype in dtypes.HALF_TYPES else 0
+    return Estimate(values, outputs, None, held, 4 * array.size)
 
 
 @op(frexp_rule, outputs=("mantissa", "exponent"), differentiable=("mantissa",))

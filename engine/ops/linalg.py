@@ -250,7 +250,14 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     refuse_added_bools(values, "addmm_impl_cpu_")
     for number in values[3:]:
         check_number(number, a.dtype)
-    return Estimate(values, [(out, a.dtype)], None, out[0] * out[1] * a.dtype.itemsize, 2 * a.size * b.shape[1])
+    held = 4 * math.prod(out) if a.dtype in HALF else 0
+    return Estimate(values, [(out, a.dtype)], None, held + sum_bytes(*values[:4]), 2 * a.size * b.shape[1])
+
+
+def sum_bytes(added: Any, a: Any, b: Any, beta: Any) -> int:
+    """The bytes of what is added times its factor, and of factors that are halves in float32."""
+    scaled = 0 if beta in (0, 1) else added.size * max(added.dtype.itemsize, 4)
+    return int(scaled + (4 * (a.size + b.size) if a.dtype in HALF else 0))
 
 
 def _mm_shape_named(a: Any, b: Any) -> tuple[int, ...]:
@@ -265,7 +272,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Nu
     """`beta * input + alpha * (mat1 @ mat2)`."""
     out = product(mat1, mat2)
     if alpha != 1:
-        out = out * out.dtype.type(alpha)
+        out *= out.dtype.type(alpha)
     if beta == 0:
         return out
     out += input if beta == 1 else input * input.dtype.type(beta)

@@ -15,12 +15,12 @@ from engine.ops.compare import eq, gt
 from engine.ops.creation import zeros_like
 from engine.ops.linalg import matmul
 from engine.ops.matrices import HALF, as_column, last_sum, real_dtype, transposed
-from engine.ops.reduction import norm_backward, norm_kernel, sum_dim, vector_norm, zero_where
+from engine.ops.reduction import norm_backward, norm_kernel, norm_width, sum_dim, vector_norm, zero_where
 from engine.ops.selection import where
 from engine.ops.unary import abs as magnitude
 from engine.ops.unary import reciprocal, sgn
 from engine.ops.views import unsqueeze
-from engine.rules import Shape, broadcast, default_dtype
+from engine.rules import Shape, broadcast, cast_bytes, default_dtype
 from engine.tensor import check_dim
 
 # -- dist -------------------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def dist_rule(op: Op, values: list[Any]) -> Estimate:
         )
     if isinstance(p, complex):
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
-    work = 5 * math.prod(shape) * max(dtype.itemsize, 4)
+    work = (dtype.itemsize + norm_width(dtype, p)) * math.prod(shape) + cast_bytes([a, b], dtype.numpy)
     return Estimate(values, [((), dtype.to_real().numpy)], dtype.numpy, work, 5 * math.prod(shape))
 
 
@@ -166,7 +166,10 @@ def pdist_rule(op: Op, values: list[Any]) -> Estimate:
     if p < 0:
         raise errors.bad_argument("pdist only supports non-negative p values")
     n = a.shape[0]
-    return Estimate(values, [((n * (n - 1) // 2,), a.dtype)], None, 6 * a.size * 8, 3 * n * a.size)
+    pairs = n * (n - 1) // 2
+    parts = pairs * a.dtype.itemsize  # row by row, then joined
+    first = (a.dtype.itemsize + norm_width(dtypes.BY_NUMPY[a.dtype], p)) * a.size - parts if n > 1 else 0
+    return Estimate(values, [((pairs,), a.dtype)], None, max(parts, first), 3 * n * a.size)
 
 
 @op(pdist_rule, namespace="nn.functional", node="PdistBackward0")
@@ -229,7 +232,9 @@ def renorm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
         )
-    return Estimate([a, p, dim, bound], [(a.shape, a.dtype)], None, 4 * a.size * max(a.dtype.itemsize, 4), 6 * a.size)
+    width = norm_width(dtype, p) - (0 if op.inplace_only else a.dtype.itemsize)
+    held = max(width, 4 if a.dtype in HALF else 0) * a.size
+    return Estimate([a, p, dim, bound], [(a.shape, a.dtype)], None, held, 6 * a.size)
 
 
 @op(renorm_rule, inplace=True, rows=True)
@@ -238,7 +243,7 @@ def renorm(input: Array, p: Number, dim: int, maxnorm: Number) -> Any:
     axes = tuple(at for at in range(input.ndim) if at != dim)
     size = norm_kernel(input, p, axes, True)
     factor = xp.where(size > maxnorm, maxnorm / (size + 1e-7), 1)
-    return (input * factor.astype(size.dtype)).astype(input.dtype)
+    return (input * factor.astype(size.dtype)).astype(input.dtype, copy=False)
 
 
 renorm.vjp(input=lambda g, input, p, dim, maxnorm: renorm_grad(g, input, p, dim, maxnorm))

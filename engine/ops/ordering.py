@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import dtypes, errors, scans
@@ -11,7 +12,7 @@ from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.gathering import pick_backward, taken
 from engine.ops.reduction import evenly, selected
-from engine.rules import INT64, argument, reduced_shape, refuse_dtype, with_values
+from engine.rules import INT64, argument, moved_bytes, reduced_shape, refuse_dtype, with_values
 from engine.tensor import check_dim
 
 PAIR: dict[str, Any] = {"outputs": ("values", "indices"), "differentiable": ("values",)}
@@ -24,8 +25,27 @@ def sort_rule(op: Op, values: list[Any]) -> Estimate:
     if array.dtype.kind == "c":
         raise errors.dtype_mismatch(" Sort does not support complex dtypes on CPU")
     outputs = [(array.shape, array.dtype), (array.shape, INT64)][-len(op.outputs) :]
-    temporary = 4 * array.size * max(8, array.dtype.itemsize)
-    return Estimate(with_values(op, values, dim=dim), outputs, None, temporary, 20 * array.size)
+    width = order_width(array, argument(op, values, "descending"))
+    if len(op.outputs) > 1:
+        width = 8  # the places of the elements in memory
+    if moved_bytes(array, array.ndim - 1):
+        width = max(width, 8)  # the order in the input's layout
+    held = width * array.size + merge_bytes(array, dim)
+    return Estimate(with_values(op, values, dim=dim), outputs, None, held, 20 * array.size)
+
+
+def order_width(array: Any, descending: bool) -> int:
+    """The bytes for each element that `order_of` holds beside the order."""
+    if array.dtype in dtypes.HALF_TYPES:
+        return 10
+    if array.dtype.itemsize <= 4:
+        return 5 if array.dtype.kind == "f" else 0
+    return 8 if descending else 0
+
+
+def merge_bytes(array: Any, dim: int) -> int:
+    """The bytes in which a stable sort of 64-bit numbers merges one row."""
+    return 4 * array.shape[dim] if array.ndim and array.dtype.itemsize == 8 else 0
 
 
 def order_of(input: Any, dim: int, descending: bool) -> Any:
@@ -128,9 +148,13 @@ def topk_rule(op: Op, values: list[Any]) -> Estimate:
         if dtypes.BY_NUMPY[array.dtype].category == category:
             raise errors.dtype_mismatch(f"{what} dtypes on CPU")
     shape = (*array.shape[:dim], k, *array.shape[dim + 1 :]) if array.ndim else ()
-    temporary = 4 * array.size * max(8, array.dtype.itemsize)
+    if array.ndim and k and 8 * k < array.shape[dim]:
+        width = 12 if array.dtype in dtypes.HALF_TYPES else 8
+    else:
+        width = 8 + order_width(array, values[3])
+    held = width * array.size + 40 * math.prod(shape)
     return Estimate(
-        with_values(op, values, dim=dim), [(shape, array.dtype), (shape, INT64)], None, temporary, 10 * array.size
+        with_values(op, values, dim=dim), [(shape, array.dtype), (shape, INT64)], None, held, 10 * array.size
     )
 
 
@@ -170,9 +194,15 @@ def ranked_rule(op: Op, values: list[Any]) -> Estimate:
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], refused, "median_out" if median else f"{op.name}_cpu")
     keepdim = argument(op, values, "keepdim")
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
-    temporary = 5 * array.size * max(8, array.dtype.itemsize)
+    width = 32 + array.dtype.itemsize if op.name == "mode" else rank_width(array)
+    held = width * array.size + 24 * math.prod(shape) + merge_bytes(array, dim)
     values = with_values(op, values, dim=dim, keepdim=keepdim)
-    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, temporary, 20 * array.size)
+    return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, held, 20 * array.size)
+
+
+def rank_width(array: Any) -> int:
+    """The bytes for each element that `at_rank` holds: the order, and what it takes or a mask."""
+    return 8 + max(order_width(array, False), 1)
 
 
 def at_rank(input: Any, rank: Any, dim: int, keepdim: bool) -> Any:
@@ -248,7 +278,8 @@ def whole_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the median of all elements."""
     array = values[0]
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.COMPLEX), "median_cpu")
-    return Estimate(values, [((), array.dtype)], None, 4 * array.size * max(8, array.dtype.itemsize), 20 * array.size)
+    held = rank_width(array) * array.size + 4 * array.size + moved_bytes(array, None)
+    return Estimate(values, [((), array.dtype)], None, held, 20 * array.size)
 
 
 def flat_rank(input: Any, rank: Any) -> Any:

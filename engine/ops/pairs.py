@@ -18,7 +18,17 @@ from engine.ops.creation import full_like, zeros_like
 from engine.ops.powers import number_pow, pow, pow_number
 from engine.ops.selection import where
 from engine.ops.unary import isnan, sigmoid
-from engine.rules import cast_bytes, default_dtype, elementwise, operands, refuse_dtype, refusing, roomy, weak
+from engine.rules import (
+    cast_bytes,
+    default_dtype,
+    elementwise,
+    operands,
+    refuse_dtype,
+    refusing,
+    roomy,
+    shape_of,
+    weak,
+)
 from engine.special_functions import widened
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
@@ -121,7 +131,9 @@ def number_first_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.result_type(values, default_dtype())
     refuse_dtype(op, dtype, REFUSED[op.name], f"{KERNELS[op.name]}_cpu")
     compute, size = dtype.numpy, array.size
-    held = cast_bytes([array], compute) + 4 * size * compute.itemsize
+    held = cast_bytes([array], compute)
+    if op.name != "remainder":
+        held += (compute.itemsize + 3) * size
     estimate = Estimate(values, [(array.shape, compute)], compute, held, 10 * size)
     if op.name == "remainder":
         refuse_zero_division(estimate, values)
@@ -143,7 +155,14 @@ number_remainder.vjp(
 )
 
 
-@op(roomy(elementwise("float", cost=20), 1), inplace=True)
+def ldexp_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of ldexp: the power has the exponent's shape."""
+    estimate = elementwise("float", cost=20)(op, values)
+    estimate.temporaries += math.prod(shape_of(values[1])) * estimate.compute.itemsize
+    return estimate
+
+
+@op(weak(ldexp_rule), inplace=True)
 def ldexp(input: Array, other: Array) -> Any:
     """`input` times 2 to the power of `other`."""
     return input * xp.power(input.dtype.type(2), other)
@@ -155,7 +174,15 @@ ldexp.vjp(
 )
 
 
-@op(roomy(elementwise(refuse=(dtypes.BOOL, dtypes.INTEGRAL), kernel="logaddexp_cpu", cost=30), 4))
+def logaddexp_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of logaddexp: NumPy knows it of real numbers, of complex ones it is put together."""
+    estimate = elementwise(refuse=(dtypes.BOOL, dtypes.INTEGRAL), kernel="logaddexp_cpu", cost=30)(op, values)
+    if estimate.compute.kind == "c":
+        estimate.temporaries += 4 * estimate.output_bytes
+    return estimate
+
+
+@op(weak(logaddexp_rule))
 def logaddexp(input: Array, other: Array) -> Any:
     """The logarithm of the sum of exponentials, without overflow."""
     if input.dtype.kind != "c":
@@ -261,7 +288,7 @@ def heaviside_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch("heaviside is not yet implemented for complex tensors.")
     if args[0].dtype != args[1].dtype:
         raise errors.dtype_mismatch("heaviside is not yet implemented for tensors with different dtypes.")
-    return roomy(elementwise(), 1)(op, values)
+    return roomy(elementwise(), 1, masks=2)(op, values)
 
 
 @op(heaviside_rule, inplace=True, node=NOT_THERE)
@@ -290,7 +317,11 @@ def lcm(input: Array, other: Array) -> Any:
     return xp.lcm(input, other)
 
 
-@op(roomy(elementwise(refuse=WHOLE, kernel="lshift_cpu"), 3), inplace=True, operators=("__lshift__", "__ilshift__"))
+@op(
+    roomy(elementwise(refuse=WHOLE, kernel="lshift_cpu"), 1, masks=3),
+    inplace=True,
+    operators=("__lshift__", "__ilshift__"),
+)
 def bitwise_left_shift(input: Array, other: Operand) -> Any:
     """The bits moved up by `other` places; 0 for a shift that leaves none, or below zero."""
     return moved_up(input, other)
@@ -308,7 +339,11 @@ def number_left_shift(self: Number, other: Array) -> Any:
     return moved_up(limit(other, self), other)
 
 
-@op(roomy(elementwise(refuse=WHOLE, kernel="rshift_cpu"), 3), inplace=True, operators=("__rshift__", "__irshift__"))
+@op(
+    roomy(elementwise(refuse=WHOLE, kernel="rshift_cpu"), 1, masks=3),
+    inplace=True,
+    operators=("__rshift__", "__irshift__"),
+)
 def bitwise_right_shift(input: Array, other: Operand) -> Any:
     """The bits moved down by `other` places, the sign filling up; all of them for a shift too far or below zero."""
     return moved_down(input, other)
@@ -338,8 +373,9 @@ def isclose_rule(op: Op, values: list[Any]) -> Estimate:
         if value < 0:
             raise errors.bad_argument(f"{name} must be greater than or equal to zero, but got {value:g}")
     estimate = elementwise("bool", cost=6)(op, values)
-    wide = max(estimate.compute.itemsize, 8)
-    estimate.temporaries += (6 * wide + 3) * math.prod(estimate.outputs[0][0])
+    itemsize = max(estimate.compute.itemsize, 4)
+    wide = {"f": 3 * itemsize, "c": 2 * itemsize}.get(estimate.compute.kind, 40)  # others are compared in float64
+    estimate.temporaries += (wide + 3) * math.prod(estimate.outputs[0][0])
     return estimate
 
 

@@ -159,10 +159,25 @@ def average_rule(count: int) -> Any:
         text = empty_text(op, array.shape, count)
         shape = pooled_shape(array.shape, kernel, stride, padding, (1,) * count, ceil, text)
         values = with_values(op, values, kernel_size=kernel, stride=stride, padding=padding)
-        extra, work = frame_bytes(array, shape, kernel, stride), 2 * math.prod(shape) * math.prod(kernel)
+        extra, work = average_bytes(array, shape, kernel, stride, padding), 2 * math.prod(shape) * math.prod(kernel)
         return Estimate(values, [(shape, array.dtype)], None, extra, work)
 
     return rule
+
+
+def average_bytes(array: Any, shape: Shape, kernel: Shape, stride: Shape, padding: Shape) -> int:
+    """The bytes that `averaged` holds: the input with a border, if it needs one, and what windows are divided by."""
+    count = len(kernel)
+    itemsize = max(array.dtype.itemsize, 4) if array.dtype in HALF else array.dtype.itemsize
+    needed = reach(shape[-count:], kernel, stride, (1,) * count)
+    sizes = array.shape[-count:]
+    wide = [max(size + pad, need) for size, pad, need in zip(sizes, padding, needed, strict=True)]
+    held = 24 * math.prod(shape[-count:])
+    if tuple(wide) != tuple(sizes):
+        held += itemsize * math.prod((*array.shape[:-count], *wide))
+    if array.dtype in HALF:
+        held += 4 * (array.size + math.prod(shape))
+    return held + 16 * math.prod(shape) * (array.dtype.kind in "iu")
 
 
 def frame_bytes(array: Any, shape: Shape, kernel: Shape, stride: Shape) -> Any:

@@ -19,7 +19,7 @@ from engine.ops.powers import pow_number
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import abs, isnan, sgn
 from engine.ops.views import expand, reshape
-from engine.rules import along_dim, cast_bytes, reduced_shape, reduction, refuse_dtype
+from engine.rules import along_dim, cast_bytes, moved_bytes, reduced_shape, reduction, refuse_dtype
 
 HALF = dtypes.HALF_TYPES
 
@@ -225,7 +225,7 @@ def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
                 raise errors.bad_argument(f"{text} Specify the reduction dim with the 'dim' argument.")
             raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
     if index:
-        estimate.temporaries += values[0].size * values[0].dtype.itemsize  # NumPy brings the dim to the end
+        estimate.temporaries += moved_bytes(values[0], None if dims is None else dims[0])
     return estimate
 
 
@@ -296,8 +296,15 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
             f"linalg.vector_norm cannot compute the {order} norm on an empty tensor because the operation does not "
             "have an identity"
         )
-    held = 2 * values[0].size * max_int(dtype.itemsize, 4) + cast_bytes([values[0]], dtype.numpy)
+    held = norm_width(dtype, order) * values[0].size + cast_bytes([values[0]], dtype.numpy)
     return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, held, 4 * values[0].size)
+
+
+def norm_width(dtype: dtypes.DType, p: Any) -> int:
+    """The bytes for each element that `norm_kernel` holds: magnitudes, and powers of them."""
+    buffers = 1 if p in (0, 1, math.inf, -math.inf) else 2
+    width: int = buffers * max_int(dtype.to_real().itemsize, 4) + (p == 0) + 2 * (dtype.numpy in HALF)
+    return width
 
 
 def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:

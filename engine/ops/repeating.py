@@ -17,7 +17,7 @@ from engine.ops.creation import checked_size
 from engine.ops.picking import index_select
 from engine.ops.reduction import sum_dim
 from engine.ops.views import expand, reshape, unsqueeze, view
-from engine.rules import INT64
+from engine.rules import INT64, moved_bytes
 from engine.shapes import LARGEST_BYTES
 from engine.tensor import check_dim
 
@@ -35,7 +35,10 @@ def repeat_rule(op: Op, values: list[Any]) -> Estimate:
         if each < 0:
             raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {each}: {list(shape)}")
     estimate = copied([array, tuple(repeats)], shape)
-    estimate.temporaries = math.prod(shape) * array.dtype.itemsize  # tile goes dim by dim
+    times = [each for each in repeats if each != 1]
+    if len(times) > 1:  # tile goes dim by dim
+        estimate.temporaries = math.prod(shape) // max(times[-1], 1) * array.dtype.itemsize
+    estimate.temporaries += moved_bytes(array, None)
     return estimate
 
 

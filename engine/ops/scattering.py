@@ -38,8 +38,15 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     check_range(index, dim, array.shape[dim] if array.ndim else 1)
     if source is None and isinstance(src, complex) and array.dtype.kind != "c":
         raise errors.bad_argument("value cannot be converted to type without overflow")
-    held = (2 * array.size + 2 * index.size) * max(4, array.dtype.itemsize)
+    held = 0 if index.dtype == INT64 else 8 * index.size
+    if combines(op) and array.dtype in dtypes.HALF_TYPES:
+        held += 6 * array.size + 4 * index.size  # in float32
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * index.size)
+
+
+def combines(op: Op) -> bool:
+    """Whether a scatter combines what it writes with what is there."""
+    return op.name.startswith("scatter_") or "reduce" in op.index
 
 
 def check_cover(name: str, array: Any, dim: int, index: Any, source: Any) -> None:
@@ -220,8 +227,17 @@ def scatter_reduce_rule(op: Op, values: list[Any]) -> Estimate:
     if how == "mean" and values[0].dtype == bool:
         raise errors.not_implemented_for("scatter_gather_tensor_cpu_reduce_mean", "Bool")
     estimate = scatter_rule(op, values)
-    estimate.temporaries += 2 * values[0].size * max(8, values[0].dtype.itemsize)
+    estimate.temporaries += reduced_bytes(values[0], how, values[op.index["include_self"]])
     return estimate
+
+
+def reduced_bytes(array: Any, how: str, include_self: bool) -> int:
+    """The bytes that `reduced` holds: the tensor without what is left out, counts and what they divide."""
+    itemsize = array.dtype.itemsize
+    width = 0 if include_self else itemsize
+    if how == "mean":
+        width += 8 + 2 * max(itemsize, 4)
+    return width * int(array.size)
 
 
 @op(scatter_reduce_rule, inplace=True)
@@ -342,7 +358,9 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
     if source.dtype != array.dtype:
         raise errors.dtype_mismatch(f"{name}: self ({types[0]}) and source ({types[2]}) must have the same scalar type")
     check_places(index, array.shape[dim] if array.ndim else 1, "index out of range in self")
-    held = (4 * array.size + 4 * source.size) * max(8, array.dtype.itemsize)
+    held = 8 * source.size + reduced_bytes(array, how, values[5])
+    if array.dtype in dtypes.HALF_TYPES:
+        held += 6 * array.size + 4 * source.size
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * source.size)
 
 

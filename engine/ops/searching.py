@@ -35,7 +35,10 @@ def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -
         raise errors.not_implemented_for("searchsorted_out_cpu", common.type_name)
     if out_int32 and boundaries.ndim and boundaries.shape[-1] >= 2**31 - 1:
         raise errors.bad_argument("torch.searchsorted(): the size of input sequence exceeds the range of int32")
-    held = 8 * count + 16 * (count + boundaries.size)
+    wide = 8 if common.category == dtypes.INTEGRAL else max(common.itemsize, 4)
+    row = boundaries.size if boundaries.ndim == 1 else boundaries.shape[-1]
+    once = count if boundaries.ndim == 1 else shape[-1]
+    held = wide * (once + row) + 4 * count * bool(out_int32)
     return Estimate(values, [(shape, INT32 if out_int32 else INT64)], None, held, 20 * count)
 
 

@@ -25,12 +25,18 @@ SPECIAL = "special"
 
 
 def real_function(
-    kernel: str, half: bool = True, floats_only: bool = False, buffers: int = 0, number_first: bool = False
+    kernel: str,
+    half: bool = True,
+    floats_only: bool = False,
+    buffers: int = 0,
+    masks: int = 0,
+    number_first: bool = False,
 ) -> Rule:
     """The rule of a special function: real operands, integers as the default floating dtype.
 
     `half`: half types have a kernel too; `floats_only`: integers have none; `buffers`: arrays of the result's size
-    that the kernel holds beside it; `number_first`: a Python number promotes in the place of the first operand.
+    that the kernel holds beside it, and `masks` of bools; `number_first`: a Python number promotes in the place of the
+    first operand.
     """
     refused = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX) if floats_only else (dtypes.COMPLEX,)
 
@@ -44,7 +50,7 @@ def real_function(
             raise errors.not_implemented_for(kernel, dtype.type_name)
         shape = broadcast(*[shape_of(each) for each in args])
         size, compute = math.prod(shape), dtype.numpy
-        width = (buffers + (1 + len(args)) * small) * max(compute.itemsize, 4)
+        width = (buffers + (1 + len(args)) * small) * max(compute.itemsize, 4) + masks
         return Estimate(values, [(shape, compute)], compute, cast_bytes(args, compute) + size * width, 50 * size)
 
     return weak(rule)
@@ -122,7 +128,16 @@ log_ndtr.vjp(input=lambda g, input: scale(div(g, erfcx(scale(input, -math.sqrt(0
 # -- logarithms -----------------------------------------------------------------------------------------------------
 
 
-@op(real_function("logit_cpu", buffers=2), inplace=True)
+LOGIT, LOGIT_HELD = (real_function("logit_cpu", buffers=buffers, masks=buffers // 2) for buffers in (0, 2))
+
+
+@weak
+def logit_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of logit: what is held between bounds is another array."""
+    return (LOGIT if values[op.index["eps"]] is None else LOGIT_HELD)(op, values)
+
+
+@op(logit_rule, inplace=True)
 def logit(input: Array, eps: float | None = None) -> Any:
     """log(x / (1 - x)), of x held between eps and 1 - eps."""
     x = widened(input)
@@ -224,7 +239,7 @@ number_xlog1py.vjp(other=lambda g, self, other: scale(div(g, shift(other, 1)), s
 # -- the gamma function ---------------------------------------------------------------------------------------------
 
 
-@op(real_function("lgamma_vml_cpu", buffers=2), inplace=True)
+@op(real_function("lgamma_vml_cpu", buffers=1, masks=1), inplace=True)
 def lgamma(input: Array) -> Any:
     """The logarithm of the magnitude of the gamma function."""
     return log_gamma(input)
@@ -253,7 +268,8 @@ def polygamma_rule(op: Op, values: list[Any]) -> Estimate:
     n = values[op.index["n"]]
     if n < 0:
         raise errors.bad_argument("polygamma(n, x) does not support negative n.")
-    return real_function("trigamma" if n == 1 else "digamma" if n == 0 else "polygamma", buffers=3)(op, values)
+    kernel = "trigamma" if n == 1 else "digamma" if n == 0 else "polygamma"
+    return real_function(kernel, buffers=int(n > 0), masks=int(n > 0))(op, values)
 
 
 @op(polygamma_rule, name="polygamma")
@@ -301,7 +317,7 @@ def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.too_large(f"mvlgamma(): p of {values[1]} is over the limit of {MOST_DIMENSIONS}")
     if values[0].dtype == bool:
         raise errors.dtype_mismatch("The input tensor may not be a boolean tensor.")
-    return real_function("arange_cpu", buffers=5)(op, values)
+    return real_function("arange_cpu", buffers=1 if values[1] == 1 else 3, masks=1)(op, values)
 
 
 @op(mvlgamma_rule, inplace=True)
@@ -401,7 +417,8 @@ def sinc_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of sinc: complex numbers too."""
     array = values[0]
     compute = as_float(dtypes.BY_NUMPY[array.dtype]).numpy
-    held = cast_bytes([array], compute) + array.size * (3 * max(compute.itemsize, 4) + 1)
+    width = 3 * compute.itemsize + 1 if compute.itemsize > 2 else 17
+    held = cast_bytes([array], compute) + array.size * width
     return Estimate(values, [(array.shape, compute)], compute, held, 20 * array.size)
 
 

@@ -94,8 +94,9 @@ def variance_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("value cannot be converted to type double without overflow")
     values = with_values(op, estimate.values, correction=1 if correction is None else correction)
     outputs = [(shape, dtype.to_real().numpy), (shape, array.dtype)][: len(op.outputs)]
-    temporary = array.size * (2 * max(4, array.dtype.itemsize) + 4) + 4 * math.prod(shape) * 16
-    return Estimate(values, outputs, None, temporary, 4 * array.size)
+    itemsize = array.dtype.itemsize
+    width = {2: 8, 16: 40}.get(itemsize, itemsize) if itemsize != 8 or not dtype.is_complex else 20
+    return Estimate(values, outputs, None, width * array.size + 3 * max(itemsize, 4) * math.prod(shape), 4 * array.size)
 
 
 def moments(input: Any, dim: Any, correction: Any, keepdim: bool) -> tuple[Any, Any]:
@@ -317,7 +318,15 @@ aminmax.vjp(
 )
 
 
-@op(reduction("index"))
+def counting(op: Op, values: list[Any]) -> Estimate:
+    """The rule of count_nonzero: along dims NumPy adds up bools."""
+    estimate = reduction("index")(op, values)
+    if estimate.values[op.index["dim"]] is not None and values[0].dtype != bool:
+        estimate.temporaries += values[0].size
+    return estimate
+
+
+@op(counting)
 def count_nonzero(input: Array, dim: Dims | None = None) -> Any:
     """How many elements are not zero, over the dims."""
     return xp.count_nonzero(input, axis=dim)

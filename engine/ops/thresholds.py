@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ml_dtypes
+import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
@@ -239,7 +240,7 @@ def hardswish(input: Array, inplace: bool = False) -> Any:
 # -- shrinking -------------------------------------------------------------------------------------------------------
 
 
-@op(smooth("hardshrink_cpu", 2), namespace=FUNCTIONAL, node="HardshrinkBackward0", method=True)
+@op(smooth("hardshrink_cpu", 0, masks=1), namespace=FUNCTIONAL, node="HardshrinkBackward0", method=True)
 def hardshrink(input: Array, lambd: float = 0.5) -> Any:
     """x, but 0 between -lambd and lambd."""
     return xp.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)

@@ -278,9 +278,11 @@ def real_sign(x: Any) -> Any:
 
 
 def signed(op: Op, values: list[Any]) -> Estimate:
-    """The rule of sgn: shape and dtype stay, the kernel holds a sign and a mask."""
+    """The rule of sgn: shape and dtype stay, the kernel of floats holds a sign and a mask."""
     estimate = same_as_input(op, values)
-    estimate.temporaries = 2 * estimate.output_bytes + math.prod(estimate.outputs[0][0])
+    shape, dtype = estimate.outputs[0]
+    width = {"f": dtype.itemsize + 1, "V": dtype.itemsize + 1, "c": 3 * dtype.itemsize // 2 + 2}.get(dtype.kind, 0)
+    estimate.temporaries = width * math.prod(shape)
     return estimate
 
 
