@@ -28,6 +28,7 @@ from engine.ops.conv_shapes import (
     of_each_dim,
 )
 from engine.ops.reduction import sum_dim
+from engine.ops.single_channels import correlate_lines, in_lines, line_room, overlap_lines
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
@@ -38,15 +39,15 @@ FUNCTIONAL = "nn.functional"
 # -- geometry -------------------------------------------------------------------------------------------------------
 
 
-def fitting(count: int, groups: int, each: int) -> tuple[int, int]:
+def fitting(count: int, groups: int, each: int, room: int = COLUMN_BYTES) -> tuple[int, int]:
     """How many entries of a batch and how many groups are laid out at a time; `each` the bytes of one's columns."""
-    width = min(groups, max(1, COLUMN_BYTES // max(each, 1)))
-    return min(count, max(1, COLUMN_BYTES // max(groups * each, 1))), width
+    width = min(groups, max(1, room // max(each, 1)))
+    return min(count, max(1, room // max(groups * each, 1))), width
 
 
-def parts(count: int, groups: int, each: int) -> Iterator[tuple[slice, slice]]:
+def parts(count: int, groups: int, each: int, room: int = COLUMN_BYTES) -> Iterator[tuple[slice, slice]]:
     """The batch and the groups in parts whose columns fit the memory set aside for them."""
-    step, width = fitting(count, groups, each)
+    step, width = fitting(count, groups, each, room)
     for start in range(0, count, max(step, 1)):
         for first in range(0, groups, width):
             yield slice(start, min(start + step, count)), slice(first, min(first + width, groups))
@@ -111,7 +112,7 @@ def work(shape: Shape, weight: Shape, out: Shape, groups: int, dtype: Any, paddi
     copies = (math.prod(out) + math.prod(weight)) * size
     if dtype in HALF:
         copies += (math.prod(shape) + math.prod(out) + math.prod(weight)) * size
-    return 2 * columns + border + copies, flops
+    return max(2 * columns, line_room(shape, weight, out, size)) + border + copies, flops
 
 
 def spread_work(
@@ -165,6 +166,9 @@ def correlate_arrays(
 ) -> Any:
     """The sums of products of windows and weights, laid out as `sizes`."""
     kernel, out = weight.shape[2:], sizes[2:]
+    if in_lines(input.shape, weight.shape, tuple(sizes), stride, padding, dilation):
+        made = correlate_lines(computed(input), computed(weight), sizes, padding, dilation, parts)
+        return made.astype(input.dtype, copy=False)
     x, spots = bordered(computed(input), padding), math.prod(out)
     matrix = computed(weight).reshape(groups, sizes[1] // groups, -1)
     depth = math.prod(weight.shape[1:])
@@ -209,6 +213,9 @@ def overlap_arrays(
 ) -> Any:
     """The adjoint of `correlate_arrays` in its weight: windows times outputs, summed over the batch."""
     kernel, out = sizes[2:], grad.shape[2:]
+    if in_lines(input.shape, tuple(sizes), grad.shape, stride, padding, dilation):
+        made = overlap_lines(computed(grad), computed(input), sizes, padding, dilation, parts)
+        return made.astype(grad.dtype, copy=False)
     spots, depth = math.prod(out), math.prod(sizes[1:])
     x = bordered(computed(input), padding)
     g = computed(grad).reshape(grad.shape[0], groups, sizes[0] // groups, spots)

@@ -181,3 +181,70 @@ def test_running_sums_of_what_is_not_laid_out_in_rows(layout: str) -> None:
     x = LAYOUTS[layout](torch.from_numpy(rng().standard_normal((300, 300))))
     for dim in (0, 1):
         np.testing.assert_allclose(torch.cumsum(x, dim).numpy(), np.cumsum(x.numpy(), dim), rtol=1e-9, atol=1e-12)
+
+
+# -- convolutions of single channels ----------------------------------------------------------------------------------
+
+# input, weight, padding, dilation
+ALONE = {
+    "one dim": ((2, 3, 50), (3, 1, 4), (1,), (1,)),
+    "one dim, wider": ((2, 3, 50), (3, 1, 3), (4,), (2,)),
+    "two dims": ((3, 4, 9, 7), (4, 1, 3, 3), (1, 1), (1, 1)),
+    "two outputs each": ((3, 4, 9, 7), (8, 1, 3, 3), (1, 1), (1, 1)),
+    "far apart": ((2, 2, 9, 7), (2, 1, 3, 5), (2, 6), (2, 3)),
+    "a border of rows alone": ((2, 2, 9, 7), (2, 1, 3, 1), (2, 0), (1, 1)),
+    "no border of rows": ((2, 2, 9, 7), (2, 1, 3, 3), (0, 1), (1, 1)),
+    "another width": ((2, 2, 9, 7), (2, 1, 3, 3), (1, 0), (1, 1)),
+    "an even kernel": ((2, 2, 9, 7), (2, 1, 2, 2), (1, 1), (1, 1)),
+    "three dims": ((2, 2, 4, 5, 6), (2, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1)),
+    "images longer than a block": ((1, 2, 300, 200), (2, 1, 3, 3), (1, 1), (1, 1)),
+    "rows longer than a block": ((1, 1, 3, 40_000), (1, 1, 3, 3), (1, 1), (1, 1)),
+    "blocks of channels": ((2, 40, 64, 60), (40, 1, 3, 3), (1, 1), (1, 1)),
+    "a wider border than image": ((1, 2, 3, 2), (2, 1, 3, 7), (1, 3), (1, 1)),
+}
+
+
+def convolved(x: Any, w: Any, g: Any, padding: Any, dilation: Any) -> tuple[Any, Any, Any]:
+    """The convolution of channels alone by its definition, and its gradients to input and weight."""
+    wide = np.pad(x, [(0, 0), (0, 0), *((each, each) for each in padding)])
+    each = w.shape[0] // x.shape[1]
+    out, back, slope = np.zeros(g.shape), np.zeros(wide.shape), np.zeros(w.shape)
+    for at in np.ndindex(*w.shape[2:]):
+        starts = [place * gap for place, gap in zip(at, dilation, strict=True)]
+        view = tuple(slice(start, start + size) for start, size in zip(starts, g.shape[2:], strict=True))
+        for o in range(w.shape[0]):
+            here = (slice(None), o // each, *view)
+            out[:, o] += w[(o, 0, *at)] * wide[here]
+            back[here] += w[(o, 0, *at)] * g[:, o]
+            slope[(o, 0, *at)] = (g[:, o] * wide[here]).sum()
+    inside = tuple(slice(pad, pad + size) for pad, size in zip(padding, x.shape[2:], strict=True))
+    return out, back[(..., *inside)], slope
+
+
+@pytest.mark.parametrize("case", ALONE.values(), ids=ALONE)
+def test_convolutions_of_single_channels(case: Any) -> None:
+    shape, kernel, padding, dilation = case
+    x = torch.from_numpy(rng().standard_normal(shape)).requires_grad_()
+    w = torch.from_numpy(rng().standard_normal(kernel)).requires_grad_()
+    conv = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}[len(padding)]
+    out = conv(x, w, None, 1, padding, dilation, shape[1])
+    g = rng().standard_normal(tuple(out.shape))
+    made = (out, *torch.autograd.grad(out, (x, w), torch.from_numpy(g)))
+    wanted = convolved(x.detach().numpy(), w.detach().numpy(), g, padding, dilation)
+    for got, want in zip(made, wanted, strict=True):
+        np.testing.assert_allclose(got.detach().numpy(), want, rtol=1e-9, atol=1e-11)
+
+
+def test_single_channels_keep_what_is_not_finite_where_it_is() -> None:
+    array = rng().standard_normal((1, 2, 6, 5))
+    array[0, 0, 2, 4] = np.inf  # the next place in memory is another row's
+    out = torch.conv2d(torch.from_numpy(array), torch.ones(2, 1, 3, 3, dtype=torch.float64), None, 1, 1, 1, 2)
+    wrong = ~out.isfinite()
+    assert wrong[0, 0, 1:4, 3:].all()
+    assert int(wrong.sum()) == 6
+
+
+def test_second_derivatives_of_single_channels() -> None:
+    x = torch.from_numpy(rng().standard_normal((2, 2, 4, 3))).requires_grad_()
+    w = torch.from_numpy(rng().standard_normal((4, 1, 3, 3))).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda x, w: torch.conv2d(x, w, None, 1, 1, 1, 2) ** 2, (x, w))
