@@ -279,7 +279,8 @@ def save(
             stamp = counter[0] if output or stamps is None else stamps.get(id(counter), counter[0])
             saved.append((source._array, counter, stamp))
             if not state.ctx.plain or type(counter) is InferenceCounter:
-                saved[-1] = special_save(node, saved[-1], None if output else source)
+                nr = op.outputs.index(name) if output else None
+                saved[-1] = special_save(node, saved[-1], source, nr)
         elif source is None:
             saved.append((None, FROZEN, 0))
         else:
@@ -299,27 +300,21 @@ def _by_value(saved: Saved) -> Saved:
     return (array[()], *saved[1:]) if type(array) is np.ndarray and not array.shape else saved
 
 
-def special_save(node: Node, saved: Saved, source: Tensor | None) -> Saved:
-    """A saved tensor under the modes that change what is kept: packed by hooks, or copied.
+def special_save(node: Node, saved: Saved, source: Tensor, nr: int | None) -> Saved:
+    """A saved tensor under the modes that change what is kept: packed by hooks, which see the tensor itself.
 
-    Hooks see the tensor itself (`source`), or an output without its graph. Raises RuntimeError for an inference tensor.
+    `nr` is the number of an output. Raises RuntimeError for an inference tensor.
     """
     array, counter, _ = saved
     ctx = state.ctx
     if type(counter) is InferenceCounter:
-        raise errors.bad_argument(
-            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
-            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
-            "it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
-        )
+        raise errors.inference_saved()
     if ctx.saved_hooks and not isinstance(ctx.saved_hooks[-1], str):
         node.rare = node.rare or Rare()
-        return (packed(_shown(source, array, counter), *ctx.saved_hooks[-1]), FROZEN, 0)
+        if nr is not None and array.dtype.kind in "fcV":
+            source = wrap_saved(array, counter, (node, nr, array.shape, array.dtype))
+        return (packed(source, *ctx.saved_hooks[-1]), FROZEN, 0)
     return saved
-
-
-def _shown(source: Tensor | None, array: Any, counter: list[Any]) -> Any:
-    return wrap_saved(array, counter, None) if source is None else source
 
 
 def _is_uncast(value: Any, compute: Any) -> bool:

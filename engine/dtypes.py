@@ -45,6 +45,12 @@ class DType:
         return self.category == COMPLEX
 
     @property
+    def options(self) -> str:
+        """As messages about saved tensors and hooks name it: `torch.FloatTensor`, but `CPUBoolType`."""
+        old = self.tensor_type if not self.is_complex and self.name not in ("bool", "bfloat16") else None
+        return old or f"CPU{self.type_name}Type"
+
+    @property
     def scalar_name(self) -> str:
         """The C++ type as in "value cannot be converted to type int64_t without overflow"."""
         wide = self.category == INTEGRAL and self.name != "int32"

@@ -228,6 +228,17 @@ def inference_update() -> RuntimeError:
     return coded(RuntimeError, "bad_argument", text)
 
 
+def inference_saved() -> RuntimeError:
+    """A tensor made under inference mode that a node would have to save."""
+    return coded(
+        RuntimeError,
+        "bad_argument",
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+        "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+        "it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.",
+    )
+
+
 def overlapping_write() -> RuntimeError:
     """A write to a tensor several of whose elements are one memory cell."""
     text = (

@@ -17,7 +17,7 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.binding import bind
 from engine.hooks import Hooks, RemovableHandle
-from engine.inspection import Inspection
+from engine.inspection import Inspection, readonly
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
@@ -31,6 +31,7 @@ Edge = tuple["Node", int, tuple[int, ...], Any]
 
 QuickStep = tuple[int, Callable[..., Any], int | tuple[int, ...] | None, bool]
 Saved = tuple[Any, list[Any], int]  # array, version counter, version when saved
+Watched = tuple[Saved | None, ...]  # index tensors (`engine.watching`), None for whole dims
 
 FROZEN: list[Any] = [0]  # the version counter of values nobody can change
 
@@ -85,6 +86,10 @@ class Plan:
         # bound at the first backward, when all ops are declared
         self.numpy_steps: tuple[tuple[Callable[..., Any], Any] | None, ...] | None = None
         self.quick: tuple[QuickStep, ...] = ()
+
+    def whole(self) -> Plan:
+        """The plan of a call in which every input needs a gradient."""
+        return plan_of(self.op, (True,) * len(self.needs))
 
     def _is_tensor(self, name: str) -> bool:
         op = self.op
@@ -147,7 +152,7 @@ def plan_of(op: Op, needs: tuple[bool, ...]) -> Plan:
 class Rare:
     """What few nodes have; the others share None, which is quicker to set and to ask."""
 
-    __slots__ = ("compute", "hooks", "inputs", "metadata", "outputs")
+    __slots__ = ("compute", "hooks", "inputs", "metadata", "outputs", "watched")
 
     def __init__(self) -> None:
         self.compute: Any = None
@@ -155,6 +160,7 @@ class Rare:
         self.inputs: tuple[int, ...] | None = None
         self.metadata: dict[str, Any] | None = None
         self.outputs: tuple[tuple[tuple[int, ...], Any], ...] | None = None
+        self.watched: Watched = ()
 
 
 def _rare(name: str, doc: str) -> Any:
@@ -190,7 +196,7 @@ class Node(Inspection):
     inputs = _rare("inputs", "The length of each list input, -1 for a single one; None where there are no lists.")
     outputs = _rare("outputs", "Shape and dtype of each output, where there are several.")
 
-    @property
+    @readonly
     def metadata(self) -> dict[str, Any]:
         """A dict for the user's notes."""
         if self.rare is None:
@@ -240,15 +246,22 @@ class Node(Inspection):
         for at, (array, version, stamp) in enumerate(saved):
             if version[0] != stamp:
                 raise self._modified(at, array, version, stamp)
-        if self.rare is not None and any(type(each[0]) is Packed for each in saved):
+        if self.rare is None:
+            return saved
+        for each in self.rare.watched:
+            if each is not None and each[1][0] != each[2]:
+                raise self._modified(-1, *each)
+        if any(type(each[0]) is Packed for each in saved):
             return tuple((e[0].array(), *e[1:]) if type(e[0]) is Packed else e for e in saved)
         return saved
 
     def _modified(self, at: int, array: Any, version: list[Any], stamp: int) -> RuntimeError:
         dtype = dtypes.of(array)
         origin = ""
-        name = self.plan.tensors[at]
-        if name in self.plan.op.outputs:
+        name = "" if at < 0 else self.plan.tensors[at]
+        if not name:
+            pass  # an index tensor, which no node made
+        elif name in self.plan.op.outputs:
             origin = f", which is output {self.plan.op.outputs.index(name)} of {short_name(self)},"
         elif len(version) > 1:
             edge = self._edge_of(name)
@@ -258,9 +271,9 @@ class Node(Inspection):
             edge = self._edge_of(name)
             if edge is not None and not isinstance(edge[0], AccumulateGrad):
                 origin = f", which is output {edge[1]} of {short_name(edge[0])},"
-        what = f"{dtype.tensor_type} {list(array.shape)}"
+        what = f"{dtype.options} {list(array.shape)}"
         if arrays.device_of(array).type == "cuda":
-            what = what.replace("torch.", "torch.cuda.")
+            what = what.replace("torch.", "torch.cuda.").replace("CPU", "CUDA", 1)
         return errors.modified_inplace(what, origin, version[0], stamp, state.ctx.anomaly is not None)
 
     def _edge_of(self, name: str) -> Edge | None:
@@ -272,7 +285,7 @@ class Node(Inspection):
 
     def release(self) -> None:
         """Free the saved values, as torch does right after running a node; one that saved none can run again."""
-        if self.saved:
+        if self.saved or (self.rare is not None and self.rare.watched):
             log = state.ctx.log
             if log is not None:
                 log.node(self)
@@ -280,21 +293,31 @@ class Node(Inspection):
 
     def unpack(self) -> list[Any]:
         """The saved values as tensors that hang in the graph as they did when saved."""
-        plan = self.plan
-        tensors = []
-        kept = self.saved or ()
-        checked = self.check_saved()
-        for at, ((array, counter, _), source, origin) in enumerate(
-            zip(checked, plan.sources, plan.origins, strict=True)
-        ):
-            edge = None
-            if source < 0:
-                if plan.op.outputs[-1 - source] in plan.op.differentiable:
-                    edge = (self, -1 - source, array.shape, array.dtype)
-            elif origin is not None and self.inputs is None:  # without lists, one edge for each input
-                edge = self.edges[origin]
-            tensors.append(Node.wrap_saved(array, counter, edge, type(kept[at][0]) is Packed))
-        return tensors
+        return [self._placed(at, each) for at, each in enumerate(self.check_saved())]
+
+    def unpacked(self, at: int) -> Any:
+        """One of them.
+
+        Raises RuntimeError if it was freed (`graph_freed`) or changed since (`modified_inplace`).
+        """
+        if self.saved is None:
+            raise errors.graph_freed()
+        array, counter, stamp = self.saved[at]
+        if counter[0] != stamp:
+            raise self._modified(at, array, counter, stamp)
+        return self._placed(at, (array.array() if type(array) is Packed else array, counter, stamp))
+
+    def _placed(self, at: int, value: Saved) -> Any:
+        array, counter, _ = value
+        plan, kept = self.plan, self.saved or ()
+        source, origin = plan.sources[at], plan.origins[at]
+        edge = None
+        if source < 0:
+            if plan.op.outputs[-1 - source] in plan.op.differentiable:
+                edge = (self, -1 - source, array.shape, array.dtype)
+        elif origin is not None and self.inputs is None:  # without lists, one edge for each input
+            edge = self.edges[origin]
+        return Node.wrap_saved(array, counter, edge, type(kept[at][0]) is Packed)
 
     def pack(self, at: int, packed: Packed) -> None:
         """Put what a hook made of a saved tensor in its place."""
@@ -364,12 +387,13 @@ class Node(Inspection):
 @functools.cache
 def node_type(name: str) -> type[Node]:
     """A class of nodes under torch's name, so that `type(grad_fn).__name__` is what it is in torch."""
-    return type(name.rpartition("::")[2], (Node,), {"__slots__": ()})
+    return type(name.rpartition("::")[2], (Node,), {"__slots__": (), "__module__": "builtins"})
 
 
 class AccumulateGrad(Node):
     """The end of the graph at a leaf: adds what arrives to the leaf's `.grad`."""
 
+    __module__ = "builtins"  # as torch shows its nodes
     __slots__ = ("dtype", "variable")
 
     ordinary = False
@@ -396,8 +420,10 @@ class AccumulateGrad(Node):
         """Add a gradient to the leaf's, outside any pass."""
         from engine.walk import accumulate
 
-        record = state.ctx.grad_enabled
-        accumulate(self.variable, grads[0] if record else grads[0]._array.copy(), record)
+        (grad,) = self.given(grads, 1)
+        if grad is not None:
+            record = state.ctx.grad_enabled
+            accumulate(self.variable, grad if record else grad.copy(), record)
         return ()
 
     def __dir__(self) -> list[str]:

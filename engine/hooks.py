@@ -83,48 +83,53 @@ class Hooks:
         return RemovableHandle([self.tensors.setdefault(nr, HookTable())], hook)
 
     def filter(self, nr: int, grad: Any, wrap: Callable[[Any], Any] | None) -> Any:
-        """The gradient of an output after its hooks, in order.
+        """The gradient of an output after its hooks, in order; they see None where none arrived.
 
         `wrap` makes a tensor of an array where gradients are arrays. Raises what a hook raises, RuntimeError if one
-        changes the size or the dtype.
+        changes the size or the dtype, or replaces None.
         """
         table = self.tensors.get(nr)
-        if not table or grad is None:
+        if not table:
             return grad
-        value = grad if wrap is None else wrap(arrays.as_array(grad))
+        value = grad if wrap is None or grad is None else wrap(arrays.as_array(grad))
         for hook in list(table.values()):
             result = hook(value)
             if result is not None:
                 value = _checked(value, result, hook)
-        return value if wrap is None else value._array
+        return value if wrap is None or value is None else value._array
 
 
 def name_of(hook: Any) -> str:
     """A hook's name in messages."""
-    return str(getattr(hook, "__name__", type(hook).__name__))
+    return str(getattr(hook, "__name__", "<unknown>"))
 
 
 def _checked(value: Any, result: Any, hook: Callable[..., Any]) -> Any:
+    if value is None:
+        raise errors.bad_argument("can't replace a None gradient with a non-None value")
     if not hasattr(result, "_array"):
         raise errors.bad_type(f"expected Variable, but hook returned '{type(result).__name__}'")
     if result.dtype is not value.dtype:
         raise errors.dtype_mismatch(
-            f"hook '{name_of(hook)}' has changed the type of value (was {value.dtype.tensor_type} "
-            f"got {result.dtype.tensor_type})"
+            f"hook '{name_of(hook)}' has changed the type of value (was {value.dtype.options} "
+            f"got {result.dtype.options})"
         )
     if result.shape != value.shape:
         raise errors.shape_mismatch(f"hook '{name_of(hook)}' has changed the size of value")
     return result
 
 
-def _counted(result: Any, count: int, hook: Callable[..., Any]) -> tuple[Any, ...]:
+def _all_checked(values: tuple[Any, ...], result: Any, hook: Callable[..., Any]) -> tuple[Any, ...]:
     if not isinstance(result, tuple):
         raise errors.bad_type(f"expected tuple, but hook returned '{type(result).__name__}'")
-    if len(result) != count:
+    if len(result) != len(values):
         raise errors.bad_argument(
             f"hook '{name_of(hook)}' has returned an incorrect number of values (got {len(result)}, "
-            f"but expected {count})"
+            f"but expected {len(values)})"
         )
+    for value, each in zip(values, result, strict=True):
+        if each is not None:
+            _checked(value, each, hook)
     return result
 
 
@@ -136,7 +141,7 @@ def call_before(table: Table, grads: tuple[Any, ...]) -> tuple[Any, ...]:
     for hook in list(table.values()):
         result = hook(grads)
         if result is not None:
-            grads = _counted(result, len(grads), hook)
+            grads = _all_checked(grads, result, hook)
     return grads
 
 
@@ -148,16 +153,17 @@ def call_after(table: Table, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) 
     for hook in list(table.values()):
         result = hook(inputs, outputs)
         if result is not None:
-            inputs = _counted(result, len(inputs), hook)
+            inputs = _all_checked(inputs, result, hook)
     return inputs
 
 
 def call_accumulated(table: Table, variable: Any) -> None:
     """The hooks of a leaf after its `.grad` changed.
 
-    Raises TypeError if one gives something else than None or a tensor.
+    Raises TypeError or RuntimeError if one gives something else than None.
     """
     for hook in list(table.values()):
         result = hook(variable)
-        if result is not None and not hasattr(result, "_array"):
-            raise errors.bad_type(f"expected Variable, but hook returned '{type(result).__name__}'")
+        if result is not None and result is not variable:
+            _checked(variable, result, hook)
+            raise errors.bad_argument("Tensor post accumulate grad hooks should return None.")

@@ -15,6 +15,7 @@ from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
 from engine.ops.views import alias_, expand, reshape, select, slice_, unsqueeze
 from engine.tensor import Tensor, wrap
+from engine.watching import records, watch, watched
 
 BAD_TYPE = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 ZERO_DIM = (
@@ -30,7 +31,10 @@ def getitem(tensor: Tensor, key: Any) -> Tensor:
     """
     viewed, advanced = apply_views(tensor, key)
     if advanced is not None:
+        kept = watched(advanced, _parts(key)) if records(viewed) else ()
         result: Tensor = index(viewed, checked(viewed._array, advanced))
+        if kept:
+            watch(result, kept)
         return result
     whole: Tensor = alias_(viewed) if viewed is tensor else viewed
     return whole
@@ -44,7 +48,10 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
     viewed, advanced = apply_views(tensor, key)
     source = as_value(tensor, value)
     if advanced is not None:
+        kept = watched(advanced, _parts(key)) if records(viewed, source) else ()
         index_put_(viewed, checked(viewed._array, advanced), cast(source, tensor), False)
+        if kept:
+            watch(viewed, kept)
     elif source.ndim == 0 < viewed.ndim and source.device.type == "cpu":
         fill_tensor(viewed, source)
     else:
@@ -54,6 +61,10 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
         if source.shape != viewed.shape:
             source = expand(source, tuple(viewed.shape))
         copy_(viewed, source)
+
+
+def _parts(key: Any) -> list[Any]:
+    return list(key) if isinstance(key, (tuple, list)) else [key]
 
 
 def as_value(tensor: Tensor, value: Any) -> Tensor:

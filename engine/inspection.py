@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from engine import errors
 from engine.modes import state
 from engine.saved import SavedTensor
 
@@ -16,11 +17,28 @@ _GEOMETRY: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _readonly(read: Callable[[Any], Any]) -> Any:
+    """A property that refuses assignment in torch's words."""
+
+    def write(node: Any, value: Any) -> None:
+        owner = node.owner or type(node).__name__
+        raise AttributeError(f"attribute '{read.__name__}' of '{owner}' objects is not writable")
+
+    return property(read, write)
+
+
+if TYPE_CHECKING:
+    readonly = property
+else:
+    readonly = _readonly
+
+
 class Inspection:
     """The part of `Node` that a reader of graphs sees."""
 
     __slots__ = ()
 
+    owner: ClassVar[str | None] = None  # the class that messages name, where it is not the node's own
     plan: Any
     edges: tuple[Any, ...]
     rare: Any
@@ -31,12 +49,12 @@ class Inspection:
         """The name torch gives the node: `MulBackward0`."""
         return str(self.plan.op.node_name)
 
-    @property
+    @readonly
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes this one sends gradients to, each with the number of its output meant."""
         return tuple((None, 0) if edge is None else (edge[0], edge[0].number_of(edge[1])) for edge in self.edges)
 
-    @property
+    @readonly
     def requires_grad(self) -> bool:
         """True: what does not require grad has no node."""
         return True
@@ -47,17 +65,16 @@ class Inspection:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):
             return self._lookup(name[7:])
-        if name.startswith("_raw_saved_"):
-            for at, each in enumerate(self.plan.tensors):
-                if saved_name(each) == name[11:]:
-                    return SavedTensor(self, at)  # type: ignore[arg-type]  # only nodes have this part
+        if name.startswith("_raw_saved_") and name in self._shown():
+            places = [at for at, each in enumerate(self.plan.tensors) if saved_name(each) == name[11:]]
+            return SavedTensor(self, places[0] if places else None)  # type: ignore[arg-type]  # nodes have this part
         raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
 
     def __dir__(self) -> list[str]:
         return [*(name for name in dir(object) if name.startswith("__")), *FACE, *self._shown()]
 
     def _shown(self) -> list[str]:
-        plan = self.plan
+        plan = self.plan.whole()  # slots are those of the op, whatever a call needed
         names = (*plan.tensors, *plan.attributes)
         shown = [saved_name(name) for name in names if not plan.is_list(name) and not name.endswith("_device")]
         if plan.op.shows_geometry:
@@ -68,12 +85,15 @@ class Inspection:
     def _lookup(self, torch_name: str) -> Any:
         """A saved value by torch's name for it."""
         plan = self.plan
+        if torch_name == "indices" and self.rare is not None and self.rare.watched:
+            self.check_saved()
+            return tuple(None if each is None else self.wrap_saved(*each[:2]) for each in self.rare.watched)
         for ending, read in _GEOMETRY.items():
             if plan.op.shows_geometry and torch_name.endswith(ending):
                 return read(self._lookup(torch_name.removesuffix(ending)))
         for at, name in enumerate(plan.tensors):
             if saved_name(name) == torch_name:
-                return self.unpack()[at]
+                return self.unpacked(at)
         for at, name in enumerate(plan.attributes):
             if saved_name(name) == torch_name:
                 return self.attributes[at]
@@ -82,13 +102,29 @@ class Inspection:
             return None  # torch has the slot, but this call needed nothing in it
         raise AttributeError(f"'{self.name()}' object has no attribute '_saved_{torch_name}'")
 
-    def __call__(self, *grads: Any) -> tuple[Any, ...]:
-        """The gradients of the node's inputs from those of its outputs, outside any pass."""
-        record = state.ctx.grad_enabled
-        given = [each if record or each is None else each._array for each in grads]
+    def __call__(self, *grads: Any) -> Any:
+        """The gradients of the node's inputs (a tuple unless it has one) from those of its outputs, outside any pass.
+
+        Raises TypeError for anything but a tensor or None for each output.
+        """
+        given = self.given(grads, 1 if self.outputs is None else len(self.outputs))
         wanted = [edge is not None for edge in self.edges]
-        made = self.backward(given, record, wanted)
-        return tuple(each if record or each is None else self.wrap_saved(each, [0], None) for each in made)
+        nothing = all(each is None for each in given)
+        made = [None] * len(wanted) if nothing else self.backward(given, state.ctx.grad_enabled, wanted)
+        shown = tuple(each if each is None or hasattr(each, "_array") else self.wrap_saved(each, [0]) for each in made)
+        return shown[0] if len(shown) == 1 else shown
+
+    def given(self, grads: tuple[Any, ...], count: int) -> list[Any]:
+        """The arguments of a call: tensors where a graph is recorded, else their arrays.
+
+        Raises TypeError for anything but a tensor or None for each output.
+        """
+        if len(grads) != count:
+            raise errors.bad_type(f"expected {count} arguments, got {len(grads)} instead")
+        for at, each in enumerate(grads):
+            if each is not None and not hasattr(each, "_array"):
+                raise errors.bad_type(f"argument {at} is not a Variable")
+        return [each if each is None or state.ctx.grad_enabled else each._array for each in grads]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at 0x{self.sequence:08x}>"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine import errors
+from engine.modes import state
 
 if TYPE_CHECKING:
     from engine.graph import Node
@@ -50,23 +51,27 @@ class Packed:
 
 
 def packed(tensor: Any, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Packed:
-    """A tensor through its pack hook.
+    """A tensor through its pack hook, which runs without recording.
 
     Raises RuntimeError if the hook writes into it.
     """
-    before = tensor._counter[0]
-    value = pack(tensor)
+    ctx, before = state.ctx, tensor._counter[0]
+    recording, ctx.grad_enabled = ctx.grad_enabled, False
+    try:
+        value = pack(tensor)
+    finally:
+        ctx.grad_enabled = recording
     if tensor._counter[0] != before:
         raise errors.bad_argument(IN_PLACE)
     return Packed(value, unpack)
 
 
 class SavedTensor:
-    """A place of a node that holds a saved tensor (`grad_fn._raw_saved_self`); it takes hooks of its own."""
+    """A place of a node for a saved tensor (`grad_fn._raw_saved_self`), which takes hooks; None: nothing was saved."""
 
     __slots__ = ("_at", "_node")
 
-    def __init__(self, node: Node, at: int) -> None:
+    def __init__(self, node: Node, at: int | None) -> None:
         self._node = node
         self._at = at
 
@@ -85,10 +90,11 @@ class SavedTensor:
         node = self._node
         if node.saved is None:
             raise errors.bad_argument(FREED)
-        array, _, _ = node.saved[self._at]
-        if type(array) is Packed:
+        if self._at is None:
+            raise errors.bad_argument("Calling register_hooks on a saved tensor with value None is forbidden")
+        if type(node.saved[self._at][0]) is Packed:
             raise errors.bad_argument(TWICE)
-        node.pack(self._at, packed(node.unpack()[self._at], pack_hook, unpack_hook))
+        node.pack(self._at, packed(node.unpacked(self._at).detach(), pack_hook, unpack_hook))
 
     def __repr__(self) -> str:
         return f"<torch._C._autograd.SavedTensor object at {id(self):#x}>"

@@ -375,7 +375,7 @@ def _leaf_of(array: Any, requires_grad: bool) -> Tensor:
     return made
 
 
-def wrap_saved(array: Any, version: list[Any], edge: Edge | None, anew: bool = False) -> Any:
+def wrap_saved(array: Any, version: list[Any], edge: Edge | None = None, anew: bool = False) -> Any:
     """A saved value as a tensor at its place in the graph.
 
     A leaf comes back as itself, or (`anew`: the value is not the leaf's own) as another tensor at its place.

@@ -158,6 +158,7 @@ def check_inplace(tensor: Tensor) -> None:
 class CopySlices(Node):
     """The history of a base after an in-place op on a view of it (torch's node of that name)."""
 
+    __module__ = "builtins"  # as torch shows its nodes
     __slots__ = ("base_strides", "geometry", "inner", "replay")
 
     ordinary = False
@@ -183,6 +184,8 @@ class CopySlices(Node):
 
     def backward(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
         """The op's backward on the slice; the rest of the base's gradient passes through."""
+        if grads[0] is None:
+            return [None] * len(self.edges)
         if self.saved is None:
             raise errors.graph_freed()
         if record:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _by_sequence = attrgetter("sequence")
 
+LEAF_ASKED = (
+    "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is "
+    "currently not supported."
+)
+
 
 _walks = threading.local()
 
@@ -58,10 +63,17 @@ class Walk:
         return wrap(arrays.as_array(gradient))
 
     def runs(self, node: Node) -> bool:
-        """Whether this pass brings a gradient to a node that its hooks see."""
-        if type(node) is AccumulateGrad:
-            return node in self.pending and (self.targets is None or (node, 0) in self.targets)
-        return node in self.order
+        """Whether this pass brings a gradient to a node that its hooks see.
+
+        Raises RuntimeError for a leaf whose gradient `grad` was asked for.
+        """
+        if type(node) is not AccumulateGrad:
+            return node in self.order
+        if node not in self.pending or (self.targets is not None and (node, 0) not in self.targets):
+            return False
+        if not self.fills:
+            raise errors.bad_argument(LEAF_ASKED)
+        return True
 
     def run(self, roots: list[tuple[Edge, Any]]) -> None:
         """Send the roots' gradients through the graph."""
@@ -254,24 +266,35 @@ class Walk:
             node.release()
 
     def _skip(self, node: Node) -> None:
-        """No gradient reached this node: its inputs have one user less."""
-        for edge in node.edges:
-            if edge is not None and type(edge[0]) is AccumulateGrad:
-                self._settle(edge[0])
+        """No gradient reached this node: it has none to send on, but hooks and custom functions see that."""
+        if node.rare is not None:
+            self._run(node, None)
+        elif self.targets is None or self._passes(node):
+            node.check_saved()
+            for edge in node.edges:
+                if edge is not None and type(edge[0]) is AccumulateGrad:
+                    self._settle(edge[0])
+            if not self.keep:
+                node.release()
 
     def _run(self, node: Node, g: Any) -> None:
-        grads = g if node.outputs is not None else [g]
+        grads = arrived = [g] if node.outputs is None else g or [None] * len(node.outputs)
+        runs = self.targets is None or self._passes(node)
         hooks = node.hooks
         if hooks is not None:
             grads = self._filtered(hooks, grads)
         if self.targets is not None:
-            self._capture(node, grads)
-            if not self._passes(node):
+            self._capture(node, arrived if runs else grads)  # as torch: before the hooks of a node that runs
+            if not runs:
                 return
         if hooks is not None and hooks.before:
             grads = self._before(node, hooks, grads)
         wanted = [edge is not None and self._wants(edge) for edge in node.edges]
-        results = node.backward(grads, self.record, wanted)
+        if node.ordinary and all(each is None for each in grads):
+            node.check_saved()
+            results = [None] * len(wanted)
+        else:
+            results = node.backward(grads, self.record, wanted)
         if hooks is not None and hooks.after:
             seen = [grads[at] for at in node.flows()]
             results = self._bare(call_after(hooks.after, self._shown(results), self._shown(seen)))
@@ -313,7 +336,8 @@ class Walk:
         return tuple(None if each is None else wrap(arrays.as_array(each)) for each in grads)
 
     def _passes(self, node: Node) -> bool:
-        return any(edge is not None and edge[0] in self.reachable for edge in node.edges)
+        """Whether a node runs where only some gradients are asked for; those to be kept in tensors want it to."""
+        return self.fills or any(edge is not None and edge[0] in self.reachable for edge in node.edges)
 
     def _wants(self, edge: Edge) -> bool:
         return self.targets is None or edge[0] in self.reachable
@@ -363,12 +387,10 @@ class Walk:
         if left:
             self.pending[node] = left
             return
-        if node not in self.grads:
-            return
         variable = node.variable
         if variable._hooks is not None or node.rare is not None:
             self._call_leaf_hooks(node)
-        elif self.targets is not None and (node, 0) not in self.targets:
+        elif node not in self.grads or (self.targets is not None and (node, 0) not in self.targets):
             return
         elif not self.fills:
             self.captured[node, 0] = self.grads.pop(node)
@@ -377,15 +399,15 @@ class Walk:
 
     def _call_leaf_hooks(self, node: AccumulateGrad) -> None:
         """A leaf with hooks: on the gradient that arrived, then on what was accumulated."""
+        if self.targets is not None and (node, 0) not in self.targets:
+            return
         variable = node.variable
         hooks = variable._hooks
-        grads = [self.grads.pop(node)]
+        grads = [self.grads.pop(node, None)]
         if hooks is not None:
             grads[0] = hooks.filter(0, grads[0], None if self.record else wrap)
         if node.hooks is not None:
             grads = self._filtered(node.hooks, grads)
-        if self.targets is not None and (node, 0) not in self.targets:
-            return
         if not self.fills:
             self.captured[node, 0] = grads[0]
             return

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from engine import arrays, errors
 from engine.graph import FROZEN, Edge, Node, Rare, short_name
+from engine.inspection import readonly
 from engine.modes import state
 from engine.order import next_sequence
 from engine.saved import Packed, SavedTensor, packed
@@ -19,10 +20,17 @@ REALNESS = (
 )
 
 
+ONCE = (
+    "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True is set on the autograd.Function. "
+    "Either access saved_tensors only once, or set clear_saved_tensors_on_access=False."
+)
+
+
 class FunctionCtx(Node):
     """The node of a custom Function: what `ctx` is."""
 
     ordinary = False
+    owner = "torch._C._FunctionBase"
     _function: ClassVar[Any]
 
     def __init__(self) -> None:
@@ -39,12 +47,15 @@ class FunctionCtx(Node):
         self._is_tensor: list[bool] = []
         self._materialize = True
         self._forward: bool = False  # whether `jvp` is running
+        self._seen = False  # whether the saved tensors were asked for
 
     def name(self) -> str:
         """The function's name with `Backward`."""
         return type(self).__name__
 
     def __getattr__(self, name: str) -> Any:
+        if name == "materialize_grads":
+            raise AttributeError(f"attribute '{name}' of '{self.owner}' objects is not readable")
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __dir__(self) -> list[str]:
@@ -64,6 +75,13 @@ class FunctionCtx(Node):
 
     def save_for_forward(self, *tensors: Any) -> None:
         """Keep tensors for `jvp`, which finds them in `saved_tensors`."""
+        if not all(each is None or isinstance(each, Tensor) for each in tensors):
+            raise errors.coded(
+                AssertionError,
+                "bad_argument",
+                "save_for_forward expects all arguments to be tensors; you should save non-tensors as attributes on "
+                "ctx.",
+            )
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
@@ -74,20 +92,33 @@ class FunctionCtx(Node):
         """Say which outputs have no gradient."""
         self.non_differentiable = tensors
 
-    def set_materialize_grads(self, value: bool) -> None:
+    def set_materialize_grads(self, value: Any) -> None:
         """Whether gradients that never came are zeros (True) or None in `backward`."""
+        if not isinstance(value, bool):
+            text = "set_materialize_grads received an invalid combination of arguments - got (), but expected (bool)"
+            raise errors.bad_type(text)
         self._materialize = value
 
-    @property
+    materialize_grads = property(None, set_materialize_grads)
+
+    @readonly
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept; in `jvp` what `save_for_forward` did.
 
-        Raises RuntimeError if it was freed, or changed in place since.
+        Raises RuntimeError if it was freed, or changed in place since, or where the function wants it to be asked for
+        once only.
         """
         if self._forward:
             return self.saved_for_forward
+        once = self._function.clear_saved_tensors_on_access
+        if not isinstance(once, bool):
+            kind = type(once).__name__
+            raise errors.bad_argument(f"clear_saved_tensors_on_access must be a bool, got {kind}")
+        if once and self._seen:
+            raise errors.bad_argument(ONCE)
         if self.saved is None:
             raise errors.graph_freed()
+        self._seen = True
         return tuple(each and self._checked(*each) for each in self.saved)
 
     saved_variables = saved_tensors  # the old name
@@ -110,7 +141,7 @@ class FunctionCtx(Node):
         if type(array) is Packed:
             return wrap_saved(array.array(), counter, edge, anew=True)
         if counter[0] != stamp:
-            what = f"{wrap(array).dtype.tensor_type} {list(array.shape)}"
+            what = f"{wrap(array).dtype.options} {list(array.shape)}"
             if nr is not None:
                 origin = f", which is output {nr} of {short_name(self)},"
             else:
@@ -212,4 +243,19 @@ class FunctionCtx(Node):
         return grad if record else grad._array
 
 
-__all__ = ["FunctionCtx"]
+class BackwardCFunction(FunctionCtx):
+    """The base of the nodes of custom functions."""
+
+    def __call__(self, *grads: Any) -> Any:
+        """Refused: `apply` is there instead.
+
+        Raises TypeError.
+        """
+        raise errors.bad_type(f"'{type(self).__name__}' object is not callable")
+
+    def apply(self, *grads: Any) -> Any:
+        """What the function's `backward` gives."""
+        return self._function._run_backward(self, list(grads))
+
+
+__all__ = ["BackwardCFunction", "FunctionCtx"]

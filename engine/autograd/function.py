@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from engine import arrays, errors
-from engine.autograd.context import FunctionCtx
+from engine.autograd.context import BackwardCFunction, FunctionCtx
 from engine.graph import AccumulateGrad
 from engine.modes import state
 from engine.tensor import Tensor, wrap
@@ -51,15 +51,17 @@ class _FunctionMeta(type):
     """Makes, beside a Function, the class of its nodes: `<name>Backward`."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> None:
-        cls._node_class = type(f"{name}Backward", (FunctionCtx,), {"_function": cls})
+        cls._backward_cls = type(f"{name}Backward", (BackwardCFunction,), {"_function": cls})
         super().__init__(name, bases, attributes)
 
 
 class Function(metaclass=_FunctionMeta):
     """Base of custom ops: static `forward` and `backward`, called by `apply`."""
 
-    _node_class: ClassVar[type[FunctionCtx]]
+    _backward_cls: ClassVar[type[FunctionCtx]]
     generate_vmap_rule: ClassVar[bool] = False
+    clear_saved_tensors_on_access: ClassVar[bool] = False  # whether `ctx.saved_tensors` may be asked for once only
+    boxed_grads_call: ClassVar[bool] = False  # whether `backward` takes its gradients as one list
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn(
@@ -113,16 +115,18 @@ class Function(metaclass=_FunctionMeta):
         own, base = cls.backward, Function.backward
         if own is not base and cls.vjp is not base:
             raise errors.bad_argument(BOTH)
-        return (cls.vjp if own is base else own)(ctx, *grads)
+        return (cls.vjp if own is base else own)(ctx, *([grads] if cls.boxed_grads_call else grads))
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the function and record it as one node."""
         if cls.setup_context is not Function.setup_context:
-            args, kwargs = _bound(cls, args, kwargs), {}
+            args = _bound(cls, args, kwargs)
+        elif kwargs:
+            args = _by_position(cls, args, kwargs)
         if state.ctx.transforms:
             _check_transforms(cls)
-        ctx = cls._node_class()
+        ctx = cls._backward_cls()
         tensors = [each for each in args if isinstance(each, Tensor)]
         recording = state.ctx.recording
         ctx._is_tensor = [isinstance(each, Tensor) for each in args]
@@ -134,7 +138,7 @@ class Function(metaclass=_FunctionMeta):
         if dual:
             state.ctx.dual_level = None
         try:
-            output = _forward(cls, ctx, args, kwargs)
+            output = _forward(cls, ctx, args)
         finally:
             state.ctx.grad_enabled = previous
             if dual:
@@ -157,6 +161,25 @@ def _bound(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return bound.args
 
 
+def _by_position(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a `forward` with context, those given by name in their places.
+
+    Raises TypeError for a name that has no place, or has two values, and for a place left empty before one.
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [name for name, each in inspect.signature(cls.forward).parameters.items() if each.kind in kinds][1:]
+    for name in kwargs:
+        if name not in names:
+            raise errors.bad_type(f"forward() got an unexpected keyword argument '{name}'")
+        if names.index(name) < len(args):
+            raise errors.bad_type(f"forward() got multiple values for argument '{name}'")
+    last = max(names.index(name) for name in kwargs)
+    for at in range(len(args), last):
+        if names[at] not in kwargs:
+            raise errors.bad_type(f"forward() missing required argument: '{names[at]}' (position {at})")
+    return (*args, *(kwargs[name] for name in names[len(args) : last + 1]))
+
+
 def _check_transforms(cls: type[Function]) -> None:
     """What torch refuses inside `torch.func`."""
     if cls.setup_context is Function.setup_context:
@@ -167,15 +190,21 @@ def _check_transforms(cls: type[Function]) -> None:
     rule = cls.vmap is not Function.vmap
     if state.ctx.transforms[-1] == "vmap" and not (rule or cls.generate_vmap_rule):
         raise errors.bad_argument(
+    if state.ctx.transforms[-1] == "vmap" and rule and cls.generate_vmap_rule:
+        raise errors.bad_argument(
+            f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap "
+            "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod to avoid "
+            f"ambiguity. {EXTENDING}"
+        )
             f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and implement "
             f"the vmap staticmethod or set generate_vmap_rule=True. {EXTENDING}"
         )
 
 
-def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
     if cls.setup_context is Function.setup_context:
-        return cls.forward(ctx, *args, **kwargs)
-    output = cls.forward(*args, **kwargs)
+        return cls.forward(ctx, *args)
+    output = cls.forward(*args)
     cls.setup_context(ctx, args, output)
     return output
 
@@ -214,6 +243,14 @@ class _Linking:
     def __init__(self, ctx: FunctionCtx, inputs: list[Tensor], edges: tuple[Any, ...], outputs: list[Any]) -> None:
         self.ctx = ctx
         self.inputs = inputs
+class InplaceFunction(Function):
+    """The old base of functions that change their inputs."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
         self.outputs = outputs
         self.recording = any(edge is not None for edge in edges)
         self.dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument ")
@@ -354,4 +391,4 @@ def _refusing(value: Any) -> Any:
     return made
 
 
-__all__ = ["DelayedError", "Function", "FunctionCtx", "once_differentiable"]
+__all__ = ["BackwardCFunction", "DelayedError", "Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]

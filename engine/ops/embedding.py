@@ -248,10 +248,9 @@ def check_floating(weight: Any) -> None:
     """Raise RuntimeError for a table of integers or complex numbers."""
     dtype = dtype_of(weight)
     if not dtype.is_floating_point:
-        given = f"CPU{dtype.type_name}Type" if dtype.is_complex else dtype.tensor_type
         raise errors.dtype_mismatch(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
-            f"Float, Double; but got {given} instead (while checking arguments for embedding_bag)"
+            f"Float, Double; but got {dtype.options} instead (while checking arguments for embedding_bag)"
         )
 
 

@@ -43,13 +43,27 @@ def positions(input: Any, indices: list[Any]) -> Any:
     return checked(input._array, keys)
 
 
+def _put(run: Any, input: Any, indices: list[Any], values: Any, accumulate: bool) -> Any:
+    """Run one of the ops below on index tensors; those are watched as long as the graph may need them."""
+    from engine.watching import records, watch, watched
+
+    if not hasattr(input, "_array"):
+        return input
+    at = positions(input, indices)
+    kept = watched([each._array for each in indices], indices) if records(input, values) else ()
+    made = run(input, at, values, accumulate)
+    if kept:
+        watch(made, kept)
+    return made
+
+
 @op(composed, composite=True)
 def index_put(input: Array, indices: Arrays, values: Array, accumulate: bool = False) -> Any:
     """A copy with values written, or added, at the positions that index tensors give together."""
-    return put_at(input, positions(input, indices), values, accumulate) if hasattr(input, "_array") else input
+    return _put(put_at, input, indices, values, accumulate)
 
 
 @op(composed, name="index_put_", composite=True)
 def index_put_inplace(input: Array, indices: Arrays, values: Array, accumulate: bool = False) -> Any:
     """Write values in place, or add them, at the positions that index tensors give together."""
-    return write(input, positions(input, indices), values, accumulate) if hasattr(input, "_array") else input
+    return _put(write, input, indices, values, accumulate)
