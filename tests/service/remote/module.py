@@ -13,6 +13,7 @@ from typing import Any
 from engine.devices import Device
 
 from .custom import function_class
+from .hooks import Hooks
 from .nodes import RemoteNode
 from .programs import Derivatives, Trace, Transforms, gradcheck
 from .speech import DTYPE_OF, NotSayable, Refused, literal, spoken, value_of
@@ -66,11 +67,12 @@ class Torch:
 
     __name__ = "torch"
 
-    def __init__(self, session: Any, catalogue: set[str]) -> None:
+    def __init__(self, session: Any, catalogue: set[str], source: str) -> None:
         self.session = session
         self.catalogue = catalogue
         self.autograd = Autograd(self)
         self.func = Transforms(self)
+        self.hooks = Hooks(self, source)
         self.noted: Trace | None = None  # what notes the steps of a function of the snippet's own
         self.functions: set[str] = set()  # saved for the snippet
         self.default_dtype = "float32"
@@ -118,7 +120,7 @@ class Torch:
             self.edges[each["id"]] = []
         for edge in graph["edges"]:
             self.edges[edge["from"]].append((edge["to"], edge["input_nr"]))
-        return self.nodes[graph["roots"][name]]
+        return self.nodes[graph["roots"][name]].seen_at(f"{name}.grad_fn")
 
     # -- requests
 
@@ -177,6 +179,7 @@ class Torch:
         body = {"tensors": spoken(tensors)}
         given = {"grad_tensors": gradient, "retain_graph": retain_graph, "create_graph": create_graph, "inputs": inputs}
         self.post("backward", body | {name: spoken(value) for name, value in given.items() if value is not None})
+        self.hooks.refresh()
 
     def tensor(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
         said, kind = literal(data)
@@ -291,6 +294,7 @@ class Autograd:
             body["grad_outputs"] = spoken(grad_outputs)
         body |= {name: spoken(value) for name, value in options.items()}
         answer = self._torch.post("grad", body)
+        self._torch.hooks.refresh()
         if self._torch.noted is not None:
             self._torch.noted.note("autograd.grad", body, answer["grads"])
         return tuple(None if each is None else self._torch.named(each["name"]) for each in answer["grads"])

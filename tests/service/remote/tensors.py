@@ -154,6 +154,12 @@ class RemoteTensor:
     def retain_grad(self) -> None:
         self._torch.call("retain_grad", self)
 
+    def register_hook(self, function: Any) -> Any:
+        return self._torch.hooks.register(f"{self._name}.register_hook", function)
+
+    def register_post_accumulate_grad_hook(self, function: Any) -> Any:
+        return self._torch.hooks.register(f"{self._name}.register_post_accumulate_grad_hook", function)
+
     def __getitem__(self, index: Any) -> Any:
         return self._torch.call("getitem", self, index=spoken_index(index))
 
