@@ -27,7 +27,7 @@ _MODULES: dict[str, str] = {
     "joining and splitting": "joining stacks",
     "indexing": "diagonals gathering indexing masks picking putting scattering selection slices",
     "products of matrices": "added_products einsum linalg matrices products",
-    "linear algebra": "cholesky determinants lu matrix_functions norms orthogonal pseudo solving spectral",
+    "linear algebra": "cholesky determinants ldl lu matrix_functions norms orthogonal pseudo reflections solving spectral",
     "Fourier transforms": "fourier frequencies stft tapers",
     "nn: activations": "activations activations_inplace thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",

@@ -106,8 +106,14 @@ def cholesky(a: Array) -> tuple[Array, Array]:
 
 def first_zero_pivot(a: Array) -> tuple[tuple[int, ...], int]:
     """Of the first singular matrix of a batch its place, and the first zero pivot (from 1)."""
-    info = arrays.to_host(lu_factor(a)[2])
-    return first_failure(info)
+    host = arrays.to_host(a)
+    batch = host.shape[:-2]
+    getrf = _routine("lapack", "getrf", host)
+    for at in _matrices(batch) if host.size else ():
+        number = getrf(host[at])[2]
+        if number:
+            return tuple(at), int(number)
+    return (0,) * len(batch), 1
 
 
 def first_failure(info: Array) -> tuple[tuple[int, ...], int]:
@@ -128,3 +134,42 @@ def batch_note(place: tuple[int, ...], shape: tuple[int, ...]) -> str:
     for at, size in zip(place, shape, strict=True):
         number = number * size + at
     return f"(Batch element {number}): "
+
+
+@_on_host
+def qr_factor(a: Array) -> tuple[Array, Array]:
+    """Householder vectors below R in one matrix, and the reflections' scales."""
+    batch, (m, n) = a.shape[:-2], a.shape[-2:]
+    packed = columns((m, n), a.dtype, batch)
+    scales = np.zeros((*batch, min(m, n)), a.dtype)
+    if a.size:
+        geqrf = _routine("lapack", "geqrf", a)
+        for at in _matrices(batch):
+            packed[at], scales[at] = geqrf(a[at])[:2]
+    return packed, scales
+
+
+@_on_host
+def ldl_factor(a: Array, hermitian: bool) -> tuple[Array, Array, Array]:
+    """LDL factors of the lower triangles, pivots (from 1, negative for blocks of 2), and what `info` LAPACK gives."""
+    batch, n = a.shape[:-2], a.shape[-1]
+    packed = columns((n, n), a.dtype, batch)
+    pivots, info = np.zeros((*batch, n), INT32), np.zeros(batch, INT32)
+    if a.size:
+        factor = _routine("lapack", "hetrf" if hermitian and a.dtype.kind == "c" else "sytrf", a)
+        for at in _matrices(batch):
+            made, pivots[at], info[at] = factor(a[at], lower=1)
+            packed[at] = np.tril(made)
+    return packed, pivots, info
+
+
+@_on_host
+def ldl_solve(packed: Array, pivots: Array, b: Array, hermitian: bool) -> Array:
+    """The solution of A X = B from A's LDL factors."""
+    batch = b.shape[:-2]
+    out = columns(b.shape[-2:], b.dtype, batch)
+    if out.size:
+        solve = _routine("lapack", "hetrs" if hermitian and b.dtype.kind == "c" else "sytrs", b)
+        for at in _matrices(batch):
+            out[at] = solve(packed[at], pivots[at], b[at], lower=1)[0]
+    return out
