@@ -7,7 +7,7 @@ along another dim, it is called once with everything.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,47 +18,57 @@ from engine.arrays import NUMPY, Array, backend_of
 BLOCK_BYTES = 1 << 19  # of each array: two of them fit into a second-level cache
 NARROW = 24  # rows up to so long are turned to columns: NumPy starts a loop for every row
 FEW = 4096  # elements that are not worth it
-# NumPy writes an operand that it repeats into a buffer first, unless that is shorter than a row: then a pass takes
-# half the time.
-BUFFER = 512
+# NumPy writes an operand that it repeats into a buffer first, unless that is shorter than a row: then a pass over long
+# rows takes two thirds of the time.
+BUFFER = 256
 LONGEST = 4096  # of the rows that a matrix product sums: NumPy's own sums of longer ones are more precise
 
 
 def by_rows(kernel: Callable[..., None], dim: int, *arrays: Array) -> Array:
     """What a kernel makes of arrays of one shape and dtype; half types are computed in float32."""
     first = arrays[0]
-    if not _in_rows(dim, arrays):
+    if not in_rows(dim, arrays):
         return _at_once(kernel, dim, arrays)
     length = first.shape[-1]
     made = np.empty(first.shape, first.dtype)
     target = made.reshape(-1, length)
     sources = [each.reshape(-1, length) for each in arrays]
     turned, half = length <= NARROW, first.dtype in dtypes.HALF_TYPES
-    step = max(1, BLOCK_BYTES // (length * max(first.itemsize, 4)))
-    before = np.setbufsize(BUFFER) if length > BUFFER else None
-    try:
-        for start in range(0, len(target), step):
-            part = slice(start, start + step)
-            blocks = [each[part] for each in sources]
-            if turned:
-                blocks = [np.ascontiguousarray(each.T) for each in blocks]
-            if not (turned or half):
-                kernel(*blocks, 1, target[part])
-                continue
-            blocks = [computed(each) for each in blocks]
-            out = np.empty(blocks[0].shape, blocks[0].dtype)
-            kernel(*blocks, 0 if turned else 1, out)
-            target[part] = out.T if turned else out
-    finally:
-        if before is not None:
-            np.setbufsize(before)
+
+    def work(part: slice) -> None:
+        blocks = [each[part] for each in sources]
+        if turned:
+            blocks = [np.ascontiguousarray(each.T) for each in blocks]
+        if not (turned or half):
+            kernel(*blocks, 1, target[part])
+            return
+        blocks = [computed(each) for each in blocks]
+        out = np.empty(blocks[0].shape, blocks[0].dtype)
+        kernel(*blocks, 0 if turned else 1, out)
+        target[part] = out.T if turned else out
+
+    for_blocks(work, target)
     return made
 
 
-def _in_rows(dim: int, arrays: tuple[Array, ...]) -> bool:
+def for_blocks(work: Callable[[slice], None], rows: Array) -> None:
+    """Call `work` with the rows of one block after the other."""
+    count, length = rows.shape
+    step = max(1, BLOCK_BYTES // (length * max(rows.itemsize, 4)))
+    before = np.setbufsize(BUFFER) if length >= 2 * BUFFER else None
+    try:
+        for start in range(0, count, step):
+            work(slice(start, start + step))
+    finally:
+        if before is not None:
+            np.setbufsize(before)
+
+
+def in_rows(dim: int, arrays: Sequence[Array], few: int = FEW) -> bool:
+    """Whether arrays of one shape are worth taking by rows."""
     first = arrays[0]
     return (
-        first.size > FEW
+        first.size > few
         and dim == first.ndim - 1
         and backend_of(first) is NUMPY
         and all(each.flags.c_contiguous for each in arrays)

@@ -20,6 +20,7 @@ from engine.ops.copies import to_copy
 from engine.ops.pooling import avg_pool2d, avg_pool3d
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean_dim
+from engine.ops.row_norms import last, pull_back_rows, standard_rows
 from engine.ops.unary import rsqrt
 from engine.ops.views import squeeze_dim, unsqueeze, view
 from engine.rules import Shape
@@ -78,6 +79,8 @@ standardized.vjp(input=lambda g, input, mean, rstd, dims, eps: pull_back(g, inpu
 @op(standard_rule, hidden=True, node="NativeLayerNormBackwardBackward0")
 def pull_back(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Any:
     """The gradient of the standardisation: rstd (g - mean(g) - x^ mean(g x^)), x^ the standardised input."""
+    if last(dims, grad, input):
+        return pull_back_rows(grad, input, dims, mean, rstd, None, (True, False, False))[0]
     g, rstd = computed(grad), computed(rstd)
     x = computed(input) - computed(mean)
     x *= rstd
@@ -176,9 +179,12 @@ def native_layer_norm(
     input: Array, normalized_shape: Size, weight: Array | None, bias: Array | None, eps: float
 ) -> Any:
     """layer_norm with the mean and 1 over the deviation it divided by."""
-    dims = tuple(range(input.ndim - len(normalized_shape), input.ndim))
-    rest, mean, _, rstd = moments(computed(input), dims, eps)
-    out = scaled(rest, rstd, computed(weight), computed(bias))
+    dims = last_dims(input, normalized_shape)
+    if last(dims, input):
+        out, mean, rstd = standard_rows(input, dims, eps, weight, bias)
+    else:
+        rest, mean, _, rstd = moments(computed(input), dims, eps)
+        out = scaled(rest, rstd, computed(weight), computed(bias))
     given = [each for each in (weight, bias) if each is not None]
     dtype = given[0].dtype if given else input.dtype
     return (
@@ -193,15 +199,21 @@ def last_dims(input: Any, shape: Shape) -> Shape:
     return tuple(range(len(input.shape) - len(shape), len(input.shape)))
 
 
-native_layer_norm.vjp(
-    input=lambda g, input, normalized_shape, weight, result1, result2, eps: pull_back(
-        weighted(g[0], weight), input, result1, result2, last_dims(input, normalized_shape), eps
-    ),
-    weight=lambda g, input, normalized_shape, result1, result2, eps: mul(
-        g[0], standardized(input, result1, result2, last_dims(input, normalized_shape), eps)
-    ),
-    bias=lambda g: g[0],
-)
+def layer_backward(
+    g: Any, needs: Any, input: Any, normalized_shape: Any, weight: Any, result1: Any, result2: Any, eps: float
+) -> list[Any]:
+    """The gradients of layer_norm to input, weight and bias: of bare arrays in one go."""
+    dims, flow = last_dims(input, normalized_shape), g[0]
+    if not hasattr(flow, "_array") and last(dims, flow, input):
+        return pull_back_rows(flow, input, dims, result1, result2, weight, tuple(needs))
+    return [
+        pull_back(weighted(flow, weight), input, result1, result2, dims, eps) if needs[0] else None,
+        mul(flow, standardized(input, result1, result2, dims, eps)) if needs[1] else None,
+        flow if needs[2] else None,
+    ]
+
+
+native_layer_norm.vjp_joint(layer_backward, "input", "weight", "bias")
 
 
 def weighted(g: Any, weight: Any) -> Any:

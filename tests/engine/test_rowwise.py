@@ -248,3 +248,71 @@ def test_second_derivatives_of_single_channels() -> None:
     x = torch.from_numpy(rng().standard_normal((2, 2, 4, 3))).requires_grad_()
     w = torch.from_numpy(rng().standard_normal((4, 1, 3, 3))).requires_grad_()
     assert torch.autograd.gradgradcheck(lambda x, w: torch.conv2d(x, w, None, 1, 1, 1, 2) ** 2, (x, w))
+
+
+# -- normalised rows --------------------------------------------------------------------------------------------------
+
+
+def normalised(x: Any, g: Any, w: Any, b: Any, count: int) -> list[Any]:
+    """layer_norm over the last `count` dims by its definition, and its gradients to input, weight and bias."""
+    axes = tuple(range(x.ndim - count, x.ndim))
+    before = tuple(range(x.ndim - count))
+    rstd = 1 / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    rest = (x - x.mean(axes, keepdims=True)) * rstd
+    flow = g * w
+    back = rstd * (flow - flow.mean(axes, keepdims=True) - rest * (flow * rest).mean(axes, keepdims=True))
+    return [rest * w + b, back, (g * rest).sum(before), g.sum(before)]
+
+
+NORMALISED = {
+    "one block and a row": ((BLOCK // 700 + 1, 700), 1),
+    "a row longer than a block": ((2, BLOCK + 3), 1),
+    "longer than a product sums": ((3, rowwise.LONGEST + 1), 1),
+    "two dims": ((30, 6, 50), 2),
+    "rows of one": ((300, 1), 1),
+    "few": ((2, 3), 1),
+    "no rows": ((0, 4), 1),
+}
+
+
+@pytest.mark.parametrize(("shape", "count"), NORMALISED.values(), ids=NORMALISED)
+def test_normalised_rows_at_the_edges_of_blocks(shape: tuple[int, ...], count: int) -> None:
+    check_normalised(rng().standard_normal(shape) * 3 + 1, count, torch.float32, torch.float32)
+
+
+@pytest.mark.parametrize("parameters", [torch.float32, None], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_normalised_rows_of_other_dtypes(dtype: Any, parameters: Any) -> None:
+    if parameters is None or dtype is not torch.float64:
+        check_normalised(rng().standard_normal((40, 90)), 1, dtype, parameters or dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_normalised_rows_that_are_not_laid_out_so(layout: str) -> None:
+    check_normalised(rng().standard_normal((90, 120)), 1, torch.float32, torch.float32, LAYOUTS[layout])
+
+
+def check_normalised(
+    array: Any, count: int, dtype: Any, parameters: Any, turn: Callable[[Any], Any] = lambda x: x
+) -> None:
+    x = turn(torch.from_numpy(array).to(dtype)).detach().requires_grad_()
+    sizes = tuple(x.shape)[x.dim() - count :]
+    w, b = (torch.from_numpy(rng().standard_normal((2, *sizes))[at]).to(parameters) for at in (0, 1))
+    for each in (w, b):
+        each.requires_grad_()
+    g = torch.from_numpy(rng().standard_normal(tuple(x.shape))).to(dtype)
+    wanted = normalised(*(each.detach().to(torch.float64).numpy() for each in (x, g, w, b)), count)
+    out = torch.nn.functional.layer_norm(x, sizes, w, b)
+    for got, want in zip((out, *torch.autograd.grad(out, (x, w, b), g, retain_graph=True)), wanted, strict=True):
+        near(got, want)
+    for each, want in zip((x, w, b), wanted[1:], strict=True):  # each alone: the others are not worked out
+        near(torch.autograd.grad(out, each, g, retain_graph=True)[0], want)
+    plain = torch.nn.functional.layer_norm(x, sizes)
+    near(plain, (wanted[0] - b.detach().to(torch.float64).numpy()) / w.detach().to(torch.float64).numpy())
+
+
+def near(got: Any, want: Any) -> None:
+    """The same, but for what rounding its terms may lose."""
+    rough = {torch.float16: 1e-2, torch.bfloat16: 4e-2, torch.float32: 3e-5, torch.float64: 1e-11}[got.dtype]
+    size = max(1.0, float(np.abs(want).max(initial=0)))
+    np.testing.assert_allclose(got.detach().to(torch.float64).numpy(), want, rtol=rough, atol=rough * size)
