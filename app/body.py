@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import types
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from app import calls
 from app.problems import Problem
 
 JSON = calls.JSON
+QUALITY_0 = re.compile(r"q=0(\.0{0,3})?")
 
 
 async def read(request: Request, limit: int, seconds: float) -> bytes:
@@ -88,9 +90,9 @@ def require_json(headers: Mapping[str, str]) -> None:
     announced = headers.get("content-type", "")
     if announced == JSON and "content-encoding" not in headers:
         return
-    media_type, _, parameters = announced.partition(";")
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    if media_type.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
+    media_type, *parameters = (part.strip().lower() for part in announced.split(";"))
+    charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
+    if media_type != JSON or not charsets <= {"utf-8", "utf8"}:
         raise Problem("unsupported_media_type", f"the body must be JSON: send the header Content-Type: {JSON}")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem("unsupported_media_type", "the body must not be compressed")
@@ -101,6 +103,13 @@ def require_acceptable(headers: Mapping[str, str], media_type: str = JSON) -> No
     accept = headers.get("accept")
     if not accept or accept == "*/*":
         return
-    ranges = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    if {"*/*", f"{media_type.partition('/')[0]}/*", media_type}.isdisjoint(ranges):
+    ranges = dict(_range_of(part) for part in accept.lower().split(","))
+    fitting = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    if not next((ranges[each] for each in fitting if each in ranges), False):
         raise Problem("not_acceptable", f"the answer is {media_type}, which the Accept header does not allow")
+
+
+def _range_of(text: str) -> tuple[str, bool]:
+    """One media range of an `Accept` header, and whether it is wanted: `q=0` says that it is not."""
+    media_range, *parameters = (part.strip() for part in text.split(";"))
+    return media_range, not any(QUALITY_0.fullmatch(each) for each in parameters)

@@ -91,7 +91,8 @@ async def answer_problem(request: Request, error: Exception) -> Response:
 def routing_problem(request: Request, error: HTTPException) -> Problem:
     """The router's own refusals: an unknown path, or a method that the path does not have."""
     if error.status_code == 404:
-        return Problem("not_found", "there is nothing at this path")
+        ending = "; paths do not end in a slash" if request.url.path.endswith("/") else ""
+        return Problem("not_found", f"there is nothing at this path{ending}; /docs lists the paths")
     if error.status_code == 405:
         allowed = ", ".join(sorted(allowed_methods(request)))
         return Problem("method_not_allowed", f"this path allows {allowed}", headers={"Allow": allowed})

@@ -14,6 +14,8 @@ from app.calls import Answer, Call
 from app.hosts.inline import InlineHost
 from app.middleware import problem_response
 from app.problems import MEDIA_TYPE, Problem
+from app.session.bodies import wrong
+from app.session.names import SHOWN
 from app.settings import Settings
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
@@ -74,6 +76,21 @@ async def read(request: Request, limit: int | None) -> bytes:
     return await body.read(request, allowed if limit is None else min(limit, allowed), settings.body_timeout_s)
 
 
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of the query string; `names` may stand there several times, as clients write lists.
+
+    Raises Problem `bad_argument` for any other parameter that does: one of the values would go unnoticed.
+    """
+    if not request.scope["query_string"]:
+        return {}
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in query and name != "names":
+            raise wrong(name[:SHOWN], "stands in the query string more than once")
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
+
+
 async def forward(
     request: Request, session: str, method: str, name: str | None = None, media_type: str = body.JSON
 ) -> Response:
@@ -81,8 +98,7 @@ async def forward(
     headers = body.headers_of(request)
     body.require_acceptable(headers, media_type)
     content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
-    query = dict(request.query_params) if request.scope["query_string"] else {}
-    call = Call(method, name, query, content, headers.get("content-type"))
+    call = Call(method, name, query_of(request), content, headers.get("content-type"))
     key = None if request.method == "GET" else headers.get("idempotency-key")
     outcome = await host_of(request).call(tenant_of(request), session, call, headers.get("if-match"), key)
     return respond(request, outcome)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app import body
 from app.calls import Call
-from app.routes.forwarding import host_of, json_body, new_router, read_json, respond, tenant_of
+from app.routes.forwarding import host_of, json_body, new_router, query_of, read_json, respond, tenant_of
 
 router = new_router("functions")
 
@@ -109,7 +109,7 @@ async def _hand_on(request: Request, method: str, name: str | None = None) -> Re
     headers = body.headers_of(request)
     body.require_acceptable(headers)
     content = await read_json(request) if request.method in ("POST", "PUT") else b""
-    call = Call(method, name, dict(request.query_params), content, headers.get("content-type"))
+    call = Call(method, name, query_of(request), content, headers.get("content-type"))
     key = None if request.method == "GET" else headers.get("idempotency-key")
     if_match = headers.get("if-match")
     outcome = await host_of(request).functions.call(tenant_of(request), call, if_match, key)

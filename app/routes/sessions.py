@@ -6,7 +6,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.routes.forwarding import forward, host_of, json_body, new_router, read, respond, tenant_of
+from app.routes.forwarding import forward, host_of, json_body, new_router, query_of, read, respond, tenant_of
+from app.session.bodies import check_query
 
 router = new_router("sessions")
 
@@ -17,6 +18,7 @@ MAX_BODY = 65_536  # a handful of fields: parsed in the event loop, where a long
 async def create_session(request: Request) -> Response:
     """Make a session: `id`, `device`, `dtype`, `seed` and `ttl_s` may be given."""
     body.require_acceptable(body.headers_of(request))
+    check_query("session.create", query_of(request))
     content = await read(request, MAX_BODY)
     if content:
         body.require_json(body.headers_of(request))
@@ -28,7 +30,7 @@ async def create_session(request: Request) -> Response:
 async def list_sessions(request: Request) -> Response:
     """List the sessions, a page at a time (`limit`, `cursor`)."""
     body.require_acceptable(body.headers_of(request))
-    return respond(request, await host_of(request).list(tenant_of(request), dict(request.query_params)))
+    return respond(request, await host_of(request).list(tenant_of(request), query_of(request)))
 
 
 @router.get("/v1/sessions/{session}")
@@ -46,5 +48,6 @@ async def change_session(request: Request, session: str) -> Response:
 @router.delete("/v1/sessions/{session}", status_code=204)
 async def delete_session(request: Request, session: str) -> Response:
     """Delete a session and free what it holds."""
+    check_query("session.delete", query_of(request))
     if_match = body.headers_of(request).get("if-match")
     return respond(request, await host_of(request).delete(tenant_of(request), session, if_match))

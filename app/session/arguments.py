@@ -333,7 +333,7 @@ def bind(
     names = [each.name for each in parameters]
     if unknown := fields.keys() - set(names):
         text = f"{name}() got an unexpected keyword argument '{min(unknown)[:SHOWN]}'"
-        raise Mismatch(text, wrong=dict.fromkeys(sorted(unknown), "unknown field"))
+        raise Mismatch(text, wrong=dict.fromkeys(sorted(unknown), f"unknown field; there are {', '.join(names)}"))
     values = []
     for at, parameter in enumerate(parameters):
         if at < len(args):
@@ -468,9 +468,10 @@ def _refusal(
             return mismatch.problem
     if len(function.ops) == 1:
         return refusals[0].as_problem()
-    known = {each.name for op in function.ops for each in parameters_of(op)}
-    if unknown := [name for name in fields if name not in known.union(*(op.keywords for op in function.ops))]:
-        return Mismatch(str(refusals[0]), wrong=dict.fromkeys(unknown, "unknown field")).as_problem()
+    names = list(dict.fromkeys(each.name for op in function.ops for each in parameters_of(op)))
+    if unknown := [name for name in fields if name not in {*names}.union(*(op.keywords for op in function.ops))]:
+        message = f"unknown field; there are {', '.join(names)}"
+        return Mismatch(str(refusals[0]), wrong=dict.fromkeys(unknown, message)).as_problem()
     seen = {name: _seen(value, scope) for name, value in fields.items()}
     return Problem(
         "bad_argument", str(refuse(function.name, function.ops, [_seen(each, scope) for each in args], seen))

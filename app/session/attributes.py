@@ -64,6 +64,14 @@ def data(scope: Scope, input: Tensor) -> Tensor:
     return input.data
 
 
+@special(INPUT)
+def tolist(scope: Scope, input: Tensor) -> Value:
+    """The values as nested lists of Python's numbers, or one number."""
+    dtype = input.dtype
+    wide = dtypes.float64 if dtype.is_floating_point else dtypes.complex128 if dtype.is_complex else dtype
+    return Value(input.detach().to(wide, copy=True))
+
+
 @special(INPUT, Parameter("other", Kind.TENSOR))
 def is_same_size(scope: Scope, input: Tensor, other: Tensor) -> Value:
     """Whether two tensors have the same shape."""

@@ -10,6 +10,8 @@ from app.session.names import SHOWN
 
 DATA = frozenset({"data"})  # the parameters of a query string: of most calls, and of the others by their method
 QUERIES = {
+    "session.create": frozenset(),
+    "session.delete": frozenset(),
     "session.list": frozenset({"limit", "cursor"}),
     "tensor.list": frozenset({"limit", "cursor", "names", "data"}),
     "graph.get": frozenset({"tensor", "format"}),

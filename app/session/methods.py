@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
-from app import codec, fields
+from app import fields
 from app.calls import Call
 from app.problems import Problem, problem_of
 from app.session import code_methods, differentiation, drawing, optimizer_methods
@@ -178,7 +178,7 @@ def op(state: State, call: Call) -> Reply:
         return 200, {"results": objects}
     if outcome.is_tensor:
         return 200, {"result": objects[0]}
-    return 200, {"result": None, "value": codec.plain(outcome.value)} if outcome.has_value else {"result": None}
+    return 200, {"result": None, "value": writer.value(outcome.value)} if outcome.has_value else {"result": None}
 
 
 def run(state: State, call: Call) -> Reply:
@@ -190,25 +190,26 @@ def run(state: State, call: Call) -> Reply:
     if len(steps) > state.limits.run_steps:
         raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
     values: dict[str, Any] = {}
-    last = Outcome()
+    writer, last = Writer(state.limits), Outcome()
     with grad_mode.no_grad() if flag(body, "no_grad") else nullcontext():
         for index, each in enumerate(steps):
-            last = _run_one(state, each, index)
-            if last.has_value:
-                values[str(index)] = codec.plain(last.value)
+            last = _run_one(state, each, index, writer, values)
     if asked is None:
         shown = {name: tensor for name, tensor in last.tensors if name is not None}
     else:
         shown = {name: _returned(state, name) for name in asked}
     state.budget.admit(shown.values())
-    writer, data = Writer(state.limits), asked_for_data(call.query) is not False
+    data = asked_for_data(call.query) is not False
     tensors = {name: object_of(writer, name, tensor, data) for name, tensor in shown.items()}
     return 200, {"version": state.version, "tensors": tensors, **({"values": values} if values else {})}
 
 
-def _run_one(state: State, body: Any, index: int) -> Outcome:
+def _run_one(state: State, body: Any, index: int, writer: Writer, values: dict[str, Any]) -> Outcome:
     try:
-        return run_step(state, step_of(body))
+        outcome = run_step(state, step_of(body))
+        if outcome.has_value:
+            values[str(index)] = writer.value(outcome.value)
+        return outcome
     except Exception as error:  # noqa: BLE001  # raised again, with its place
         named = body.get("op") if type(body) is dict else None
         named = named[:SHOWN] if type(named) is str else None

@@ -47,6 +47,10 @@ class Writer:
             "data": self._values(tensor, data),
         }
 
+    def value(self, value: Any) -> Any:
+        """A result that is not to be a tensor for the client; one that is, by its values. Raises as `tensor` does."""
+        return self._values(value, True) if isinstance(value, Tensor) else codec.plain(value)
+
     def _values(self, tensor: Tensor, data: bool | None) -> Any:
         if data is False:
             return None

@@ -13,7 +13,7 @@ from app.session.bodies import flag, wrong
 from app.session.declaring import bound
 from app.session.executing import call_defined, defined
 from app.session.frames import Frame
-from app.session.names import SHOWN, Names, checked_name
+from app.session.names import Names, checked_name
 from app.session.quick import bind_quickly, bind_special, run_op
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State

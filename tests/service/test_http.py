@@ -67,13 +67,43 @@ def test_a_media_type_that_is_not_understood_is_415(session, content_type):
         problem(answer, 415)
 
 
-def test_json_with_a_charset_is_json(session):
-    headers = {"content-type": "application/json; charset=utf-8"}
-    assert session.send("POST", "ops/add", content=b'{"args": [1, 2]}', headers=headers).status_code == 200
+@pytest.mark.parametrize(
+    ("parameters", "status"),
+    [
+        ("; charset=utf-8", 200),
+        (';  charset="UTF-8"', 200),
+        ("; version=1", 200),
+        ("; charset=latin-1", 415),
+        ("; charset=utf-16; version=1", 415),
+        (", text/plain", 415),
+    ],
+)
+def test_json_has_no_other_charset_than_utf_8(session, parameters, status):
+    headers = {"content-type": "application/json" + parameters}
+    assert session.send("POST", "ops/add", content=b'{"args": [1, 2]}', headers=headers).status_code == status
 
 
-def test_a_media_type_that_is_not_offered_is_406(session):
-    problem(session.send("GET", "tensors/x", headers={"accept": "image/png"}), 406)
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "*/*, application/json; q=0.0", "text/*"])
+def test_a_media_type_that_is_not_offered_or_not_wanted_is_406(session, accept):
+    problem(session.send("GET", "tensors/x", headers={"accept": accept}), 406)
+
+
+@pytest.mark.parametrize("accept", ["*/*;q=0.1", "image/png, application/*", "image/*;q=0, application/json;q=0.001"])
+def test_an_answer_is_of_a_wanted_media_type(session, accept):
+    assert session.send("GET", headers={"accept": accept}).status_code == 200
+
+
+UNKNOWN_PARAMETERS = [("POST", "/v1/sessions"), ("DELETE", "/v1/sessions/{}"), ("GET", "/v1/sessions/{}/tensors")]
+
+
+@pytest.mark.parametrize(("method", "path"), UNKNOWN_PARAMETERS)
+@pytest.mark.parametrize("query", ["colour=red", "data=true&data=false"])
+def test_an_unknown_or_repeated_parameter_of_a_query_is_422(client, session, method, path, query):
+    problem(client.request(method, f"{path.format(session.id)}?{query}"), 422, "bad_argument")
+
+
+def test_a_path_that_ends_in_a_slash_is_told_so(client):
+    problem(client.get("/v1/sessions/"), 404, "not_found", "paths do not end in a slash")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from .conftest import flatten, float32, problem, unchanged
+from .conftest import flatten, float32, problem, step, unchanged
 
 X = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -201,6 +201,19 @@ NUMBERS = [
 def test_a_number_stands_for_a_0_d_tensor_where_pytorch_takes_none(x, op, number, data, dtype):
     result = x.op(op, input=number, **({"index": []} if op == "getitem" else {}))
     assert (result["shape"], result["data"], result["dtype"]) == ([], data, dtype)
+
+
+def test_values_are_told_as_python_has_them(x):
+    assert x.value("tolist", "x") == X
+    assert x.value("tolist", {"data": [0.1], "dtype": "float32"}) == [0.10000000149011612]
+    assert x.value("tolist", {"data": ["NaN", 2.5], "dtype": "bfloat16"}) == ["NaN", 2.5]
+    assert x.value("tolist", {"data": [[1, -2]], "dtype": "complex64"}) == [[1.0, -2.0]]
+    assert x.value("tolist", True) is True
+
+
+def test_values_are_told_as_they_are_at_their_step(x):
+    answer = x.run(step("tolist", "i"), step("add_", "i", 1), step("tolist", "i"))
+    assert answer["values"] == {"0": [1, 2], "2": [2, 3]}
 
 
 def test_attributes_of_numbers_are_those_of_0_d_tensors(x):

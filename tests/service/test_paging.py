@@ -50,6 +50,7 @@ def test_names_give_those_tensors_in_that_order_and_gradients_too(seven):
     assert answer["next"] is None
     assert [(each["name"], each["data"]) for each in answer["tensors"]] == [("x5", 5.0), ("x2.grad", 5.0), ("x0", 0.0)]
     assert [each["data"] for each in listed(seven, "?names=x5,x0")["tensors"]] == [None, None]
+    assert [each["name"] for each in listed(seven, "?names=x5&names=x0,x1")["tensors"]] == ["x5", "x0", "x1"]
 
 
 @pytest.mark.parametrize(
