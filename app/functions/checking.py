@@ -30,14 +30,18 @@ PURE = frozenset(
 )
 
 
+PURE_INSIDE = "requires_grad_"  # of what the function made itself, so that it can take gradients
+
+
 class Checker:
     """The names that are known so far, and the functions that may be called."""
 
     def __init__(self, names: Iterable[str], calls: Mapping[str, Definition]) -> None:
         self._names = Names(sys.maxsize)
         self._calls = Callees(calls)
-        for each in names:
-            self._names.bind(each, _nothing())
+        self._inputs = {name: _nothing() for name in names}
+        for name, tensor in self._inputs.items():
+            self._names.bind(name, tensor)
 
     def steps(self, values: Any, field: str, most: int) -> tuple[Step, ...]:
         """The steps of a JSON list.
@@ -91,9 +95,11 @@ class Checker:
             raise _unseen(problem.detail.split("'")[1]) from None
 
     def _check_special(self, special: Special, step: Step, scope: Scope) -> None:
-        if special.name not in PURE:
-            raise Problem("bad_argument", f"a function is pure: it has no step '{special.name}'")
+        if special.name not in (*PURE, PURE_INSIDE):
+            raise _impure(f"'{special.name}'")
         values = bound(special.name, special.parameters, step.args, step.fields, scope)
+        if special.name == PURE_INSIDE and any(values[0] is each for each in self._inputs.values()):
+            raise _impure(f"'{special.name}' of an input")
         if special.name == "del":
             special.run(scope, *values)
 
@@ -103,6 +109,10 @@ class Checker:
         for name in step.out if type(step.out) is list else [step.out]:
             if name is not None and name is not ABSENT:
                 self._names.bind(checked_name(name), _nothing())
+
+
+def _impure(what: str) -> Problem:
+    return Problem("bad_argument", f"a function is pure: it has no step {what}")
 
 
 def _nothing() -> Tensor:

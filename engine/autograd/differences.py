@@ -10,7 +10,6 @@ import numpy as np
 from engine import arrays
 from engine.autograd import forward_ad
 from engine.backward import grad
-from engine.grad_mode import no_grad
 from engine.tensor import Tensor, wrap
 
 Func = Callable[..., Any]
@@ -55,8 +54,7 @@ def _difference(
         moved = host.copy().reshape(-1)
         moved[place] += host.dtype.type(sign * step)
         changed = wrap(arrays.put(moved.reshape(host.shape), inputs[at].device)).requires_grad_()
-        with no_grad():
-            result = func(*inputs[:at], changed, *inputs[at + 1 :])
+        result = func(*inputs[:at], changed, *inputs[at + 1 :])  # with a graph: it may take gradients itself
         several = result if isinstance(result, (tuple, list)) else (result,)
         floats = [each for each in several if isinstance(each, Tensor) and each.dtype.differentiable]
         values.append(arrays.to_host(floats[nr]._array).reshape(-1).astype(np.complex128, copy=True))

@@ -246,6 +246,30 @@ def test_gradcheck_computes_in_float64_whatever_the_signature_says(client):
         assert ask(client, "outer", "call", [0.5])["outputs"][0]["dtype"] == "float32"
 
 
+def test_a_function_may_take_gradients_of_what_it_made_itself(client):
+    """y = sum of d(p^3)/dp = sum of 3 x^2 at p = x; more than once, since the second call may be compiled."""
+    steps = [
+        step("clone", "x", out="p"),
+        step("requires_grad_", "p"),
+        step("pow", "p", 3, out="cubes"),
+        step("sum", "cubes", out="total"),
+        step("autograd.grad", "total", "p", create_graph=True, out=["g"]),
+        step("sum", "g", out="y"),
+    ]
+    with saved(client, slope=function(*steps)):
+        for x in ([1.0, 2.0], [3.0, -1.0], [0.5, 4.0]):
+            assert data(ask(client, "slope", "call", x)["outputs"]) == [sum(3 * each * each for each in x)]
+            assert data(ask(client, "slope", "value_and_grad", x)["grads"]) == [[6 * each for each in x]]
+        assert data(ask(client, "slope", "hessian", [1.0, 2.0])["hessians"][0]) == [[[6.0, 0.0], [0.0, 6.0]]]
+        assert ask(client, "slope", "gradcheck", [1.0, 2.0])["ok"] is True
+
+
+def test_a_function_may_not_require_gradients_of_an_argument_by_another_name(client):
+    alias = function(step("contiguous", "x", out="same"), step("requires_grad_", "same"), step("neg", "x", out="y"))
+    with saved(client, alias=alias):
+        problem(send(client, "alias", "call", [1.0]), 422, "bad_argument", "changes its argument 'x' in place")
+
+
 def test_the_examples_of_the_document_work_one_after_the_other(client):
     paths = client.get("/openapi.json").json()["paths"]
     prefix = "/v1/functions/{function}"
