@@ -15,7 +15,7 @@ from engine.devices import Device
 from .custom import function_class
 from .hooks import Hooks
 from .nodes import RemoteNode
-from .programs import Derivatives, Trace, Transforms, gradcheck
+from .programs import Derivatives, Trace, Transforms, gradcheck, gradgradcheck
 from .speech import DTYPE_OF, NotSayable, Refused, literal, spoken, value_of
 from .tensors import RemoteTensor
 
@@ -277,6 +277,7 @@ class Autograd:
         self._torch = torch
         self.functional = Derivatives(torch)
         self.gradcheck = functools.partial(gradcheck, torch)
+        self.gradgradcheck = functools.partial(gradgradcheck, torch)
         self.Function = function_class(torch)
 
     def backward(self, tensors: Any, grad_tensors: Any = None, retain_graph: Any = None, create_graph: Any = None,

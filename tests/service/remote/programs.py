@@ -261,3 +261,20 @@ def gradcheck(torch: Torch, func: Any, inputs: Any, raise_exception: bool = True
     if not ok and raise_exception:
         raise NotSayable("the text of a mismatch")
     return bool(ok)
+
+
+def gradgradcheck(torch: Torch, func: Any, inputs: Any, grad_outputs: Any = None, **options: Any) -> bool:
+    """`torch.autograd.gradgradcheck`: a check of the gradients as a function of inputs and cotangents."""
+    args = lone(inputs)
+    cotangents = grad_outputs
+    if grad_outputs is None:
+        cotangents = tuple(torch.call("randn_like", each) for each in lone(func(*args)))
+    wanted = [at for at, each in enumerate(args) if each.requires_grad]
+
+    def gradients(*both: Any) -> Any:
+        primals = [each.clone() for each in both[: len(args)]]
+        chosen = [primals[at].requires_grad_() for at in wanted]
+        return torch.autograd.grad(lone(func(*primals)), chosen, both[len(args) :], create_graph=True)
+
+    checked = [each.detach().requires_grad_() for each in lone(cotangents)] if wanted else []
+    return gradcheck(torch, gradients, (*args, *checked), **options)
