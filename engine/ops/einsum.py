@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from engine import errors
+from engine import contraction, errors
 from engine.infer import composed
 from engine.kinds import Array, Arrays, Data
 from engine.op import Function, op, registry
@@ -183,30 +183,11 @@ def check_sizes(terms: list[Labels], shapes: list[tuple[int, ...]], hidden: int)
 # -- the contraction --------------------------------------------------------------------------------------------------
 
 
-def next_pair(shapes: list[tuple[int, ...]], counts: list[int], out: int) -> tuple[int, int]:
-    """The pair whose product grows the least over its factors (the greedy order)."""
-    if len(shapes) == 2:
-        return 0, 1
-    best: tuple[int, int, int] | None = None
-    for i in range(len(shapes)):
-        for j in range(i + 1, len(shapes)):
-            made = 1
-            for dim, (a, b) in enumerate(zip(shapes[i], shapes[j], strict=True)):
-                gone = dim >= out and counts[dim] == (a != 1) + (b != 1)
-                made *= 1 if gone else max(a, b)
-            growth = made - math.prod(shapes[i]) - math.prod(shapes[j])
-            if best is None or growth < best[0]:
-                best = (growth, i, j)
-    assert best is not None
-    return best[1:]
-
-
 def contracted(operands: list[Any], out: int) -> Any:
     """The product of aligned operands, each dim summed as soon as no other operand has it."""
     total = len(tuple(operands[0].shape))
     counts = [len([x for x in operands if tuple(x.shape)[dim] != 1]) for dim in range(total)]
-    while len(operands) > 1:
-        i, j = next_pair([tuple(x.shape) for x in operands], counts, out)
+    for i, j in contraction.order(tuple(tuple(x.shape) for x in operands), out):
         b, a = operands.pop(j), operands.pop(i)
         both, only_a, only_b = summable(tuple(a.shape), tuple(b.shape), counts, out)
         a = sum_dim(a, only_a, True) if only_a else a

@@ -63,6 +63,8 @@ def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
     if dtype.category == dtypes.INTEGRAL and exponent < 0:
         raise errors.bad_argument("Integers to negative integer powers are not allowed.")
     held = cast_bytes([array], dtype.numpy)
+    if exponent in (-0.5, -2):
+        held += array.size * dtype.itemsize  # the root, or the square
     return Estimate(values, [(array.shape, dtype.numpy)], dtype.numpy, held, 20 * array.size)
 
 
@@ -73,7 +75,36 @@ def pow_number(input: Array, exponent: Number) -> Any:
         return input * input
     if exponent == 1:
         return input.copy()
+    if input.dtype.kind in "fc" and input.dtype.itemsize > 2:  # torch's own functions, which differ at -0 and -inf
+        if exponent == -1:
+            return xp.true_divide(input.dtype.type(1), input)
+        if exponent in (0.5, -0.5):
+            root = xp.sqrt(input)
+            return root if exponent == 0.5 else 1 / root
+        if exponent in (3, -2):
+            square = input * input
+            if exponent == -2:
+                return input.dtype.type(1) / square
+            square *= input
+            return square
+    if is_whole(input.dtype, exponent):
+        return whole_power(input, exponent)
     return xp.power(input, xp.asarray(exponent).astype(input.dtype))
+
+
+def is_whole(dtype: Any, exponent: Any) -> bool:
+    """Whether it is a float's power by a whole number."""
+    return bool(dtype.kind == "f" and dtype.itemsize > 2 and exponent == exponent // 1)
+
+
+def whole_power(input: Any, exponent: Any) -> Any:
+    """The power by a whole number, of which the base's sign is none but the result's.
+
+    NumPy takes 40 times longer for negative bases than for positive ones.
+    """
+    made = xp.absolute(input, out=xp.empty_like(input))
+    xp.power(made, xp.asarray(exponent).astype(input.dtype), out=made)
+    return xp.copysign(made, input, out=made) if float(exponent) % 2 == 1 else made
 
 
 pow_number.vjp(input=lambda g, input, exponent: pow_number_input(g, input, exponent))

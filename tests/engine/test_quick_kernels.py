@@ -173,6 +173,21 @@ def test_a_convolution_and_its_gradient_to_the_input(
     np.testing.assert_allclose(grad.numpy(), inside, rtol=1e-9, atol=1e-12)
 
 
+# -- powers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("exponent", [3, 4, 5.0, 7, -2, -3, -4, 0, 2**24 + 1, 2.5, INF, -INF, NAN], ids=str)
+def test_powers_by_a_number(exponent: float, dtype: Any) -> None:
+    bases = [0.0, -0.0, 1.0, -1.0, 1.5, -1.5, INF, -INF, NAN]
+    got = (torch.tensor(bases, dtype=dtype) ** exponent).numpy()
+    with np.errstate(all="ignore"):
+        wanted = np.power(np.array(bases), float(exponent)).astype(got.dtype)
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+    assert np.signbit(got)[wanted == wanted].tolist() == np.signbit(wanted)[wanted == wanted].tolist()
+    assert (torch.tensor(-1.5, dtype=dtype) ** exponent).item() == pytest.approx(wanted[5], rel=1e-6, nan_ok=True)
+
+
 # -- fused formulas ---------------------------------------------------------------------------------------------------
 
 FUSED = {
