@@ -16,6 +16,7 @@ from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first
 from engine.ops.solving import old_checks, triangle
 from engine.rules import broadcast
+from engine.workspace import by_numpy, matrix_bytes, triangular_bytes
 
 MINOR = (
     "The factorization could not be completed because the input is not positive-definite (the leading minor of order "
@@ -31,7 +32,11 @@ def cholesky_rule(op: Op, values: list[Any]) -> Estimate:
         check_float("linalg.cholesky", a, "cholesky_cpu")
     check_kernel("cholesky_cpu", a)
     outputs = [(a.shape, a.dtype), (a.shape[:-2], lapack.INT32)][: len(op.outputs)]
-    return Estimate(values, outputs, None, 3 * a.size * a.dtype.itemsize, a.size * a.shape[-1])
+    size = a.size * a.dtype.itemsize
+    work = max(by_numpy(matrix_bytes(a), size, size, a.dtype), size)  # the driver's, or the factors column by column
+    if len(op.outputs) > 1:
+        work = max(work, 2 * matrix_bytes(a))
+    return Estimate(values, outputs, None, work, a.size * a.shape[-1])
 
 
 def factor(a: Any, upper: bool) -> Any:
@@ -96,7 +101,8 @@ def cholesky_inverse_rule(op: Op, values: list[Any]) -> Estimate:
     a = values[0]
     check_square("cholesky_inverse", a)
     check_kernel("cholesky_inverse_out_cpu", a)
-    return Estimate(values, [(a.shape, a.dtype)], None, 4 * a.size * a.dtype.itemsize, 2 * a.size * a.shape[-1])
+    work = 2 * a.size * a.dtype.itemsize + matrix_bytes(a) + triangular_bytes(a, a)
+    return Estimate(values, [(a.shape, a.dtype)], None, work, 2 * a.size * a.shape[-1])
 
 
 @op(cholesky_inverse_rule)
@@ -133,7 +139,7 @@ def cholesky_solve_rule(op: Op, values: list[Any]) -> Estimate:
     old_checks("cholesky_solve", b, a)
     check_kernel("cholesky_solve_cpu", a)
     shape = (*broadcast(b.shape[:-2], a.shape[:-2]), *b.shape[-2:])
-    work = (2 * a.size + 3 * math.prod(shape)) * a.dtype.itemsize
+    work = (a.size + math.prod(shape)) * a.dtype.itemsize + triangular_bytes(a, b)
     return Estimate(values, [(shape, a.dtype)], None, work, 2 * math.prod(shape) * a.shape[-1])
 
 

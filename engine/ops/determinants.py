@@ -15,6 +15,7 @@ from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, as_column, check_float, check_square, real_dtype, same_form, trace_product
 from engine.ops.selection import where
 from engine.ops.solving import inverse_or_nan
+from engine.workspace import by_numpy, matrix_bytes
 
 KERNEL = "lu_cpu"
 
@@ -26,7 +27,8 @@ def det_rule(op: Op, values: list[Any]) -> Estimate:
     check_square(name, a)
     check_float(name, a, KERNEL)
     outputs = [(a.shape[:-2], a.dtype), (a.shape[:-2], real_dtype(a))][: len(op.outputs)]
-    return Estimate(values, outputs, None, 2 * a.size * a.dtype.itemsize, a.size * a.shape[-1])
+    work = by_numpy(matrix_bytes(a) + 8 * a.shape[-1], a.size * a.dtype.itemsize, 0, a.dtype)
+    return Estimate(values, outputs, None, work, a.size * a.shape[-1])
 
 
 @op(det_rule, namespace="linalg", node="LinalgDetBackward0", method=True)

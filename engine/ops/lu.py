@@ -17,6 +17,7 @@ from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_kernel, check_matrix, check_square, same_type, transposed
 from engine.ops.solving import fit, triangle
 from engine.rules import Shape, broadcast
+from engine.workspace import matrix_bytes
 
 
 def lu_checks(name: str, a: Any, pivot: bool) -> tuple[tuple[int, ...], int, int]:
@@ -36,7 +37,7 @@ def lu_factor_rule(op: Op, values: list[Any]) -> Estimate:
     a, pivot = values[:2]
     batch, m, n = lu_checks("torch.lu_factor", a, pivot)
     outputs = [(a.shape, a.dtype), ((*batch, min(m, n)), lapack.INT32), (batch, lapack.INT32)]
-    work = 3 * m * n * a.dtype.itemsize + 64 + 4 * math.prod(batch)
+    work = matrix_bytes(a) + 8 * min(m, n)
     return Estimate(values, outputs[: len(op.outputs)], None, work, a.size * min(m, n))
 
 
@@ -193,7 +194,8 @@ def lu_rule(op: Op, values: list[Any]) -> Estimate:
     a = values[0]
     batch, m, n = lu_checks("linalg.lu", a, values[1])
     shapes = unpacked_shapes(a.shape)
-    work = (3 * a.size + m * m) * a.dtype.itemsize + 32 * (m + n) * max(math.prod(batch), 1)
+    more = max(math.prod(shapes[0]) - math.prod(shapes[2]), 0)  # the permutation is laid out before U is made
+    work = (a.size + more) * a.dtype.itemsize + m * (2 * n + 32 * math.prod(batch))
     return Estimate(values, [(shape, a.dtype) for shape in shapes], None, work, a.size * min(m, n))
 
 
@@ -235,7 +237,9 @@ def lu_unpack_rule(op: Op, values: list[Any]) -> Estimate:
         )
     p, low, up = unpacked_shapes(packed.shape)
     shapes = [p if exchange else (0,), low if data else (0,), up if data else (0,)]
-    work = 3 * packed.size * packed.dtype.itemsize + 2 * math.prod(p) * packed.dtype.itemsize + 16 * packed.size
+    triangles = (math.prod(low) + math.prod(up)) * bool(data)
+    order = math.prod(p) * bool(exchange)  # laid out before there are triangles
+    work = max(order - triangles, 0) * packed.dtype.itemsize + 3 * packed.size + 32 * math.prod(p[:-1])
     return Estimate(values, [(shape, packed.dtype) for shape in shapes], None, work, packed.size)
 
 

@@ -16,6 +16,7 @@ from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_matrix, columns_first, diagonal_matrix, diagonal_of
 from engine.ops.solving import triangle
+from engine.workspace import qr_bytes
 
 
 def qr_rule(op: Op, values: list[Any]) -> Estimate:
@@ -30,8 +31,15 @@ def qr_rule(op: Op, values: list[Any]) -> Estimate:
     (*batch, m, n) = a.shape
     k = min(m, n) if mode != "complete" else m
     q = (0,) if mode == "r" else (*batch, m, k)
-    work = 4 * (a.size + math.prod(batch) * m * k) * a.dtype.itemsize
-    return Estimate(values, [(q, a.dtype), ((*batch, k, n), a.dtype)], None, work, 4 * a.size * min(m, n))
+    outputs = [(q, a.dtype), ((*batch, k, n), a.dtype)]
+    results = sum(math.prod(shape) for shape, _ in outputs) * a.dtype.itemsize
+    size, columns = a.size * a.dtype.itemsize, (0 if mode == "r" else k)  # NumPy factors a copy
+    factoring = size + qr_bytes(a, columns) + results * bool(columns)
+    if a.dtype.char in "fF":  # all of it in double precision
+        work = 2 * max(factoring, size + results)
+    else:
+        work = max(factoring - results, size, results)
+    return Estimate(values, outputs, None, work, 4 * a.size * min(m, n))
 
 
 @op(qr_rule, namespace="linalg", outputs=("Q", "R"), node="LinalgQrBackward0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import errors
@@ -10,7 +11,7 @@ from engine.infer import Estimate
 from engine.kinds import Operand
 from engine.op import Op, Rule, is_number, op
 from engine.ops.special import SPECIAL, real_function
-from engine.rules import weak
+from engine.rules import shape_of, weak
 from engine.special_functions import special
 
 
@@ -101,15 +102,23 @@ def legendre(x: Any, n: Any) -> Any:
     return by_recurrence("eval_legendre", x, n, 100_000)
 
 
+HELD = {"t": 7, "u": 11, "v": 12, "w": 11}  # arrays, of float64, on the way to a Chebyshev polynomial of each kind
+SHARED = 3  # of them as small as the degree
+
+
 def rule_of(name: str) -> Rule:
     """The rule of the polynomial of that name: one operand at least is a tensor."""
-    base = real_function(f"{name}_cpu", half=False, buffers=24)
+    base = real_function(f"{name}_cpu", half=False)
+    held = (HELD[name[-1]] if "chebyshev" in name else 6) + name.startswith("shifted")
 
     def rule(op: Op, values: list[Any]) -> Estimate:
         if all(is_number(each) for each in values):
             kinds = ", ".join(type(each).__name__ for each in values)
             raise errors.bad_type(f"special_{name}() received an invalid combination of arguments - got ({kinds})")
-        return base(op, values)
+        estimate = base(op, values)
+        size, degrees = math.prod(estimate.outputs[0][0]), math.prod(shape_of(values[1]))
+        estimate.temporaries += 8 * (held * size - SHARED * (size - degrees))
+        return estimate
 
     return weak(rule)
 

@@ -18,6 +18,7 @@ from engine.ops.solving import is_vector
 from engine.ops.spectral import no_svd
 from engine.ops.views import squeeze_dim
 from engine.rules import broadcast
+from engine.workspace import by_numpy, eigh_bytes, eigvalsh_bytes, svd_bytes
 
 Shape = tuple[int, ...]
 
@@ -60,15 +61,28 @@ def pinv_rule(op: Op, values: list[Any]) -> Estimate:
     check_pinv(a)
     check_tolerances("pinv", ("atol", atol), ("rtol", rtol))
     hermitian_check(a, hermitian)
-    return pinv_estimate(values, a, limit_shape(a, atol, rtol))
+    return pinv_estimate(values, a, limit_shape(a, atol, rtol), hermitian)
 
 
-def pinv_estimate(values: list[Any], a: Any, batch: Shape) -> Estimate:
-    """The estimate of a pseudo-inverse."""
+def pinv_estimate(values: list[Any], a: Any, batch: Shape, hermitian: bool) -> Estimate:
+    """The estimate of a pseudo-inverse: the driver's work, then the vectors, their adjoints and a product of these."""
     m, n = a.shape[-2:]
-    count = math.prod(batch)
-    work = (4 * a.size + 4 * count * (m + n) * min(m, n)) * a.dtype.itemsize + 64 * (m + n)
+    out = math.prod(batch) * m * n * a.dtype.itemsize
+    work = max(spectrum_bytes(a, hermitian) - out, adjoint_bytes(a) + out // max(m, 1) * min(m, n))
     return Estimate(values, [((*batch, n, m), a.dtype)], None, work, 20 * a.size * min(m, n))
+
+
+def spectrum_bytes(a: Any, hermitian: bool = False) -> int:
+    """The bytes of singular vectors, and of the driver that finds them."""
+    small, size = min(a.shape[-2:]), int(a.size * a.dtype.itemsize)
+    vectors = size if hermitian else adjoint_bytes(a) // 2
+    return vectors + by_numpy(eigh_bytes(a) if hermitian else svd_bytes(a, small, small), size, vectors, a.dtype)
+
+
+def adjoint_bytes(a: Any) -> int:
+    """The bytes of singular vectors and of their adjoints."""
+    m, n = a.shape[-2:]
+    return 2 * math.prod(a.shape[:-2]) * (m + n) * min(m, n) * int(a.dtype.itemsize)
 
 
 def spectrum(a: Any, hermitian: bool) -> tuple[Any, Any, Any]:
@@ -121,7 +135,7 @@ def pinv_rcond_rule(op: Op, values: list[Any]) -> Estimate:
     check_pinv(a)
     check_tolerances("pinv", ("rcond", rcond))
     hermitian_check(a, hermitian)
-    return pinv_estimate(values, a, limit_shape(a, rcond))
+    return pinv_estimate(values, a, limit_shape(a, rcond), hermitian)
 
 
 @op(pinv_rcond_rule, namespace="linalg", name="pinv", node="LinalgPinvBackward0", cast=())
@@ -168,14 +182,10 @@ def rank_rule(op: Op, values: list[Any]) -> Estimate:
     if not dtypes.BY_NUMPY[a.dtype].differentiable or a.dtype in HALF:
         raise errors.dtype_mismatch("This function doesn't handle types other than float and double")
     hermitian_check(a, hermitian)
-    work = 6 * a.size * a.dtype.itemsize + 64 * sum_of(a.shape[-2:])
+    work = by_numpy(eigvalsh_bytes(a) if hermitian else svd_bytes(a), a.size * a.dtype.itemsize, 0, a.dtype)
+    work += 40 * math.prod(a.shape[:-2]) * min(a.shape[-2:])
     batch = limit_shape(a, *(value for _, value in names))
     return Estimate(values, [(batch, xp.dtype(xp.int64))], None, work, 20 * a.size * min(a.shape[-2:]))
-
-
-def sum_of(sizes: Shape) -> int:
-    """The sum of two sizes."""
-    return sizes[0] + sizes[1]
 
 
 def rank_of(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
@@ -249,7 +259,8 @@ def lstsq_rule(op: Op, values: list[Any]) -> Estimate:
         ((*batch, min(m, n)) if driver in ("gelsd", "gelss") else (0,), real),
     ]
     count = math.prod(batch)
-    work = 4 * (a.size + b.size + count * (m + n) * (min(m, n) + right[-1])) * a.dtype.itemsize + 64 * (m + n)
+    solutions = count * (min(m, n) + n + max(m, n)) * right[-1] + (3 * count * m * right[-1] if residuals[-1] else 0)
+    work = max(spectrum_bytes(a), adjoint_bytes(a) + solutions * a.dtype.itemsize)
     return Estimate([a, b, values[2], driver], outputs, None, work, 20 * a.size * min(m, n))
 
 

@@ -27,6 +27,7 @@ from engine.ops.matrices import (
 from engine.ops.views import permute, reshape
 from engine.rules import Shape, broadcast
 from engine.tensor import check_dim
+from engine.workspace import by_numpy, matrix_bytes, solve_bytes, triangular_bytes
 
 SOLVE = "The solver failed because the input matrix is singular."
 INVERT = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
@@ -71,7 +72,13 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
     shape = (*broadcast(matrix[:-2], a.shape[:-2]), *matrix[-2:])
     out = shape[:-1] if vector else shape
     n, count = a.shape[-1], math.prod(shape[:-2])
-    work = (2 * a.size + 3 * math.prod(shape)) * a.dtype.itemsize
+    made = math.prod(shape) * a.dtype.itemsize
+    arguments = (a.size + b.size) * a.dtype.itemsize
+    work = by_numpy(solve_bytes(a, matrix[-1] if left else matrix[-2]), arguments, made, a.dtype)
+    if not vector:
+        work = max(work, made)  # the solutions column by column
+    if len(op.outputs) > 1:
+        work = max(work, (math.prod(shape[:-2]) + 1) * matrix_bytes(a))  # the factors of singular ones
     return Estimate(
         values, [(out, a.dtype), (shape[:-2], lapack.INT32)][: len(op.outputs)], None, work, count * n * n * n
     )
@@ -153,7 +160,11 @@ def inv_rule(op: Op, values: list[Any]) -> Estimate:
     check_square("linalg.inv", a)
     check_float("linalg.inv", a)
     outputs = [(a.shape, a.dtype), (a.shape[:-2], lapack.INT32)][: len(op.outputs)]
-    return Estimate(values, outputs, None, 3 * a.size * a.dtype.itemsize, 2 * a.size * a.shape[-1])
+    size = a.size * a.dtype.itemsize
+    work = by_numpy(solve_bytes(a, a.shape[-1]), size, size, a.dtype)
+    if len(op.outputs) > 1:
+        work = max(work, size + 2 * matrix_bytes(a))  # the factors of singular ones
+    return Estimate(values, outputs, None, work, 2 * a.size * a.shape[-1])
 
 
 def inverted(a: Any) -> Any:
@@ -268,7 +279,7 @@ def triangular_rule(op: Op, values: list[Any]) -> Estimate:
     fit(name, a.shape, b.shape, left)
     check_kernel("triangular_solve_cpu", a)
     shape = (*broadcast(b.shape[:-2], a.shape[:-2]), *b.shape[-2:])
-    work = (a.shape[-1] ** 2 + 2 * math.prod(shape[-2:])) * a.dtype.itemsize
+    work = triangular_bytes(a, b)
     return Estimate(values, [(shape, a.dtype)], a.dtype, work, math.prod(shape) * a.shape[-1])
 
 
@@ -311,7 +322,7 @@ def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
     check_kernel("triangular_solve_cpu", a)
     batch = broadcast(b.shape[:-2], a.shape[:-2])
     out, copy = (*batch, *b.shape[-2:]), (*batch, *a.shape[-2:])
-    work = (a.shape[-1] ** 2 + 2 * math.prod(b.shape[-2:])) * a.dtype.itemsize
+    work = triangular_bytes(a, b) if values[op.index["transpose"]] else matrix_bytes(b)
     return Estimate(values, [(out, a.dtype), (copy, a.dtype)], None, work, math.prod(out) * a.shape[-1])
 
 

@@ -32,6 +32,7 @@ from engine.ops.matrices import (
 )
 from engine.ops.solving import inverse_or_nan
 from engine.ops.views import transpose
+from engine.workspace import by_numpy, eig_bytes, eigh_bytes, svd_bytes
 
 PHASE = (
     "{}_backward: The {}vectors in the complex case are specified up to multiplication by e^{{i phi}}. The specified "
@@ -74,8 +75,8 @@ def eigh_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}")
     if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
         raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
-    n = a.shape[-1]
-    work = 4 * a.size * dtype.itemsize
+    n, size = a.shape[-1], a.size * dtype.itemsize
+    work = max(by_numpy(eigh_bytes(a), size, size, a.dtype), size)  # the driver's, or the vectors column by column
     return Estimate(values, [(a.shape[:-1], dtype.to_real().numpy), (a.shape, a.dtype)], None, work, 10 * a.size * n)
 
 
@@ -131,7 +132,11 @@ def eig_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for(f"linalg_{'eig' if op.multiple else 'eigvals'}_out_cpu", dtype.type_name)
     wide = complex_dtype(a)
     outputs = [(a.shape[:-1], wide), (a.shape, wide)][: len(op.outputs)]
-    return Estimate(values, outputs, None, 6 * a.size * wide.itemsize, 25 * a.size * a.shape[-1])
+    size = a.size * wide.itemsize
+    work = by_numpy(eig_bytes(a, op.multiple), a.size * a.dtype.itemsize, size if op.multiple else 0, a.dtype)
+    if op.multiple:
+        work = max(work, size * (2 if a.dtype != wide else 1))
+    return Estimate(values, outputs, None, work, 25 * a.size * a.shape[-1])
 
 
 def refuse_nan(name: str, a: Any) -> None:
@@ -210,15 +215,16 @@ def svd_rule(op: Op, values: list[Any]) -> Estimate:
             "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
         )
     (*batch, m, n) = a.shape
-    k, flops = min(m, n), 20 * a.size * min(m, n)
+    k, flops, size = min(m, n), 20 * a.size * min(m, n), a.size * a.dtype.itemsize
     real = ((*batch, k), real_dtype(a))
     if not op.multiple:
-        return Estimate(values, [real], None, 2 * a.size * a.dtype.itemsize + 64 * (m + n), flops)
+        return Estimate(values, [real], None, by_numpy(svd_bytes(a), size, 0, a.dtype), flops)
     full = values[1]
     rows, columns = (m, n) if full else (k, k)
     outputs = [((*batch, m, rows), a.dtype), real, ((*batch, columns, n), a.dtype)]
-    work = (3 * math.prod(batch) * (m * rows + n * columns) + 2 * a.size) * a.dtype.itemsize + 64 * (m + n)
-    return Estimate(values, outputs, None, work, flops)
+    vectors = math.prod(batch) * (m * rows + n * columns) * a.dtype.itemsize
+    work = by_numpy(svd_bytes(a, rows, columns), size, vectors, a.dtype)
+    return Estimate(values, outputs, None, max(work, vectors), flops)
 
 
 def no_svd(a: Any) -> RuntimeError:
