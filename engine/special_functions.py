@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from typing import Any
 
-from engine import arrays, dtypes
+from engine import arrays, dtypes, error_function
 
 Array = Any
 _MODULES = {"numpy": "scipy.special", "cupy": "cupyx.scipy.special"}
@@ -33,8 +34,28 @@ def widened(array: Array) -> Array:
 def special(name: str, x: Array, *others: Array) -> Array:
     """The special function of that name, element by element; half types give float32."""
     operands = [widened(each) for each in (x, *others)]
+    if name == "erf" and error_function.suits(operands[0]):
+        return error_function.erf(operands[0])
     backend = arrays.backend_of(x)
     function = _function(backend.name, name)
     if function is not None:
         return function(*operands)
     return backend.xp.asarray(_function("numpy", name)(*[arrays.to_host(each) for each in operands]))
+
+
+def normal_share(x: Array) -> Array:
+    """The standard normal distribution function, to the precision of 1; half types give float32."""
+    wide = widened(x)
+    return error_function.normal_share(wide) if error_function.suits(wide) else special("ndtr", wide)
+
+
+def by_blocks(rule: Any) -> Any:
+    """The rule of an op that may take `error_function`'s way, with its buffers."""
+
+    @functools.wraps(rule)
+    def with_buffers(op: Any, values: list[Any]) -> Any:
+        estimate = rule(op, values)
+        estimate.temporaries += error_function.room(math.prod(estimate.outputs[0][0]))
+        return estimate
+
+    return with_buffers

@@ -19,7 +19,7 @@ from engine.ops.reduction import norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
 from engine.ops.views import expand_as, slice_
 from engine.rules import elementwise, roomy
-from engine.special_functions import special, widened
+from engine.special_functions import by_blocks, normal_share, widened
 from engine.tensor import check_dim
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
@@ -65,7 +65,7 @@ elu_of.vjp(
 def elu_backward(grad_output: Array, input: Array, low: float, high: float, rate: float) -> Any:
     """The gradient times `high` above 0, times low * exp(rate * x) below."""
     x = widened(input)
-    return grad_output * xp.where(x > 0, x.dtype.type(high), xp.exp(xp.minimum(x, 0) * rate) * low)
+    return grad_output * xp.where(x <= 0, xp.exp(xp.minimum(x, 0) * rate) * low, x.dtype.type(high))
 
 
 elu_backward.vjp(
@@ -134,7 +134,7 @@ def gelu_rule(op: Op, values: list[Any]) -> Estimate:
     return (GELU if values[op.index["approximate"]] == "none" else GELU_TANH)(op, values)
 
 
-GELU, GELU_TANH = (smooth("GeluKernelImpl", buffers, half=2) for buffers in (0, 1))
+GELU, GELU_TANH = by_blocks(smooth("GeluKernelImpl", 0, half=2)), smooth("GeluKernelImpl", 1, half=2)
 
 
 @op(gelu_rule, namespace=FUNCTIONAL, node="GeluBackward0")
@@ -142,7 +142,7 @@ def gelu(input: Array, *, approximate: str = "none") -> Any:
     """x times the normal distribution function of x, or a formula in tanh near it."""
     x = widened(input)
     if approximate == "none":
-        share = special("ndtr", x)
+        share = normal_share(x)
         share *= x
         return share
     return x * (0.5 + 0.5 * xp.tanh(BETA * (x + KAPPA * (x * x * x))))
@@ -156,7 +156,7 @@ def gelu_backward(grad_output: Array, input: Array, approximate: str) -> Any:
     """The gradient of gelu."""
     x = widened(input)
     if approximate == "none":
-        return grad_output * (special("ndtr", x) + x * xp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+        return grad_output * (normal_share(x) + x * xp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
     t = xp.tanh(BETA * (x + KAPPA * (x * x * x)))
     return grad_output * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (BETA * (1 + 3 * KAPPA * (x * x))))
 
@@ -182,7 +182,10 @@ def gelu_bend(x: Any, approximate: str) -> Any:
 # -- silu, mish, softplus, logsigmoid ---------------------------------------------------------------------------------
 
 
-@op(roomy(elementwise(refuse=WHOLE, kernel="silu_cpu", cost=30), 4), hidden=True, inplace=True, node="SiluBackward0")
+SILU = roomy(elementwise(refuse=WHOLE, kernel="silu_cpu", cost=30), 4)
+
+
+@op(SILU, hidden=True, inplace=True, node="SiluBackward0", real_grad="silu")
 def silu_of(input: Array) -> Any:
     """x times its sigmoid."""
     return widened(input) * logistic(input)

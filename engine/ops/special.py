@@ -16,10 +16,10 @@ from engine.ops.compare import ge, le, logical_and, lt
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, ones_like
 from engine.ops.functions import also
-from engine.ops.selection import where
+from engine.ops.selection import masked_fill, where
 from engine.ops.unary import abs, cos, exp, sin
 from engine.rules import as_float, broadcast, cast_bytes, default_dtype, operands, refuse_dtype, shape_of, weak
-from engine.special_functions import special, widened
+from engine.special_functions import by_blocks, special, widened
 
 SPECIAL = "special"
 
@@ -59,7 +59,7 @@ def real_function(
 # -- error functions ------------------------------------------------------------------------------------------------
 
 
-@op(real_function("erf_vml_cpu"), inplace=True)
+@op(by_blocks(real_function("erf_vml_cpu")), inplace=True)
 def erf(input: Array) -> Any:
     """The error function."""
     return special("erf", input)
@@ -122,7 +122,12 @@ def log_ndtr(input: Array) -> Any:
     return special("log_ndtr", input)
 
 
-log_ndtr.vjp(input=lambda g, input: scale(div(g, erfcx(scale(input, -math.sqrt(0.5)))), math.sqrt(2 / math.pi)))
+log_ndtr.vjp(input=lambda g, input, out: mul(g, normal_ratio(input, out)))
+
+
+def normal_ratio(x: Any, log_share: Any) -> Any:
+    """The normal density at x over the share below x, whose logarithm is given."""
+    return scale(exp(neg(add(log_share, scale(mul(x, x), 0.5)))), 1 / math.sqrt(2 * math.pi))
 
 
 # -- logarithms -----------------------------------------------------------------------------------------------------
@@ -141,7 +146,9 @@ def logit_rule(op: Op, values: list[Any]) -> Estimate:
 def logit(input: Array, eps: float | None = None) -> Any:
     """log(x / (1 - x)), of x held between eps and 1 - eps."""
     x = widened(input)
-    return special("logit", x if eps is None else xp.minimum(xp.maximum(x, eps), 1 - eps))
+    if eps is not None:
+        x = xp.where(x < eps, x.dtype.type(eps), xp.minimum(x, 1 - eps))  # an eps above 1 / 2 is not refused
+    return special("logit", x)
 
 
 logit.vjp(input=lambda g, input, eps: logit_input(g, input, eps))
@@ -172,15 +179,14 @@ def xlogy(input: Array, other: Operand) -> Any:
 
 xlogy.vjp(
     input=lambda g, input, other: xlogy_input(g, input, other),
-    other=lambda g, input, other: mul(g, div(input, other)),
+    other=lambda g, input, other: div(mul(g, input), other),
 )
 
 
 def xlogy_input(g: Any, x: Any, y: Any) -> Any:
     """The gradient to x: zero where x is 0 and y not above 0 (torch's convention)."""
     none = logical_and(x == 0, le(y, 0))
-    gradient = xlogy(g, y)
-    return where(none, full_like(gradient, 0), gradient)
+    return masked_fill(xlogy(g, y), none, 0)
 
 
 @op(real_function("xlogy_cpu", number_first=True), name="xlogy", node="XlogyBackward1", cast=("other",), method=False)
