@@ -18,7 +18,7 @@ from engine.batching import vmap
 from engine.construct import as_tensor, asarray, from_numpy, tensor
 from engine.devices import Device as device
 from engine.dtypes import DType as dtype
-from engine.dtypes import bfloat16, complex64, complex128, float16, float32, float64, promote_types, uint8
+from engine.dtypes import bfloat16, complex64, complex128, float16, float32, float64, uint8
 from engine.dtypes import bool_ as bool
 from engine.dtypes import complex64 as cfloat
 from engine.dtypes import complex128 as cdouble
@@ -54,12 +54,15 @@ from engine.queries import (
     broadcast_shapes,
     can_cast,
     is_complex,
+    is_conj,
     is_floating_point,
     is_inference,
+    is_neg,
     is_nonzero,
     is_same_size,
     is_tensor,
     numel,
+    promote_types,
     result_type,
 )
 from engine.random import Generator
@@ -108,10 +111,12 @@ __all__ = [
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_complex",
+    "is_conj",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_tensor",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import arrays, dtypes, errors
+from engine import arrays, dtypes, errors, lazy
 from engine.binding import bind
 from engine.devices import CPU
 from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of
@@ -35,6 +35,8 @@ def apply(op: Op, values: list[Any]) -> Any:
     ctx = state.ctx
     if ctx.recorder is not None:
         return ctx.recorder.apply(op, values)
+    if op.shares and isinstance(values[0], lazy.Lazy):
+        return lazy.apply(op, values)
     raw = values
     if op.tensor_at or not op.leaf:
         raw = [value._array if type(value) is Tensor else _unwrapped(value) for value in values]
@@ -61,6 +63,8 @@ Op.door = staticmethod(apply)
 
 
 def _unwrapped(value: Any) -> Any:
+    if isinstance(value, lazy.Lazy):
+        return value._array
     if type(value) is list and value and isinstance(value[0], Tensor):
         return [each._array if isinstance(each, Tensor) else each for each in value]
     return value
@@ -161,6 +165,8 @@ def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Es
             whole = wanted.kind in "fcV" or wanted == source._array.dtype  # integers of floats are none of autograd's
             if whole and type(source._counter) is not InferenceCounter:
                 tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
+            if op.lazy:
+                tensor.__class__ = lazy.KINDS[op.lazy]
         tensors.append(tensor)
     if ctx.recording and op.diff_at:
         _record(op, values, raw, tensors, estimate)

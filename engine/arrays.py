@@ -211,6 +211,11 @@ def address(array: Array) -> int:
     return pointer
 
 
+def offset_of(array: Array) -> int:
+    """The place of the first element in the memory that the array looks at, in elements."""
+    return (address(array) - address(owner(array))) // int(array.dtype.itemsize)
+
+
 def element_strides(array: Array) -> tuple[int, ...]:
     """Strides in elements, as torch counts them; dimensions of size 1 get the stride of a contiguous tensor."""
     itemsize = array.dtype.itemsize
@@ -233,7 +238,7 @@ def overlaps_itself(array: Array) -> bool:
     )
 
 
-def _is_dense(array: Array) -> bool:
+def is_dense(array: Array) -> bool:
     """True if the elements fill one run of memory, in any order of dimensions."""
     expected = array.dtype.itemsize
     for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
@@ -246,13 +251,19 @@ def _is_dense(array: Array) -> bool:
 
 def overlaps_partly(written: Array, read: Array) -> bool:
     """True if two dense arrays share some memory without being the same elements (torch's rule)."""
-    if read is written or owner(read) is not owner(written) or not (written.size and read.size):
+    if read is written or owner(read) is not owner(written):
+        return False
+    same = address(written) == address(read) and written.shape == read.shape and written.strides == read.strides
+    return not same and overlaps(written, read)
+
+
+def overlaps(written: Array, read: Array) -> bool:
+    """True if two dense arrays share some memory, or are the same elements."""
+    if owner(read) is not owner(written) or not (written.size and read.size):
         return False
     start, other = address(written), address(read)
-    if start == other and written.shape == read.shape and written.strides == read.strides:
-        return False
     ends = start + written.nbytes, other + read.nbytes
-    return _is_dense(written) and _is_dense(read) and start < ends[1] and other < ends[0]
+    return is_dense(written) and is_dense(read) and start < ends[1] and other < ends[0]
 
 
 def as_strided(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:

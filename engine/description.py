@@ -15,11 +15,11 @@ from engine.values import Values
 def _readonly(read: Callable[[Any], Any]) -> Any:
     """A property that refuses assignment in torch's words."""
 
-    def write(tensor: Any, value: Any) -> None:
+    def write(tensor: Any, value: Any = None) -> None:
         text = f"attribute '{read.__name__}' of 'torch._C.TensorBase' objects is not writable"
         raise AttributeError(text)
 
-    return property(read, write)
+    return property(read, write, write)
 
 
 if TYPE_CHECKING:
@@ -104,22 +104,22 @@ class Description(Values):
 
     def stride(self, dim: int | None = None) -> Any:
         """The steps between neighbours of each dimension, in elements."""
-        array = self._array
+        array = self._memory
         strides = arrays.contiguous_strides(array.shape) if array.size == 0 else arrays.element_strides(array)
         return strides if dim is None else strides[counted_dim(dim, array.ndim)]
 
     def is_contiguous(self) -> bool:
         """True if the values lie in memory in row-major order."""
-        return bool(self._array.flags.c_contiguous)
+        return bool(self._memory.flags.c_contiguous)
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return arrays.address(self._array)
+        return arrays.address(self._memory)
 
     def storage_offset(self) -> int:
         """The place of the first element in its storage, in elements."""
-        root = arrays.owner(self._array)
-        return (arrays.address(self._array) - arrays.address(root)) // int(self._array.dtype.itemsize)
+        root = arrays.owner(self._memory)
+        return (arrays.address(self._memory) - arrays.address(root)) // int(self._memory.dtype.itemsize)
 
     def is_floating_point(self) -> bool:
         """True for a real floating dtype."""
@@ -166,7 +166,7 @@ class Description(Values):
 
     def untyped_storage(self) -> Storage:
         """The memory this tensor is part of."""
-        return Storage(arrays.owner(self._array))
+        return Storage(arrays.owner(self._memory))
 
     def is_same_size(self, other: Any) -> bool:
         """True if another tensor has the same shape."""

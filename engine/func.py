@@ -18,7 +18,6 @@ from engine.autograd.graph import disable_saved_tensors_hooks
 from engine.backward import grad as graph_grad
 from engine.batching import vmap
 from engine.grad_mode import enable_grad
-from engine.graph import AccumulateGrad, nodes_behind
 from engine.modes import state
 from engine.op import registry
 from engine.pytree import TreeSpec, flatten, unflatten
@@ -33,12 +32,16 @@ NO_HOOKS = (
 
 
 @contextmanager
-def _transform(name: str) -> Iterator[None]:
-    """Inside, the function of a transform runs: under grad mode, and custom Functions know of it."""
+def _transform(name: str) -> Iterator[bool]:
+    """Inside, the function of a transform runs: under grad mode, and custom Functions know of it.
+
+    Gives whether grad mode was on around it: where it was not, results have no graph.
+    """
+    outer = state.ctx.grad_enabled
     state.ctx.transforms.append(name)
     try:
         with disable_saved_tensors_hooks(NO_HOOKS), enable_grad():
-            yield
+            yield outer
     finally:
         state.ctx.transforms.pop()
 
@@ -54,8 +57,10 @@ def _fresh(value: Any) -> Tensor:
     return made
 
 
-def _closed(value: Any, own: list[Tensor]) -> Any:
+def _closed(value: Any, own: list[Tensor], outer: bool = True) -> Any:
     """A result as the caller gets it: without its graph where that leads to the transform's own inputs alone.
+
+    Without any where grad mode is off around the transform (`outer`).
 
     Raises RuntimeError for anything but tensors.
     """
@@ -63,14 +68,8 @@ def _closed(value: Any, own: list[Tensor]) -> Any:
     for each in leaves:
         if not isinstance(each, Tensor):
             raise errors.bad_argument(f"Expected tensors, got unsupported type {type(each)}")
-    return unflatten([each if _leads_out(each, own) else each.detach() for each in leaves], spec)
-
-
-def _leads_out(tensor: Tensor, own: list[Tensor]) -> bool:
-    if not tensor.requires_grad or tensor.grad_fn is None:
-        return tensor.requires_grad and not any(tensor is each for each in own)
-    ends = (node.variable for node in nodes_behind(iter([tensor.grad_fn])) if isinstance(node, AccumulateGrad))
-    return any(not any(end is each for each in own) for end in ends)
+    kept = [each if outer and functional.leads_out([each], own) else each.detach() for each in leaves]
+    return unflatten(kept, spec)
 
 
 def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[int, ...]:
@@ -88,9 +87,10 @@ def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[int, ...]:
             raise errors.bad_argument(f"Got argnum={each}, but only {len(args)} positional inputs")
     if not numbers:
         raise errors.bad_argument("argnums must be non-empty")
+    numbers = tuple(each % len(args) for each in numbers)
     if len(set(numbers)) != len(numbers):
-        raise errors.bad_argument(f"argnums elements must be unique, got {argnums}")
-    return tuple(each % len(args) for each in numbers)
+        raise errors.bad_argument(f"argnums elements must be unique, got {numbers}")
+    return numbers
 
 
 class _Inputs:
@@ -127,15 +127,16 @@ def _grads(outputs: list[Tensor], inputs: list[Tensor], seeds: list[Any], create
 def grad_and_value(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> Func:
     """A function giving the gradient of `func` with respect to the arguments `argnums`, and its value."""
 
+    @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with _transform("grad"):
+        with _transform("grad") as outer:
             inputs = _Inputs(args, argnums)
             value, aux = _with_aux(func(*inputs.args, **kwargs), has_aux, "grad_and_value(f)(*args)")
             _check_scalar(value)
             grads = _grads([value], inputs.leaves, [None], True)
-            result = _closed(unflatten(list(grads), inputs.spec), inputs.leaves)
-            value = _closed(value, inputs.leaves)
-            return (result, (value, _closed(aux, inputs.leaves))) if has_aux else (result, value)
+            result = _closed(unflatten(list(grads), inputs.spec), inputs.leaves, outer)
+            value = _closed(value, inputs.leaves, outer)
+            return (result, (value, _closed(aux, inputs.leaves, outer))) if has_aux else (result, value)
 
     return wrapper
 
@@ -154,6 +155,7 @@ def grad(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> Func:
     """A function giving the gradient of a scalar `func` with respect to the arguments `argnums`."""
     both = grad_and_value(func, argnums, has_aux)
 
+    @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         gradient, value = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -166,15 +168,17 @@ def vjp(func: Func, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     return _vjp(func, primals, tuple(range(len(primals))) if primals else None, has_aux)
 
 
-def _vjp(func: Func, args: tuple[Any, ...], argnums: Any, has_aux: bool) -> tuple[Any, ...]:
-    api = "vjp(f, *primals)"
-    with _transform("vjp"):
+VJP = "vjp(f, *primals)"
+
+
+def _vjp(func: Func, args: tuple[Any, ...], argnums: Any, has_aux: bool, api: str = VJP) -> tuple[Any, ...]:
+    with _transform("vjp") as outer:
         inputs = _Inputs(args, argnums) if argnums is not None else None
         own = inputs.leaves if inputs else []
         value, aux = _with_aux(func(*(inputs.args if inputs else args)), has_aux, api)
         outputs, spec = flatten(value)
-        _check_outputs(outputs, api)
-        closed = (_closed(value, own), _closed(aux, own) if has_aux else None)
+        _check_outputs(outputs, api, api is VJP)
+        closed = (_closed(value, own, outer), _closed(aux, own, outer) if has_aux else None)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         seeds, given = flatten(cotangents)
@@ -190,7 +194,7 @@ def _vjp(func: Func, args: tuple[Any, ...], argnums: Any, has_aux: bool) -> tupl
     return (closed[0], pull, closed[1]) if has_aux else (closed[0], pull)
 
 
-def _check_outputs(outputs: list[Any], api: str) -> None:
+def _check_outputs(outputs: list[Any], api: str, differentiable: bool = True) -> None:
     if not outputs or outputs == [None]:
         raise errors.bad_argument(
             f"{api}: Expected f to be a function that has non-empty output (got output = {outputs})"
@@ -200,7 +204,7 @@ def _check_outputs(outputs: list[Any], api: str) -> None:
             raise errors.bad_argument(
                 f"{api}: expected f(*primals) to return only tensors, got unsupported type {type(each)}"
             )
-        if not each.dtype.differentiable:
+        if differentiable and not each.dtype.differentiable:
             raise errors.bad_argument(
                 "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with dtype "
                 f"{each.dtype!r}"
@@ -209,16 +213,19 @@ def _check_outputs(outputs: list[Any], api: str) -> None:
 
 def jvp(func: Func, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of `func` and its derivative along `tangents`."""
-    api = "jvp(f, primals, tangents)"
-    directions = _directions(primals, tangents, api)
-    with _transform("jvp"):
+    directions = _directions(primals, tangents, JVP)
+    with _transform("jvp") as outer:
         inputs = _Inputs(primals, tuple(range(len(primals))))
-        value, aux = _with_aux(func(*inputs.args), has_aux, api)
+        own = inputs.leaves
+        value, aux = _with_aux(func(*inputs.args), has_aux, JVP)
         outputs, spec = flatten(value)
-        _check_outputs(outputs, api)
-        moved = functional.pushed(outputs, inputs.leaves, directions)
-        closed = (_closed(value, inputs.leaves), _closed(unflatten(moved, spec), inputs.leaves))
-        return (*closed, _closed(aux, inputs.leaves)) if has_aux else closed
+        _check_outputs(outputs, JVP, differentiable=False)
+        moved = functional.pushed(outputs, own, directions)
+        closed = (_closed(value, own, outer), _closed(unflatten(moved, spec), own, outer))
+        return (*closed, _closed(aux, own, outer)) if has_aux else closed
+
+
+JVP = "jvp(f, primals, tangents)"
 
 
 def _directions(primals: Any, tangents: Any, api: str) -> list[Tensor]:
@@ -255,7 +262,22 @@ def _directions(primals: Any, tangents: Any, api: str) -> list[Tensor]:
 def linearize(func: Func, *primals: Any) -> tuple[Any, Func]:
     """The output of `func`, and its derivative at the primals as a function of tangents."""
     out = func(*primals)
-    return out, lambda *tangents: jvp(func, primals, tangents)[1]
+    points, spec = flatten(primals)
+
+    def jvp_fn(*tangents: Any) -> Any:
+        leaves, given = flatten(tangents)
+        if given != spec:
+            raise errors.bad_argument(f"Expected the tangents {given} to have the same argspec as the primals {spec}")
+        for at, (point, tangent) in enumerate(zip(points, leaves, strict=True)):
+            for what in ("shape", "device", "dtype"):
+                if getattr(tangent, what) != getattr(point, what):
+                    raise errors.shape_mismatch(
+                        f"tangent:{at} with {what} {getattr(tangent, what)} in flattened pytree doesn't match the "
+                        f"{what} {getattr(point, what)} of the corresponding primal."
+                    )
+        return jvp(func, primals, tangents)[1]
+
+    return out, jvp_fn
 
 
 def jacrev(func: Func, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Func:
@@ -274,7 +296,7 @@ def _jacobian(name: str, func: Func, argnums: Argnums, has_aux: bool) -> Func:
     @functools.wraps(func)
     def wrapper(*args: Any) -> Any:
         _refuse_complex(name, args, "inputs")
-        value, pull, *aux = _vjp(func, args, argnums, has_aux)
+        value, pull, *aux = _vjp(func, args, argnums, has_aux, JVP if name == "jacfwd" else VJP)
         outputs, spec = flatten(value)
         _refuse_complex(name, value, "outputs")
         rows = [_rows(pull, outputs, spec, nr) for nr in range(len(outputs))]
@@ -297,9 +319,9 @@ def _rows(pull: Func, outputs: list[Tensor], spec: TreeSpec, nr: int) -> Any:
             columns = columns or [[] for _ in grads]
             for column, each in zip(columns, grads, strict=True):
                 column.append(each)
-        if below is None:
+        if below is None or not out.dtype.differentiable:
             grads, below = flatten(pull(unflatten([registry["zeros_like"](each) for each in outputs], spec)))
-            return unflatten([each.new_zeros((*out.shape, *each.shape)) for each in grads], below)
+            return unflatten([out.new_zeros((*out.shape, *each.shape)) for each in grads], below)
         stacked = [registry["stack"](column).reshape((*out.shape, *column[0].shape)) for column in columns]
         return unflatten(stacked, below)
 

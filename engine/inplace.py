@@ -25,11 +25,8 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
             raise errors.shape_mismatch(
                 f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}"
             )
-        target, source = dtypes.BY_NUMPY[array.dtype], dtypes.BY_NUMPY[dtype]
-        if checks_cast and source.category > target.category:
-            raise errors.dtype_mismatch(
-                f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
-            )
+        if checks_cast:
+            check_cast(dtypes.BY_NUMPY[dtype], dtypes.BY_NUMPY[array.dtype])
         if not estimate.shared:
             estimate.temporaries += math.prod(shape) * dtype.itemsize
         estimate.outputs = [(shape, array.dtype)]
@@ -37,3 +34,14 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
         return estimate
 
     return in_place
+
+
+def check_cast(source: dtypes.DType, target: dtypes.DType) -> None:
+    """Refuse a result of a higher category than what it is to be written into.
+
+    Raises RuntimeError.
+    """
+    if source.category > target.category:
+        raise errors.dtype_mismatch(
+            f"result type {source.type_name} can't be cast to the desired output type {target.type_name}"
+        )

@@ -92,6 +92,8 @@ class Op:
         self.inplace: bool = options.get("inplace", False)
         self.inplace_only: bool = options.get("inplace_only", False)
         self.composite: bool = options.get("composite", False)
+        self.shares = self.view or self.multi_view or self.inplace_only  # memory with its first operand
+        self.lazy: str = options.get("lazy", "")  # of a view: "conj" or "neg", what its values are of its memory
         self.method: bool = options.get("method", not self.namespace)
         self.prop: bool = options.get("prop", False)
         self.function: bool = options.get("function", True)

@@ -55,6 +55,9 @@ def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[s
             f"{said}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
+    if ctx.dual_level is not None and ctx.dual_level.reaches(sources):
+        text = f"Trying to use forward AD with {said}_out that does not support it because it is an out= function"
+        raise errors.not_differentiable(text)
     for target in targets:
         if arrays.overlaps_itself(target._array):
             raise errors.overlapping_write()
@@ -87,6 +90,9 @@ def _put(result: Any, target: Any, said: str) -> None:
             f"result type {source.type_name} can't be cast to the desired output type {kind.type_name}"
         )
     log = state.ctx.log
+    if have.shape == want.shape and target._memory is not want:
+        target.copy_(result)  # a conjugate that shares memory
+        return
     if have.shape != want.shape:
         if want.size and log is None:
             warnings.warn(

@@ -20,6 +20,16 @@ def is_complex(input: Tensor) -> bool:
     return input.is_complex()
 
 
+def is_conj(input: Tensor) -> bool:
+    """Whether a tensor is a conjugate that shares its memory."""
+    return input.is_conj()
+
+
+def is_neg(input: Tensor) -> bool:
+    """Whether a tensor is a negative that shares its memory."""
+    return input.is_neg()
+
+
 def is_floating_point(input: Tensor) -> bool:
     """Whether a tensor's dtype is a real floating one."""
     return input.is_floating_point()
@@ -47,11 +57,35 @@ def numel(input: Tensor) -> int:
 
 def can_cast(from_: dtypes.DType, to: dtypes.DType) -> bool:
     """Whether type promotion allows a result of one dtype to be written into another."""
+    check_dtypes("can_cast", from_=from_, to=to)
     return from_.category <= to.category
+
+
+def promote_types(type1: dtypes.DType, type2: dtypes.DType) -> dtypes.DType:
+    """The smallest dtype that holds what both do."""
+    check_dtypes("promote_types", type1=type1, type2=type2)
+    return dtypes.promote_types(type1, type2)
+
+
+def check_dtypes(name: str, **given: Any) -> None:
+    """Raise TypeError, as torch does, for an argument that is no dtype."""
+    for at, (each, value) in enumerate(given.items()):
+        if not isinstance(value, dtypes.DType):
+            kind = type(value).__name__
+            raise errors.bad_type(f"{name}(): argument '{each}' (position {at + 1}) must be torch.dtype, not {kind}")
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.DType:
     """The dtype an operation of two tensors or numbers computes in."""
+    kinds = [type(each).__name__ for each in (tensor1, tensor2)]
+    if not all(isinstance(each, (Tensor, int, float, complex)) for each in (tensor1, tensor2)):
+        wrong = f"    didn't match because some of the arguments have invalid types: (!{kinds[0]}!, !{kinds[1]}!)"
+        forms = ("Tensor tensor, Tensor other", "Number scalar, Tensor tensor", "Tensor tensor, Number other")
+        told = "".join(f" * ({form})\n  {wrong}\n" for form in (*forms, "Number scalar1, Number scalar2"))
+        raise errors.bad_type(
+            "result_type() received an invalid combination of arguments - got "
+            f"({kinds[0]}, {kinds[1]}), but expected one of:\n{told}"
+        )
     operands = [each._array if isinstance(each, Tensor) else each for each in (tensor1, tensor2)]
     return dtypes.result_type(operands, state.ctx.default_dtype)
 
@@ -83,11 +117,14 @@ __all__ = [
     "broadcast_shapes",
     "can_cast",
     "is_complex",
+    "is_conj",
     "is_floating_point",
     "is_inference",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_tensor",
     "numel",
+    "promote_types",
     "result_type",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.infer import Estimate
+from engine.inplace import check_cast
 from engine.modes import state
 from engine.op import Op, Rule, is_number
 from engine.tensor import check_dim
@@ -121,6 +122,8 @@ def elementwise(
         args = operands(op, values)
         dtype = dtypes.result_type(args, default_dtype())
         if refuse:
+            if op.inplace_only:
+                check_cast(dtype, dtypes.BY_NUMPY[values[0].dtype])
             refuse_dtype(op, dtype, refuse, kernel)
         if policy == "float":
             dtype = as_float(dtype)

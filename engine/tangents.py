@@ -9,12 +9,13 @@ from typing import Any
 class Tangents:
     """A table from arrays, by identity, to tangents; it holds the arrays, so that identities stay theirs."""
 
-    __slots__ = ("_push", "_table", "_write")
+    __slots__ = ("_push", "_table", "_write", "enabled")
 
     def __init__(self, push: Callable[..., list[Any]], write: Callable[..., None]) -> None:
         self._push = push
         self._write = write
         self._table: dict[int, tuple[Any, Any]] = {}
+        self.enabled = True  # whether ops carry tangents
 
     def get(self, array: Any) -> Any:
         """The tangent of an array, or None."""
@@ -27,7 +28,7 @@ class Tangents:
 
     def reaches(self, values: list[Any]) -> bool:
         """Whether an op's arguments carry a tangent."""
-        return reached(values, self._table)
+        return self.enabled and reached(values, self._table)
 
     def carry(self, op: Any, values: list[Any], outputs: list[Any]) -> None:
         """After an op: give its outputs their tangents."""

@@ -138,6 +138,8 @@ class Tensor(Description):
     @grad.setter
     def grad(self, grad: Tensor | None) -> None:
         check_grad(self, grad)
+        if grad is not None:
+            grad.settle()  # backward adds to its memory
         self._log()
         self._grad = grad
 
@@ -261,6 +263,22 @@ class Tensor(Description):
         """True for a tensor made under inference mode."""
         return type(self._counter) is InferenceCounter
 
+    @property
+    def _memory(self) -> Any:
+        """What lies in memory: the values, but for a conjugate that shares it."""
+        return self._array
+
+    def settle(self) -> None:
+        """Give a conjugate that shares memory some of its own."""
+
+    def is_conj(self) -> bool:
+        """Whether this is a conjugate that shares its memory."""
+        return False
+
+    def is_neg(self) -> bool:
+        """Whether this is a negative that shares its memory."""
+        return False
+
     def _is_view(self) -> bool:
         return self._view is not None
 
@@ -335,9 +353,8 @@ class Tensor(Description):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise errors.bad_argument(errors.DEEPCOPY)
-        copied = wrap(self._array.copy())
-        copied._requires_grad = self._requires_grad
-        memo[id(self)] = copied
+        made = _leaf_of(_copied_memory(self._array, memo), self._requires_grad)
+        memo[id(self)] = made
         if self._grad is not None:
             copied._grad = self._grad.__deepcopy__(memo)
         return copied
@@ -373,6 +390,18 @@ def _leaf_of(array: Any, requires_grad: bool) -> Tensor:
     made = wrap(array)
     made._requires_grad = requires_grad
     return made
+
+
+def _copied_memory(array: Any, memo: dict[int, Any]) -> Any:
+    """The array in a copy of its whole memory, which what shares it shares afterwards."""
+    root = arrays.owner(array)
+    if id(root) not in memo:
+        memo[id(root)] = root.copy(order="K"), root  # held, so that the number stays its own
+    strides = arrays.element_strides(array)
+    return arrays.as_strided(memo[id(root)][0], array.shape, strides, arrays.offset_of(array))
+
+
+Tensor.requires_grad_.__qualname__ = "requires_grad_"  # as messages about its arguments name it
 
 
 def wrap_saved(array: Any, version: list[Any], edge: Edge | None = None, anew: bool = False) -> Any:

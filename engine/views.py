@@ -47,8 +47,9 @@ def view_of(source: Tensor, array: Any, op: Op, values: list[Any], output_nr: in
     if parent is not None:
         creation = creation or parent.creation
         replay = parent.replay
-    if replay is not None or array.dtype != source._array.dtype:
-        replay = (replay or _geometry_step(source)) + ((op, tuple(values[1:])),)
+    if replay is not None or op.lazy or array.dtype != source._array.dtype:
+        step = as_strided_op() if op.wire_name == "as_strided" else op  # with the kernel's offset, not the caller's
+        replay = (replay or _geometry_step(source)) + ((step, tuple(values[1:])),)
     return View(source if parent is None else parent.base, source._counter[0], creation, output_nr, replay)
 
 
@@ -192,9 +193,12 @@ class CopySlices(Node):
             return self._recorded(grads[0], wanted)
         g = arrays.as_array(grads[0])
         result = arrays.laid_out(g, self.base_strides)
-        part = self._slice(result)
-        inner = self.inner.backward([part.copy()], False, [True, *wanted[1:]])
-        part[...] = 0 if inner[0] is None else inner[0]
+        parts = self._slices(result)
+        inner = self.inner.backward([parts[-1].copy()], False, [True, *wanted[1:]])
+        parts[-1][...] = 0 if inner[0] is None else inner[0]
+        for at, (op, _) in reversed(list(enumerate(self.replay or ()))):
+            if op.lazy:  # the one step whose result has memory of its own
+                parts[at][...] = _turned(op, parts[at + 1])
         return [result, *inner[1:]]
 
     def release(self) -> None:
@@ -205,12 +209,14 @@ class CopySlices(Node):
                 state.ctx.log.node(self)
             self.saved = None
 
-    def _slice(self, array: Any) -> Any:
+    def _slices(self, array: Any) -> list[Any]:
+        """The array and what each step to the slice makes of it, the slice last."""
         if self.geometry is not None:
-            return arrays.as_strided(array, *self.geometry)
+            return [arrays.as_strided(array, *self.geometry)]
+        parts = [array]
         for op, values in self.replay or ():
-            array = op.kernel(array, *values)
-        return array
+            parts.append(_turned(op, parts[-1]) if op.lazy else op.kernel(parts[-1], *values))
+        return parts
 
     def _recorded(self, g: Any, wanted: list[bool]) -> list[Any]:
         from engine.ops.copies import clone, copy_, lay_out, zero_
@@ -226,6 +232,11 @@ class CopySlices(Node):
         else:
             copy_(part, inner[0])
         return [result, *inner[1:]]
+
+
+def _turned(op: Op, array: Any) -> Any:
+    """The values of a lazy view (`engine.lazy`) from its memory, or back."""
+    return array.conj() if op.lazy == "conj" else -array
 
 
 def rebase(tensor: Tensor, node: Node) -> None:

@@ -7,17 +7,18 @@ incoming one (the double-vjp trick), so no op needs a rule of its own.
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from engine import errors
+from engine import arrays, errors
 from engine.autograd import forward_rules
 from engine.backward import grad
 from engine.grad_mode import enable_grad
 from engine.modes import state
 from engine.op import Op, registry
-from engine.ops.copies import copy_, zero_
+from engine.ops.copies import copy_, lay_out, zero_
 from engine.ops.strided import as_strided
 from engine.ops.views import alias_, expand, primal_of
 from engine.tangents import Tangents
@@ -67,6 +68,20 @@ class dual_level(ContextDecorator):
         exit_dual_level()
 
 
+@contextmanager
+def _set_fwd_grad_enabled(mode: bool) -> Iterator[None]:
+    """Whether ops in the block carry tangents."""
+    tangents = state.ctx.dual_level
+    previous = tangents.enabled if tangents else mode
+    if tangents:
+        tangents.enabled = mode
+    try:
+        yield
+    finally:
+        if tangents:
+            tangents.enabled = previous
+
+
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
     """A view of a tensor that carries a tangent through the ops it goes into.
 
@@ -78,10 +93,12 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
         )
     for each, what in ((tensor, "primal"), (tangent, "tangent")):
-        if not each.dtype.differentiable:
+        if not (each.is_floating_point() or each.is_complex()):
             raise errors.bad_value(f"Expected {what} to be floating point or complex, but got: {each.dtype}")
-    if tensor.shape != tangent.shape:
-        raise errors.forward_size(tensor.shape, tangent.shape)
+    if level not in (None, 0):
+        raise errors.bad_argument("Invalid level given to _make_dual")
+    check_size(tensor, tangent)
+    tensor = tensor.resolve_conj().resolve_neg()  # tangents go by array
     if tangents.get(tensor._array) is not None:
         raise errors.bad_argument(
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not "
@@ -91,9 +108,19 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise errors.bad_argument(
             "Setting a forward grad that itself has a forward gradient at the same level0 is not supported."
         )
-    dual: Tensor = alias_(tensor)
-    tangents.set(dual._array, tangent)
+    dual: Tensor = tensor.view_as(tensor)
+    strides = arrays.element_strides(tensor._array)
+    tangents.set(dual._array, tangent if tangent.stride() == strides else lay_out(tangent, strides))
     return dual
+
+
+def check_size(tensor: Tensor, tangent: Tensor) -> None:
+    """Refuse a tangent of another size than its tensor.
+
+    Raises RuntimeError.
+    """
+    if tensor.shape != tangent.shape:
+        raise errors.forward_size(tensor.shape, tangent.shape)
 
 
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:

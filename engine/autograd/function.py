@@ -187,15 +187,17 @@ def _check_transforms(cls: type[Function]) -> None:
             "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
             f"override the setup_context staticmethod. {EXTENDING}"
         )
+    if state.ctx.transforms[-1] == "jvp" and cls.jvp is Function.jvp:
+        raise errors.not_differentiable(NO_JVP)
     rule = cls.vmap is not Function.vmap
-    if state.ctx.transforms[-1] == "vmap" and not (rule or cls.generate_vmap_rule):
-        raise errors.bad_argument(
     if state.ctx.transforms[-1] == "vmap" and rule and cls.generate_vmap_rule:
         raise errors.bad_argument(
             f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap "
             "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod to avoid "
             f"ambiguity. {EXTENDING}"
         )
+    if state.ctx.transforms[-1] == "vmap" and not (rule or cls.generate_vmap_rule):
+        raise errors.bad_argument(
             f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please override and implement "
             f"the vmap staticmethod or set generate_vmap_rule=True. {EXTENDING}"
         )
@@ -228,8 +230,12 @@ def _push_forward(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], 
             "Function's jvp returned an invalid number of forward gradients (expected "
             f"{len(outputs)} but got {len(several)})"
         )
-    for out, tangent in zip(outputs, several, strict=True):
+    for nr, (out, tangent) in enumerate(zip(outputs, several, strict=True)):
+        if tangent is not None and not isinstance(tangent, Tensor):
+            raise errors.bad_argument(f"expected Variable or None (got {type(tangent).__name__}) for grad output {nr}.")
         if isinstance(out, Tensor) and tangent is not None:
+            if out.shape != tangent.shape:
+                raise errors.forward_size(out.shape, tangent.shape)
             level.set(out._array, tangent)
 
 
@@ -237,12 +243,6 @@ def _tangent(known: Any, tensor: Tensor) -> Any:
     return wrap(arrays.backend_of(tensor._array).xp.zeros_like(tensor._array)) if known is None else known
 
 
-class _Linking:
-    """The outputs of a Function as its caller gets them: with its node where they have gradients."""
-
-    def __init__(self, ctx: FunctionCtx, inputs: list[Tensor], edges: tuple[Any, ...], outputs: list[Any]) -> None:
-        self.ctx = ctx
-        self.inputs = inputs
 class InplaceFunction(Function):
     """The old base of functions that change their inputs."""
 
@@ -251,6 +251,12 @@ class InplaceFunction(Function):
         self.inplace = inplace
 
 
+class _Linking:
+    """The outputs of a Function as its caller gets them: with its node where they have gradients."""
+
+    def __init__(self, ctx: FunctionCtx, inputs: list[Tensor], edges: tuple[Any, ...], outputs: list[Any]) -> None:
+        self.ctx = ctx
+        self.inputs = inputs
         self.outputs = outputs
         self.recording = any(edge is not None for edge in edges)
         self.dirty = _marked(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument ")

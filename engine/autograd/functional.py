@@ -6,15 +6,15 @@ nothing in the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine import errors
 from engine.autograd.strictness import check_graph, filled, independent
 from engine.backward import grad
 from engine.grad_mode import enable_grad
+from engine.graph import AccumulateGrad, nodes_behind
 from engine.op import registry
-from engine.ops.views import reshape_alias
 from engine.tensor import Tensor
 
 Func = Callable[..., Any]
@@ -160,8 +160,10 @@ def _pushed(
 
 def pushed(outputs: list[Tensor], inputs: list[Tensor], tangents: list[Tensor]) -> list[Tensor]:
     """The derivatives of outputs along tangents, with their graph; zeros where nothing flows."""
-    results = _pushed(tuple(outputs), tuple(inputs), tuple(tangents), True)
-    return list(filled(results, outputs, False, True, "back_trick"))
+    moving = tuple(each for each in outputs if each.dtype.differentiable)
+    results = _pushed(moving, tuple(inputs), tuple(tangents), True)
+    found = iter(filled(results, moving, False, True, "back_trick"))
+    return [next(found) if each.dtype.differentiable else _zeros(each) for each in outputs]
 
 
 def jacobian(
@@ -176,12 +178,44 @@ def jacobian(
     _check_strategy(create_graph, strict, vectorize, strategy)
     with enable_grad():
         several_in, given = _as_tuple(inputs, "inputs", "jacobian")
-        prepared = _prepared(given, create_graph)
+        forward = strategy == "forward-mode"
+        prepared = _prepared(given, create_graph or forward)
         several_out, outputs = _called(func, prepared, "jacobian")
         check_graph(outputs, "outputs", strict)
-        rows = tuple(_rows(nr, out, prepared, given, create_graph, strict) for nr, out in enumerate(outputs))
-    shaped = tuple(row if several_in else row[0] for row in rows)
+        if vectorize and not forward and not any(each.numel() for each in outputs):
+            raise errors.bad_index("index 0 is out of bounds for dimension 0 with size 0")
+        make = _Rows(prepared, given, create_graph or forward, strict, vectorize)
+        rows: list[Any] = [make.of(nr, out) for nr, out in enumerate(outputs)]
+    if forward:
+        kept = leads_out(outputs, prepared)
+        rows = [_by_columns(row, out, given, kept) for row, out in zip(rows, outputs, strict=True)]
+    shaped = rows if several_in and forward else tuple(row if several_in else row[0] for row in rows)
     return shaped if several_out else shaped[0]
+
+
+def leads_out(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
+    """Whether a graph behind the outputs leads to leaves other than `own`."""
+    for out in outputs:
+        if out.requires_grad and out.grad_fn is None:
+            if not any(out is each for each in own):
+                return True
+        elif out.grad_fn is not None:
+            ends = (node.variable for node in nodes_behind(iter([out.grad_fn])) if isinstance(node, AccumulateGrad))
+            if any(not any(end is each for each in own) for end in ends):
+                return True
+    return False
+
+
+def _by_columns(row: tuple[Tensor, ...], out: Tensor, given: tuple[Tensor, ...], kept: bool) -> list[Tensor]:
+    """The Jacobians of one output as torch's forward mode has them: parts of one tensor, the inputs' elements first."""
+    ndim = len(out.shape)
+    flat = registry["cat"]([each.reshape((*out.shape, -1 if each.numel() else 0)) for each in row], ndim)
+    columns = flat.permute((ndim, *range(ndim))).contiguous()
+    parts = (columns if kept else columns.detach()).split([each.numel() for each in given])
+    return [
+        part.permute((*range(1, ndim + 1), 0)).reshape((*out.shape, *each.shape))
+        for part, each in zip(parts, given, strict=True)
+    ]
 
 
 def _check_strategy(create_graph: bool, strict: bool, vectorize: bool, strategy: str) -> None:
@@ -215,34 +249,54 @@ HINT = (
 )
 
 
-def _rows(
-    nr: int,
-    out: Tensor,
-    inputs: tuple[Tensor, ...],
-    given: tuple[Tensor, ...],
-    create_graph: bool,
-    strict: bool,
-) -> tuple[Tensor, ...]:
-    """The Jacobians of one output: a row for each of its elements, stacked."""
-    rows: list[list[Tensor]] = [[] for _ in inputs]
-    if out.is_complex() and out.requires_grad:
-        raise errors.bad_argument(f"grad can be implicitly created only for real scalar outputs but got {out.dtype!r}")
-    flat = _zeros(out.detach()).reshape(-1)
-    for at in range(out.numel()):
-        one = flat.clone()
-        one[at] = 1
-        grads = _grads((out,), inputs, (one.reshape(tuple(out.shape)),), create_graph)
-        for column, (g, each) in enumerate(zip(grads, given, strict=True)):
-            if g is None and strict:
+class _Rows:
+    """How the Jacobians of an output are made: a row for each of its elements, stacked."""
+
+    def __init__(
+        self,
+        inputs: tuple[Tensor, ...],
+        given: tuple[Tensor, ...],
+        create_graph: bool,
+        strict: bool,
+        vectorize: bool,
+    ) -> None:
+        self.inputs, self.given = inputs, given
+        self.create_graph, self.strict, self.vectorize = create_graph, strict, vectorize
+
+    def of(self, nr: int, out: Tensor) -> tuple[Tensor, ...]:
+        """The Jacobians of one output by every input."""
+        if out.is_complex() and out.requires_grad:
+            raise errors.bad_argument(
+                f"grad can be implicitly created only for real scalar outputs but got {out.dtype!r}"
+            )
+        if self.vectorize and not out.numel():
+            return tuple(each.new_zeros((*out.shape, *each.shape)) for each in self.given)
+        rows: list[list[Tensor]] = [[] for _ in self.inputs]
+        flat = _zeros(out.detach()).reshape(-1)
+        for at in range(out.numel()):
+            one = flat.clone()
+            one[at] = 1
+            grads = _grads((out,), self.inputs, (one.reshape(tuple(out.shape)),), self.create_graph)
+            for column, row in enumerate(self._row(nr, grads)):
+                rows[column].append(row)
+        stacked = [registry["stack"](each) for each in rows]
+        return tuple(made.reshape((*out.shape, *of.shape)) for made, of in zip(stacked, self.given, strict=True))
+
+    def _row(self, nr: int, grads: tuple[Tensor | None, ...]) -> Iterator[Tensor]:
+        """One row: zeros where nothing flows.
+
+        Raises RuntimeError in strict mode.
+        """
+        for column, (g, each) in enumerate(zip(grads, self.given, strict=True)):
+            if g is None and self.strict:
                 raise errors.bad_argument(
                     f"Output {nr} of the user-provided function is independent of input {column}. This is not allowed "
                     "in strict mode."
                 )
-            if g is not None and strict and create_graph and not g.requires_grad:
+            if g is not None and self.strict and self.create_graph and not g.requires_grad:
                 raise independent("jacobian", nr)
             row = _zeros(each) if g is None else g
-            rows[column].append(row if create_graph else row.detach())
-    return tuple(registry["stack"](each).reshape((*out.shape, *of.shape)) for each, of in zip(rows, given, strict=True))
+            yield row if self.create_graph else row.detach()
 
 
 def hessian(
@@ -272,7 +326,7 @@ def hessian(
 
     result = jacobian(gradient, given, create_graph=create_graph or forward, strict=strict)
     if forward:  # as torch's, it still hangs in the graph of the inner, reverse pass
-        result = tuple(tuple(reshape_alias(each, each.shape) for each in row) for row in result)
+        result = [_by_columns(row, each, given, True) for row, each in zip(result, given, strict=True)]
     return result if several_in else result[0][0]
 
 
@@ -320,4 +374,4 @@ def _hessian_product(name: str, func: Func, inputs: Any, v: Any, create_graph: b
     return _finished(outputs, False, create_graph), _finished(products, several_in, create_graph)
 
 
-__all__ = ["hessian", "hvp", "jacobian", "jvp", "pushed", "vhp", "vjp"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "leads_out", "pushed", "vhp", "vjp"]

@@ -146,7 +146,13 @@ class _Check:
                     raise GradcheckError(NOT_REENTRANT.format(tolerance=tolerance))
             for column, at in enumerate(self.checked):
                 numerical = numerical_jacobian(self.func, self.inputs, at, place, self.eps)
-                self._compare(nr, at, numerical, analytical[column], out.is_complex())
+                self._compare(nr, at, numerical.astype(self._kind(at, out)), analytical[column], out.is_complex())
+
+    def _kind(self, at: int, out: Tensor) -> np.dtype[Any]:
+        """The dtype in which torch has central differences: a complex input's own, else that of the output's parts."""
+        source = self.inputs[at]
+        kind: np.dtype[Any] = (source if source.is_complex() else out.detach().real)._array.dtype
+        return kind
 
     def _constant(self) -> None:
         """An output without a graph may not depend on the inputs."""
@@ -168,8 +174,8 @@ class _Check:
             self._equal(nr, at, numerical[:, first::2], analytical[:, first::2], prefix)
 
     def _equal(self, nr: int, at: int, numerical: Any, analytical: Any, prefix: str, mode: str = "") -> None:
-        numerical = numerical.reshape(analytical.shape).astype(analytical.dtype)
-        if not np.allclose(analytical, numerical, rtol=self.rtol, atol=self.atol, equal_nan=True):
+        numerical = numerical.reshape(analytical.shape)
+        if not np.allclose(analytical, numerical, rtol=self.rtol, atol=self.atol):
             raise GradcheckError(
                 f"{prefix}Jacobian {mode}mismatch for output {nr} with respect to input {at},\n"
                 f"numerical:{wrap(numerical)!r}\nanalytical:{wrap(analytical)!r}\n"
@@ -241,6 +247,12 @@ def gradgradcheck(
     masked: bool = False,
 ) -> bool:
     """`gradcheck` of the gradient of `func`."""
+    _require(
+        check_fwd_over_rev or check_rev_over_rev,
+        "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True",
+    )
+    for name, asked in (("check_undefined_grad", check_undefined_grad), ("check_batched_grad", check_batched_grad)):
+        _require(check_rev_over_rev or not asked, f"Setting {name}=True requires check_rev_over_rev to be True")
     given = inputs if isinstance(inputs, tuple) else (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     outs = [out for _, out in _outputs(func, given)]
     if grad_outputs is None:

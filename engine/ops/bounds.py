@@ -80,14 +80,29 @@ def number_bounds_rule(op: Op, values: list[Any]) -> Estimate:
     given = [each for each in values[1:] if each is not None]
     if not given:
         raise errors.bad_argument("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if any(isinstance(each, complex) for each in given):
-        raise errors.bad_argument("value cannot be converted to type double without overflow")
+    own = dtypes.BY_NUMPY[array.dtype]
     dtype = dtypes.result_type([array, *given], default_dtype())
-    if dtype.is_complex:
+    if op.inplace_only and op.name == "clamp_" and dtype.category > own.category:
+        raise errors.dtype_mismatch(
+            f"result type {dtype.type_name} can't be cast to the desired output type {own.cpp_name}"
+        )
+    if own.is_complex or (op.name.startswith("clamp_m") and dtype.is_complex):
         raise errors.coded(NotImplementedError, "dtype_mismatch", COMPLEX_TEXT)
+    if any(isinstance(each, complex) for each in given):
+        if own.differentiable:
+            raise errors.bad_argument("value cannot be converted to type double without overflow")
+        raise errors.coded(NotImplementedError, "dtype_mismatch", COMPLEX_TEXT)
+    if dtype is dtypes.bool_:
+        kernel = "clamp" if len(given) == 2 else f"clamp_{_side(op, values)}"
+        raise errors.not_implemented_for(f"{kernel}_scalar_cpu", "Bool")
     compute, size = dtype.numpy, array.size * dtype.itemsize
     temporaries = size if len(given) == 2 or array.dtype != compute else 0
     return Estimate(values, [(array.shape, compute)], compute, temporaries * len(given), array.size)
+
+
+def _side(op: Op, values: list[Any]) -> str:
+    """Which of the bounds is given."""
+    return "max" if op.name.startswith("clamp_max") or values[1] is None else "min"
 
 
 @op(number_bounds_rule, name="clamp", inplace=True, node="ClampBackward1")

@@ -239,5 +239,8 @@ def chunk(input: Array, chunks: int, dim: int = 0) -> Any:
         raise errors.bad_argument(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if input.ndim == 0:
         raise errors.bad_argument("chunk expects at least a 1-dimensional tensor")
-    length = tuple(input.shape)[check_dim(dim, input.ndim)]
-    return split(input, max(-(-length // chunks), 1) if length else 0, dim)
+    dim = check_dim(dim, input.ndim)
+    length = tuple(input.shape)[dim]
+    if not length:
+        return split_with_sizes(input, [0] * chunks, dim)
+    return split(input, max(-(-length // chunks), 1), dim)

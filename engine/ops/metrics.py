@@ -50,14 +50,14 @@ def dist(input: Array, other: Array, p: Number = 2) -> Any:
 
 dist.vjp(
     input=lambda g, input, other, out, p: dist_grad(g, input, other, out, p),
-    other=lambda g, input, other, out, p: neg(dist_grad(g, input, other, out, p)),
+    other=lambda g, input, other, out, p: None if p == 0 else neg(dist_grad(g, input, other, out, p)),
 )
 
 
 def dist_grad(g: Any, a: Any, b: Any, out: Any, p: Any) -> Any:
     """The gradient to the difference."""
     gap = sub(a, b)
-    return zeros_like(gap) if p == 0 else norm_backward(g, gap, out, p, None, False)
+    return norm_backward(g, gap, out, p, None, False)
 
 
 # -- cdist ------------------------------------------------------------------------------------------------------------

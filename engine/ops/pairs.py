@@ -54,7 +54,7 @@ def over_square(x: Any, a: Any, b: Any) -> Any:
     """x / (a^2 + b^2), without squares that overflow; 0 at the origin (torch's convention)."""
     length = hypot(a, b)
     quotient = div(div(x, length), length)
-    return where(ne(length, 0), quotient, zeros_like(quotient))
+    return where(ne(length, 0), quotient, mul(x, length))  # a zero there keeps its sign
 
 
 @op(elementwise(refuse=NOT_FLOATING, kernel="hypot_cpu", cost=10), inplace=True)

@@ -8,8 +8,10 @@ from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
+from engine.lazy import Conjugate
 from engine.op import Op, op
 from engine.ops.views import select, viewed
+from engine.tensor import Tensor
 
 
 def view_as_real_rule(op: Op, values: list[Any]) -> Estimate:
@@ -32,7 +34,7 @@ def view_as_real(input: Array) -> Any:
     return xp.lib.stride_tricks.as_strided(part, (*part.shape, 2), strides)
 
 
-view_as_real.vjp(input=lambda g: view_as_complex(g))
+view_as_real.vjp(input=lambda g: as_complex(g))
 
 
 def view_as_complex_rule(op: Op, values: list[Any]) -> Estimate:
@@ -53,15 +55,39 @@ def view_as_complex_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(view_as_complex_rule, view=True, method=False)
-def view_as_complex(input: Array) -> Any:
-    """A real tensor with a last dim of size 2 as a complex one, as a view."""
+@op(view_as_complex_rule, view=True, hidden=True, node="ViewAsComplexBackward0")
+def as_complex(input: Array) -> Any:
+    """A real tensor with a last dim of size 2 as a complex one: a view where its numbers lie side by side."""
     if input.strides[-1] != input.dtype.itemsize:
         input = xp.ascontiguousarray(input)
     return input.view(xp.complex64 if input.dtype == xp.float32 else xp.complex128)[..., 0]
 
 
-view_as_complex.vjp(input=lambda g: view_as_real(g))
+as_complex.vjp(input=lambda g: view_as_real(g))
+
+
+@op(composed, composite=True, method=False)
+def view_as_complex(input: Array) -> Any:
+    """A real tensor with a last dim of size 2, whose numbers lie side by side, as a complex one, as a view."""
+    own = isinstance(input, Tensor) and input.is_floating_point() and input.dim() and input.shape[-1] == 2
+    if own and input.stride()[-1] != 1:
+        raise errors.shape_mismatch("Tensor must have a last dimension with stride 1")
+    return as_complex(input)
+
+
+# -- conjugates and negatives as views (`engine.lazy`): their gradients are in `engine.ops.conjugates` ----------------
+
+
+@op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, lazy="conj", node="ConjBackward0")
+def conj_shared(input: Array) -> Any:
+    """The memory of the conjugate, which is that of the tensor."""
+    return input[...]
+
+
+@op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, lazy="neg", node="NegViewBackward0")
+def neg_shared(input: Array) -> Any:
+    """The memory of the negative, which is that of the tensor."""
+    return input[...]
 
 
 @op(composed, composite=True, prop=True)
@@ -69,6 +95,8 @@ def real(input: Array) -> Any:
     """The real part, a view; a real tensor itself."""
     if input.dtype.kind != "c":
         return input
+    if isinstance(input, Conjugate):
+        input = conj_shared(input)
     return select(view_as_real(input), len(input.shape), 0)
 
 
@@ -80,4 +108,6 @@ def imag(input: Array) -> Any:
     """
     if input.dtype.kind != "c":
         raise errors.dtype_mismatch("imag is not implemented for tensors with non-complex dtypes.")
+    if isinstance(input, Conjugate):
+        return select(neg_shared(view_as_real(conj_shared(input))), len(input.shape), 1)
     return select(view_as_real(input), len(input.shape), 1)

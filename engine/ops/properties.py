@@ -10,9 +10,10 @@ from engine import arrays, dtypes, errors
 from engine.devices import CPU
 from engine.infer import Estimate, composed
 from engine.kinds import Array, DeviceLike, Dtype, Number, Size
-from engine.modes import state
+from engine.lazy import Lazy, alias_of
+from engine.modes import state, warn_once
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of, is_complex
+from engine.ops.conjugates import conjugate
 from engine.ops.copies import contiguous, to_copy
 from engine.ops.creation import checked_size, full, ones, zeros
 from engine.ops.views import permute, transpose
@@ -30,32 +31,41 @@ def T(input: Array) -> Any:
     return permute(input, tuple(range(len(input.shape)))[::-1])
 
 
-def matrices(input: Any, name: str) -> None:
-    """Raise RuntimeError unless there are at least two dims."""
-    if len(input.shape) < 2:
-        raise errors.shape_mismatch(
-            f"tensor.{name} is only supported on matrices or batches of matrices. Got {len(input.shape)}-D tensor."
-        )
+IDENTITY = "This function is the identity in these cases."
+CONJUGATE = "Consider using x.conj()."
+
+
+def deprecated(name: str, instead: str) -> None:
+    """Warn that a tensor without dims has no dims to exchange."""
+    warn_once(f"{name} is deprecated on 0-D tensors. {instead}", level=5)
+
+
+def flipped(input: Any, name: str) -> Any:
+    """The last two dims exchanged; of a tensor without dims itself.
+
+    Raises RuntimeError for one dim.
+    """
+    ndim = len(input.shape)
+    if ndim == 1:
+        text = f"tensor.{name} is only supported on matrices or batches of matrices. Got {ndim}-D tensor."
+        raise errors.shape_mismatch(text)
+    return transpose(input, -2, -1) if ndim else input
 
 
 @op(composed, composite=True, prop=True, function=False)
 def mT(input: Array) -> Any:
     """The last two dims exchanged, as a view."""
-    matrices(input, "mT")
-    return transpose(input, -2, -1)
+    if not input.shape:
+        deprecated("Tensor.mT", IDENTITY)
+    return flipped(input, "mT")
 
 
 @op(composed, composite=True, prop=True, function=False)
 def mH(input: Array) -> Any:
     """The last two dims exchanged and the values conjugated."""
-    matrices(input, "mH")
-    return conj_of(transpose(input, -2, -1))
-
-
-@op(composed, composite=True, name="conj")
-def conj_view(input: Array) -> Any:
-    """The complex conjugate; a real tensor itself."""
-    return conj_of(input) if is_complex(input) else input
+    if not input.shape:
+        deprecated("Tensor.mH", CONJUGATE)
+    return conjugate(flipped(input, "mH"))
 
 
 @op(same_as_input, composite=True)
@@ -63,6 +73,8 @@ def detach(input: Array) -> Any:
     """The values outside the graph: storage and version counter are shared."""
     from engine.tensor import wrap
 
+    if isinstance(input, Lazy):
+        return alias_of(input)
     tensor = wrap(input._array[...] if state.ctx.dual_level else input._array)  # tangents go by array
     tensor._counter = input._counter
     return tensor

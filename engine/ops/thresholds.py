@@ -25,6 +25,7 @@ from engine.rules import elementwise, refusing, roomy, same_as_input
 from engine.special_functions import widened
 
 relu_: Any = relu_of.twin
+SIXTH = float(np.float32(1 / 6))  # of this precision in torch, whatever the dtype
 ELEMENTWISE = roomy(elementwise(), 1)
 
 
@@ -75,8 +76,32 @@ def prelu_kernel(input: Array, weight: Array) -> Any:
 
 
 prelu_kernel.vjp(
-    input=lambda g, input, weight: where(gt(input, 0), g, mul(g, weight)),
-    weight=lambda g, input: kept(mul(g, input), le(input, 0)),
+    input=lambda g, input, weight: prelu_input(g, input, weight),
+    weight=lambda g, input: prelu_weight(g, input),
+)
+
+
+@op(BACKWARD, hidden=True, node="PreluKernelBackwardBackward0")
+def prelu_input(grad_output: Array, input: Array, weight: Array) -> Any:
+    """The gradient above 0, weight times the gradient below."""
+    return xp.where(input > 0, grad_output, grad_output * weight)
+
+
+prelu_input.vjp(  # torch's second derivative counts 0 as above
+    grad_output=lambda g, input, weight: where(ge(input, 0), g, mul(g, weight)),
+    weight=lambda g, grad_output, input: mul(g, kept(grad_output, logical_not(ge(input, 0)))),
+)
+
+
+@op(BACKWARD, hidden=True, node="PreluKernelBackwardBackward0")
+def prelu_weight(grad_output: Array, input: Array) -> Any:
+    """The gradient times x below 0, zero above."""
+    return arrays.keep(~(input > 0), grad_output * input)
+
+
+prelu_weight.vjp(
+    grad_output=lambda g, input: kept(mul(g, input), logical_not(ge(input, 0))),
+    input=lambda g, grad_output, input: kept(mul(g, grad_output), logical_not(ge(input, 0))),
 )
 
 
@@ -191,7 +216,7 @@ hardsigmoid_of.vjp(input=lambda g, input: hardsigmoid_backward(g, input))
 @op(roomy(elementwise(), 3), hidden=True, node="HardsigmoidBackwardBackward0")
 def hardsigmoid_backward(grad_output: Array, input: Array) -> Any:
     """A sixth of the gradient between -3 and 3, zero elsewhere."""
-    return arrays.keep((input > -3) & (input < 3), widened(grad_output) / 6)
+    return arrays.keep((input > -3) & (input < 3), widened(grad_output) * SIXTH)
 
 
 hardsigmoid_backward.vjp(grad_output=lambda g, input: hardsigmoid_backward(g, input), input=lambda g: zeros_like(g))
@@ -251,8 +276,8 @@ hardshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 @op(ELEMENTWISE, hidden=True, node="HardshrinkBackwardBackward0")
 def shrink_backward(grad_output: Array, input: Array, lambd: float) -> Any:
-    """The gradient below -lambd and above lambd, zero elsewhere."""
-    return arrays.keep((input < -lambd) | (input > lambd), grad_output)
+    """The gradient where the input (or NaN) is not between -lambd and lambd, zero elsewhere."""
+    return arrays.keep(~((input >= -lambd) & (input <= lambd)), grad_output)
 
 
 shrink_backward.vjp(grad_output=lambda g, input, lambd: shrink_backward(g, input, lambd), input=lambda g: zeros_like(g))

@@ -10,8 +10,9 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of
-from engine.ops.joining import joined, piece, split_rule, unbind
+from engine.ops.conjugates import conjugate
+from engine.ops.joining import joined, joined_sections, piece, split_rule, split_sections_rule, unbind
+from engine.ops.properties import CONJUGATE, deprecated, flipped
 from engine.ops.views import slice_backward, transpose
 from engine.rules import INT64
 from engine.shapes import Shape
@@ -54,12 +55,9 @@ def view_dtype(input: Array, dtype: Dtype) -> Any:
 @op(composed, composite=True)
 def adjoint(input: Array) -> Any:
     """The matrices transposed and conjugated, as a view where they are real."""
-    ndim = len(input.shape)
-    if ndim < 2:
-        raise errors.shape_mismatch(
-            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {ndim}-D tensor."
-        )
-    return conj_of(transpose(input, ndim - 2, ndim - 1))
+    if not input.shape:
+        deprecated("adjoint()", CONJUGATE)
+    return conjugate(flipped(input, "adjoint()"))
 
 
 @op(composed, composite=True, prop=True, function=False)
@@ -71,19 +69,7 @@ def H(input: Array) -> Any:
             f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor."
             + (" For batches of matrices, consider using tensor.mH" if ndim > 2 else "")
         )
-    return conj_of(transpose(input, 0, 1)) if ndim else conj_of(input)
-
-
-@op(composed, composite=True)
-def resolve_conj(input: Array) -> Any:
-    """The tensor itself: conjugates are computed at once here."""
-    return input
-
-
-@op(composed, composite=True)
-def resolve_neg(input: Array) -> Any:
-    """The tensor itself: negatives are computed at once here."""
-    return input
+    return conjugate(transpose(input, 0, 1)) if ndim else conjugate(input)
 
 
 # -- parts as copies -------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def reshape(input: Array, shape: Size) -> Any:
     """The same values in another shape: a view where possible, else a copy."""
     if not hasattr(input, "_array"):
         return input.reshape(shape)
-    array = input._array
+    array = input._memory
     size = infer_size(shape, array.size)
     if can_view(array.shape, array.strides, size):
         return view(input, size) if array.flags.c_contiguous else reshape_alias(input, size)
