@@ -213,10 +213,20 @@ def _check_count(count: int, shape: tuple[int, ...]) -> None:
 
 
 def _packed(flat: list[Any], kinds: set[type], dtype: DType) -> Array:
-    """The numbers in the widest NumPy type of their kind; all of them are read in C."""
+    """The numbers in the widest NumPy type of their kind; all of them are read in C, but floats among int64."""
+    if dtype is dtypes.int64 and kinds >= {int, float}:
+        return _whole(flat)
     if float in kinds or dtype.differentiable:
         return np.fromiter(flat, np.float64, len(flat))
     return np.fromiter(flat, np.int64 if int in kinds else np.bool_, len(flat))
+
+
+def _whole(flat: list[Any]) -> Array:
+    """Integers and floats as int64: the integers would lose digits as floats."""
+    try:
+        return np.fromiter(map(int, flat), np.int64, len(flat))
+    except (ValueError, OverflowError):  # of what is not finite, or too large
+        raise Problem("bad_argument", "value cannot be converted to type int64 without overflow") from None
 
 
 def _cast(array: Array, dtype: DType) -> Array:

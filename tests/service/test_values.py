@@ -222,3 +222,11 @@ def test_all_of_int64_is_exact(session):
     values = [2**63 - 1, -(2**63), 2**53 + 1, -(2**53) - 1]
     session.tensor("x", values)
     assert session.data("x") == values
+
+
+def test_integers_beside_floats_are_exact_in_int64_too(session):
+    exact = 2**53 + 1
+    assert session.tensor("m", [1.5, exact, -(2**63)], dtype="int64")["data"] == [1, exact, -(2**63)]
+    for odd in (1e30, "NaN", "-Infinity"):
+        body = {"data": [exact, odd], "dtype": "int64"}
+        problem(session.send("POST", "tensors", body), 422, "bad_argument", "without overflow")
