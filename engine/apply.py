@@ -21,6 +21,8 @@ from engine.shapes import check_empty
 from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved
 from engine.views import check_inplace, edge_of, rebase, view_of
 
+REPEATS = ("fill_", "zero_", "masked_fill_")  # may write one memory cell several times
+
 
 def apply(op: Op, values: list[Any]) -> Any:
     """Run an op on bound arguments: tensors, Python numbers in their place, and attributes.
@@ -238,6 +240,8 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
         for nr, tensor in enumerate(tensors)
         if tensor._array.dtype.kind in "fcV" and (op.returns_list or op.outputs[nr] in op.differentiable)
     ]
+    if not linked or op.real_grad:
+        _refuse_autograd(op, tensors)
     if not linked:
         return
     node = new_node(op, tuple(edges), needs, sizes)
@@ -247,6 +251,19 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
     if op.multiple:
         node.outputs = tuple((each._array.shape, each._array.dtype) for each in tensors)
     save(node, values, raw, tensors, estimate)
+
+
+def _refuse_autograd(op: Op, tensors: list[Tensor]) -> None:
+    """Raise RuntimeError for results of a dtype in which torch records no such op."""
+    dtype = tensors[0].dtype
+    if dtype.is_complex and op.real_grad:
+        raise errors.coded(
+            RuntimeError,
+            "not_differentiable",
+            f"{op.real_grad} does not support automatic differentiation for outputs with complex dtype.",
+        )
+    if "dtype" in op.index and op.name != "to_copy" and not dtype.differentiable:
+        raise errors.coded(RuntimeError, "not_differentiable", f"Autograd not support dtype: {dtype.type_name}")
 
 
 def new_node(op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None) -> Node:
@@ -381,10 +398,11 @@ def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
             check_inplace(values[0])
         links = edges_of(op, values)
     array = values[0]._array
-    if not op.writes and arrays.overlaps_itself(array) and op.name not in ("fill_", "zero_"):
+    if not op.writes and arrays.overlaps_itself(array) and op.name not in REPEATS:
         raise errors.overlapping_write()
+    overlaps = arrays.overlaps if op.apart else arrays.overlaps_partly
     for at in op.tensor_at[1:]:
-        if isinstance(values[at], Tensor) and arrays.overlaps_partly(array, values[at]._array):
+        if isinstance(values[at], Tensor) and overlaps(array, values[at]._array):
             raise errors.partial_overlap()
     return links
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,18 @@ import numpy as np
 
 from engine import arrays, errors
 from engine.modes import state, warn_once
-from engine.roots import GradientEdge, gradients_of, link_of, places, root_gradient, roots_of, start_of, targets_of
+from engine.roots import (
+    GradientEdge,
+    check_count,
+    gradients_of,
+    link_of,
+    numbers_of,
+    places,
+    root_gradient,
+    roots_of,
+    start_of,
+    targets_of,
+)
 from engine.tensor import Tensor, wrap
 from engine.views import edge_of
 from engine.walk import Walk
@@ -46,7 +58,8 @@ def backward(
             raise errors.bad_argument("`inputs` argument to `backward()` cannot be empty.")
     roots = roots_of(tensors)
     grads = gradients_of(grad_tensors, len(roots))
-    keep = create_graph if retain_graph is None else retain_graph
+    keep = _flag(create_graph) if retain_graph is None else _flag(retain_graph)
+    create_graph = _flag(create_graph) and not state.ctx.inference
     start = start_of(roots, grads, create_graph)
     if create_graph:
         warn_once(CYCLE)
@@ -88,17 +101,34 @@ def grad(
         raise errors.bad_argument("`inputs` argument to `grad()` cannot be empty.")
     roots = roots_of(roots)
     grads = gradients_of(grad_outputs, len(roots))
-    keep = create_graph if retain_graph is None else retain_graph
-    unused = bool(allow_unused) or materialize_grads
+    keep = _flag(create_graph) if retain_graph is None else _flag(retain_graph)
+    create_graph = _flag(create_graph) and not state.ctx.inference
+    unused = (allow_unused is not None and _flag(allow_unused)) or materialize_grads
     if is_grads_batched:
         results = _batched(roots, wanted, grads, keep, create_graph, unused)
     else:
         results = _walked(roots, wanted, grads, keep, create_graph, unused)
     if materialize_grads:
-        results = [_blank(wanted[at]) if each is None else each for at, each in enumerate(results)]
+        results = [_blank(wanted[at], create_graph) if each is None else each for at, each in enumerate(results)]
     if type(inputs) is dict:
         return dict(zip(inputs, results, strict=True))  # type: ignore[return-value]  # a dict for a dict
     return tuple(results)
+
+
+def _flag(value: Any) -> bool:
+    """A flag that may be given as a small int.
+
+    Raises TypeError or OverflowError for anything else, as PyTorch's parser does.
+    """
+    if isinstance(value, bool):
+        return value
+    if not hasattr(value, "__index__"):
+        raise errors.bad_type(f"'{type(value).__name__}' object cannot be interpreted as an integer")
+    number = operator.index(value)
+    if not 0 <= number < 256:
+        bound = "less than minimum" if number < 0 else "greater than maximum"
+        raise errors.coded(OverflowError, "bad_argument", f"unsigned byte integer is {bound}")
+    return number > 0
 
 
 def _walked(
@@ -108,6 +138,8 @@ def _walked(
     walk = Walk(create, keep, targets_of(wanted))
     walk.run(start)
     results = [walk.captured_tensor(link_of(each)) for each in wanted]
+    given = {id(each._array): each for each in grads if isinstance(each, Tensor)}  # these come back as themselves
+    results = [each if each is None else given.get(id(each._array), each) for each in results]
     for at, each in enumerate(results):
         if each is None and not unused:
             raise errors.unused_input(at)
@@ -120,8 +152,9 @@ def _batched(
     """One pass for each entry of the leading dimension of the gradients."""
     from engine.ops.joining import stack
 
-    for at, (root, gradient) in enumerate(zip(roots, grads, strict=True)):
-        _check_batch(root, gradient, at)
+    for at, (root, gradient) in enumerate(zip(roots, grads, strict=False)):
+        _check_batch(root, gradient, at, roots, grads)
+    check_count(roots, grads)
     counts = list(dict.fromkeys(each.shape[0] for each in grads))
     if len(counts) > 1:
         raise errors.bad_value(
@@ -147,33 +180,36 @@ def _make_room(rows: int, wanted: list[Any]) -> None:
         guard.release(size)
 
 
-def _check_batch(root: Any, gradient: Any, at: int) -> None:
+def _check_batch(root: Any, gradient: Any, at: int, roots: list[Any], grads: list[Any]) -> None:
     if gradient is None:
         root_gradient(root, None, at, True)  # refuses all but scalars
         raise errors.bad_value(
             "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input is a Tensor of "
             "dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0."
         )
+    gradient[0]  # refuses what has no first entry
     shape = link_of(root)[2] if isinstance(root, GradientEdge) else root._array.shape  # type: ignore[index]  # no None
     if tuple(gradient.shape[1:]) != shape:
-        size = type(gradient.shape)
+        size, numbers = type(gradient.shape), numbers_of(roots, grads, root, gradient, at)
         raise errors.shape_mismatch(
             "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
             "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
-            f"output, but a mismatch was detected: grad_output[{at}] has a shape of {size(gradient.shape[2:])!r} and "
-            f"output[{at}] has a shape of {size(shape)!r}. If you only want some tensors in `grad_output` to be "
-            "considered batched, consider using vmap."
+            f"output, but a mismatch was detected: grad_output[{numbers[0]}] has a shape of "
+            f"{size(gradient.shape[2:])!r} and output[{numbers[1]}] has a shape of {size(shape)!r}. If you only want "
+            "some tensors in `grad_output` to be considered batched, consider using vmap."
         )
 
 
-def _blank(place: Any) -> Tensor:
+def _blank(place: Any, requires_grad: bool) -> Tensor:
     """Zeros in the place of a gradient that does not exist.
 
     Raises RuntimeError for an edge, whose shape only its node's maker knows.
     """
     if isinstance(place, GradientEdge):
         raise errors.bad_argument("materialize_grads cannot be used when the given input is a GradientEdge")
-    return wrap(arrays.backend_of(place._array).xp.zeros_like(place._array))
+    made = wrap(arrays.backend_of(place._array).xp.zeros_like(place._array))
+    made._requires_grad = requires_grad
+    return made
 
 
 def tensor_backward(

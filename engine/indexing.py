@@ -13,7 +13,7 @@ from engine import arrays, errors
 from engine.modes import state
 from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
-from engine.ops.views import alias_, expand, reshape, select, slice_, unsqueeze
+from engine.ops.views import alias_, expand, select, slice_, unsqueeze, view
 from engine.tensor import Tensor, wrap
 from engine.watching import records, watch, watched
 
@@ -29,7 +29,7 @@ def getitem(tensor: Tensor, key: Any) -> Tensor:
 
     Raises IndexError for indices that do not fit, ValueError for a step that is not positive.
     """
-    viewed, advanced = apply_views(tensor, key)
+    viewed, advanced = apply_views(tensor, key, True)
     if advanced is not None:
         kept = watched(advanced, _parts(key)) if records(viewed) else ()
         result: Tensor = index(viewed, checked(viewed._array, advanced))
@@ -45,22 +45,28 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
 
     Raises what `getitem` raises, and RuntimeError for a value that does not broadcast.
     """
-    viewed, advanced = apply_views(tensor, key)
+    viewed, advanced = apply_views(tensor, key, False)
     source = as_value(tensor, value)
     if advanced is not None:
         kept = watched(advanced, _parts(key)) if records(viewed, source) else ()
+        if source.ndim and source.shape[0] == 1:
+            source = view(source, _beyond_ones(source.shape))
         index_put_(viewed, checked(viewed._array, advanced), cast(source, tensor), False)
         if kept:
             watch(viewed, kept)
     elif source.ndim == 0 < viewed.ndim and source.device.type == "cpu":
         fill_tensor(viewed, source)
     else:
-        if source.ndim > viewed.ndim and source.shape[0] == 1:  # torch drops leading ones, all of them
-            wide = next((at for at, size in enumerate(source.shape) if size != 1), source.ndim - viewed.ndim)
-            source = reshape(source, tuple(source.shape[wide:]))
+        if source.shape != viewed.shape:  # torch has a view also where no ones are
+            source = view(source, _beyond_ones(source.shape))
         if source.shape != viewed.shape:
             source = expand(source, tuple(viewed.shape))
         copy_(viewed, source)
+
+
+def _beyond_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its leading ones: torch drops all of them."""
+    return tuple(shape[next((at for at, size in enumerate(shape) if size != 1), len(shape)) :])
 
 
 def _parts(key: Any) -> list[Any]:
@@ -89,8 +95,11 @@ def cast(source: Tensor, target: Tensor) -> Tensor:
     return source
 
 
-def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
-    """The view part of a key, applied; and what is left for an advanced index, or None."""
+def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[Any] | None]:
+    """The view part of a key, applied; and what is left for an advanced index, or None.
+
+    `reading` a lone slice makes a view in any case; to write to all of it, none is needed.
+    """
     if isinstance(key, slice) and tensor.ndim == 0:
         raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
     keys = list(key) if isinstance(key, tuple) or _is_written_as_list(key) else [key]
@@ -113,7 +122,7 @@ def apply_views(tensor: Tensor, key: Any) -> tuple[Tensor, list[Any] | None]:
             check_index(each, result._array.shape[dim], place)
             result = select(result, dim, each)
         elif isinstance(each, slice):
-            result = sliced(result, dim, each, keep=isinstance(key, slice))
+            result = sliced(result, dim, each, keep=reading and isinstance(key, slice))
             dim += 1
         else:
             if each.dtype == np.bool_ and each.ndim == 0:
@@ -131,7 +140,7 @@ def _is_written_as_list(key: Any) -> bool:
 
 
 def sliced(tensor: Tensor, dim: int, key: slice, keep: bool) -> Tensor:
-    """One slice; one that takes everything is left out unless `keep` (torch does so within a tuple)."""
+    """One slice; one that takes everything is left out unless `keep`, as torch does."""
     step = 1 if key.step is None else key.step
     for each in (key.start, key.stop, step):
         if each is not None and not hasattr(each, "__index__"):

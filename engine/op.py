@@ -117,9 +117,11 @@ class Op:
         self.cast_names = frozenset(self.params[at].name for at in self.cast_at)
         self.any_device: bool = options.get("any_device", False)
         self.writes: bool = options.get("writes", False)
+        self.apart: bool = options.get("apart", False)
         self.weak: bool = options.get("weak", getattr(rule, "weak", False))
         self.leaf: bool = options.get("leaf", False)
         self.rows: bool = options.get("rows", False)
+        self.real_grad: str = options.get("real_grad", "")
         self.device_at: int = self.index.get("device", -1)
         self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
         self.plans: dict[Any, Any] = {}
@@ -346,13 +348,14 @@ def op(rule: Rule, **options: Any) -> Callable[[Callable[..., Any]], Op]:
     faces: `method`, `prop` (a property), `function`, `operators` (Python's special methods), `hidden` (known to
     formulas alone), `example`;
     in-place: `inplace` (there is a `name_`), `inplace_only`, `writes` (the kernel writes into its first operand
-    itself), `any_device` (other operands are moved to the first one's device), `checks_cast` (the result's dtype must
-    fit);
+    itself), `apart` (no operand may share memory with it, be it all of it), `any_device` (other operands are moved to
+    the first one's device), `checks_cast` (the result's dtype must fit);
     layout: `rows` (the result is row-major whatever the operands' layout, which NumPy would follow);
     running: `composite` (the body calls ops), `cast` (the parameters the rule's compute dtype holds for, else all
     tensors), `weak` (a Python number may stand for any tensor; rules of elementwise ops say so), `fast` (one dtype in
     and out for floats, so that `engine.fast` may take it: True, or a C function that does what the kernel does),
-    `shows_geometry` (torch's node shows sizes and strides of what it saved).
+    `shows_geometry` (torch's node shows sizes and strides of what it saved), `real_grad` (torch's name of an op whose
+    complex results it does not differentiate).
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:

@@ -30,7 +30,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
     Raises RuntimeError if it does not require grad.
     """
-    edge = edge_of(tensor)
+    edge = edge_of(tensor) if tensor.requires_grad else None
     if edge is None:
         raise errors.bad_argument(
             "It is not possible to get the gradient edge for a Tensor that does not require gradients"
@@ -41,7 +41,13 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def _form_of(place: GradientEdge) -> Form:
     """Shape and dtype of the tensor at a place, as far as its node tells: else those of a float32 scalar."""
-    node, nr = place.node, place.output_nr
+    node: Any = place.node
+    nr = place.output_nr
+    if not isinstance(node, Node):
+        kind = type(node).__name__
+        raise errors.coded(AttributeError, "bad_argument", f"'{kind}' object has no attribute '_input_metadata'")
+    if nr >= (1 if node.outputs is None else len(node.outputs)):
+        raise errors.bad_index("tuple index out of range")
     if isinstance(node, AccumulateGrad):
         return node.variable._array.shape, node.variable._array.dtype
     known = _forms.get(node, {}).get(nr)
@@ -79,23 +85,29 @@ def roots_of(value: Any) -> list[Any]:
 
 
 def gradients_of(value: Any, count: int) -> list[Any]:
-    """The gradients given for `count` roots.
+    """The gradients given for `count` roots, which may be too few; surplus ones are dropped.
 
-    Raises RuntimeError if there are too few.
+    Raises TypeError for what is no tensor and holds none.
     """
     if value is None:
         return [None] * count
-    if not isinstance(value, (Tensor, list, tuple)):
+    if not hasattr(value, "__iter__"):
         raise errors.bad_type(f"'{type(value).__name__}' object is not iterable")
     grads = [value] if isinstance(value, Tensor) else list(value)
-    if len(grads) < count:
-        raise errors.bad_argument(f"got {count} tensors and {len(grads)} gradients")
     return grads[:count]
+
+
+def check_count(roots: Sequence[Any], grads: Sequence[Any]) -> None:
+    """Raise RuntimeError for fewer gradients than roots."""
+    if len(grads) < len(roots):
+        raise errors.bad_argument(f"got {len(roots)} tensors and {len(grads)} gradients")
 
 
 def start_of(roots: Sequence[Place], grads: Sequence[Any], record: bool) -> list[tuple[Edge, Any]]:
     """The edges backward starts from, each with its gradient: a tensor with `record`, else an array."""
-    checked = [root_gradient(root, grads[at], at, record) for at, root in enumerate(roots)]
+    pairs = enumerate(zip(roots, grads, strict=False))
+    checked = [root_gradient(root, each, at, record, roots, grads) for at, (root, each) in pairs]
+    check_count(roots, grads)
     start = []
     for at, root in enumerate(roots):
         edge = link_of(root)
@@ -106,8 +118,12 @@ def start_of(roots: Sequence[Place], grads: Sequence[Any], record: bool) -> list
     return start
 
 
-def root_gradient(root: Place, gradient: Any, at: int, record: bool) -> Any:
+def root_gradient(
+    root: Place, gradient: Any, at: int, record: bool, roots: Sequence[Any] = (), grads: Sequence[Any] = ()
+) -> Any:
     """The gradient of one root: what was given, checked and cast, or the one of a scalar.
+
+    Messages number it and the root as torch does: by the first that is equal among `grads` and `roots`.
 
     Raises RuntimeError or TypeError with torch's texts.
     """
@@ -115,21 +131,29 @@ def root_gradient(root: Place, gradient: Any, at: int, record: bool) -> Any:
     kind = dtypes.BY_NUMPY[dtype]
     if gradient is None:
         if isinstance(root, Tensor) and root._edge is None and not root.requires_grad:
-            raise errors.no_grad_fn(at)
+            return None  # `start_of` refuses it, after what is wrong with the other gradients
         return _ones(root, shape, kind, record)
     if not isinstance(gradient, Tensor):
         raise errors.bad_type(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
     if gradient._array.shape != shape:
+        numbers = numbers_of(roots, grads, root, gradient, at)
         raise errors.shape_mismatch(
-            f"Mismatch in shape: grad_output[{at}] has a shape of {gradient.shape!r} and output[{at}] has a shape of "
-            f"{Size(shape)!r}."
+            f"Mismatch in shape: grad_output[{numbers[0]}] has a shape of {gradient.shape!r} and output[{numbers[1]}] "
+            f"has a shape of {Size(shape)!r}."
         )
     if gradient.is_complex() != kind.is_complex:
+        numbers = numbers_of(roots, grads, root, gradient, at)
         raise errors.dtype_mismatch(
             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{at}] has a dtype of {gradient.dtype!r} and output[{at}] has a dtype of {kind!r}."
+            f"grad_output[{numbers[0]}] has a dtype of {gradient.dtype!r} and output[{numbers[1]}] has a dtype of "
+            f"{kind!r}."
         )
     return gradient if gradient.dtype is kind else gradient.to(kind)
+
+
+def numbers_of(roots: Sequence[Any], grads: Sequence[Any], root: Any, gradient: Any, at: int) -> tuple[int, int]:
+    """Where a gradient and a root stand, as `index` finds them; comparing tensors may itself be refused."""
+    return (list(grads).index(gradient), list(roots).index(root)) if grads else (at, at)
 
 
 def _ones(root: Place, shape: tuple[int, ...], kind: dtypes.DType, record: bool) -> Any:

@@ -6,6 +6,7 @@ by hand in `wrap`, because making a tensor is on the path of every op.
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,8 @@ class Tensor(Description):
             raise errors.bad_argument("requires_grad must be a bool")
         if value and not self.dtype.differentiable:
             raise errors.dtype_mismatch("only Tensors of floating point and complex dtype can require gradients")
+        if value and self.grad_fn is not None:
+            raise errors.bad_argument("you can only change requires_grad flags of leaf variables.")
         self.requires_grad_(value)
 
     @requires_grad.deleter
@@ -123,7 +126,7 @@ class Tensor(Description):
     @readonly
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
-        return self._edge[0].number_of(self._edge[1]) if self.grad_fn is not None and self._edge is not None else 0
+        return 0 if self._edge is None else self._edge[0].number_of(self._edge[1])
 
     @readonly
     def is_leaf(self) -> bool:
@@ -240,20 +243,28 @@ class Tensor(Description):
         if self._edge is not None:
             self._edge = (*self._edge[:2], other._array.shape, other._array.dtype)
 
+    @data.deleter
+    def data(self) -> None:
+        raise errors.bad_argument("Deleting tensor data is not allowed. Delete tensor instead!")
+
     def detach_(self) -> Tensor:
-        """Take this tensor out of its graph, as a leaf that does not require grad.
+        """Take this tensor out of its graph, as a leaf that does not require grad; its hooks stay with it.
 
         Raises RuntimeError for a view.
         """
         if self._view is not None:
             raise errors.bad_argument(DETACH_VIEW)
         self._log()
+        if self._edge is not None and self._edge[0].hooks is not None:
+            table = self._edge[0].hooks.tensors.get(self._edge[1])
+            if table:
+                self._leaf_hooks().tensors[0] = table
         self._edge = None
         self._requires_grad = False
         self._retains = False
         return self
 
-    @property
+    @readonly
     def _version(self) -> int:
         if type(self._counter) is InferenceCounter:
             raise errors.bad_argument("Inference tensors do not track version counter.")
@@ -345,10 +356,13 @@ class Tensor(Description):
         raise errors.bad_type("Tensor does not support deleting items")
 
     def __copy__(self) -> Tensor:
-        return _leaf_of(self._array, self.requires_grad)
+        made = _leaf_of(self._array, self.requires_grad)
+        made.__dict__.update(self.__dict__)
+        return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _leaf_of, (arrays.to_host(self._array).copy(), self.requires_grad)
+        values = arrays.to_host(self._array).copy(order="K"), self.requires_grad
+        return (_leaf_of, values, self.__dict__) if self.__dict__ else (_leaf_of, values)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
@@ -356,8 +370,9 @@ class Tensor(Description):
         made = _leaf_of(_copied_memory(self._array, memo), self._requires_grad)
         memo[id(self)] = made
         if self._grad is not None:
-            copied._grad = self._grad.__deepcopy__(memo)
-        return copied
+            made._grad = self._grad.__deepcopy__(memo)
+        made.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return made
 
 
 DETACH_VIEW = (
@@ -386,8 +401,9 @@ def wrap(array: Any) -> Tensor:
 
 
 def _leaf_of(array: Any, requires_grad: bool) -> Tensor:
-    """A leaf with these values: what copies and pickles give back."""
+    """A leaf with these values: what copies and pickles give back, at the version at which torch has filled it."""
     made = wrap(array)
+    made._counter[0] = 1
     made._requires_grad = requires_grad
     return made
 

@@ -61,9 +61,9 @@ def _geometry_step(source: Tensor) -> tuple[tuple[Op, tuple[Any, ...]], ...]:
 
 def as_strided_op() -> Op:
     """The op that any view of one dtype can be written as."""
-    from engine.ops.strided import as_strided
+    from engine.ops.strided import strided_part
 
-    return as_strided
+    return strided_part
 
 
 def geometry(view: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
@@ -93,7 +93,7 @@ def refresh(tensor: Tensor, view: View) -> None:
     source = edge_of(view.base)
     if state.ctx.log is not None:
         state.ctx.log.tensor(tensor)
-    if source is None:
+    if source is None and tensor._edge is None:
         view.stamp = tensor._counter[0]
         return
     if view.creation is not None:
@@ -104,8 +104,9 @@ def refresh(tensor: Tensor, view: View) -> None:
     follow_retained(tensor, old)
 
 
-def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
-    if view.replay is not None:
+def _regenerated(tensor: Tensor, view: View, source: Edge | None) -> Edge | None:
+    """The edge from the base; without `source`, a view of a leaf that is itself one, it leads nowhere, as in torch."""
+    if view.replay is not None and source is not None:
         previous, state.ctx.grad_enabled = state.ctx.grad_enabled, True
         try:
             again = view.base
@@ -116,7 +117,7 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
         return again._edge
     size, stride, offset = geometry(tensor)
     base = view.base._array
-    plan = plan_of(as_strided_op(), (True,))
+    plan = plan_of(as_strided_op(), (source is not None,))
     node = plan.node_type()
     node.plan = plan
     node.edges = (source,)
@@ -126,7 +127,7 @@ def _regenerated(tensor: Tensor, view: View, source: Edge) -> Edge | None:
         "input_strides": arrays.element_strides(base),
         "size": size,
         "stride": stride,
-        "storage_offset": offset,
+        "offset": offset,
     }
     node.attributes = tuple(known[name] for name in node.plan.attributes)
     node.rare = None
@@ -149,8 +150,7 @@ def check_inplace(tensor: Tensor) -> None:
     if view is not None:
         if view.creation is not None:
             raise _ambiguous(tensor, view, through_base=False)
-        base = view.base
-        if base._requires_grad and base._edge is None:
+        if tensor.requires_grad and view.base._edge is None:
             raise errors.inplace_on_leaf(view=True)
     if tensor._requires_grad and tensor._edge is None:
         raise errors.inplace_on_leaf(view=view is not None)

@@ -144,7 +144,10 @@ def _push(made: Op, values: list[Any], outputs: list[Tensor], tangents: Tangents
     ctx.dual_level = None
     try:
         if made.view or made.multi_view:
-            moved = Op.door(made, [tangents.get(values[0]._array), *values[1:]])
+            tangent: Any = tangents.get(values[0]._array)
+            if made.name in ("view", "reshape_alias"):  # its strides need not be the primal's
+                return [tangent.reshape(values[1])]
+            moved = Op.door(made, [tangent, *values[1:]])
             return list(moved) if isinstance(moved, (list, tuple)) else [moved]
         short = forward_rules.push(made, values, outputs, tangents)
         if short is not None:

@@ -207,6 +207,15 @@ def scale(input: Array, factor: Number) -> Any:
 scale.vjp(input=lambda g, factor: scale(g, factor.conjugate()))
 
 
+@op(elementwise("float"), hidden=True, node="DivBackward1")
+def shrink(input: Array, divisor: Number) -> Any:
+    """The quotient by a number of a formula (torch's node for that differs)."""
+    return xp.true_divide(input, divisor)
+
+
+shrink.vjp(input=lambda g, divisor: shrink(g, divisor.conjugate()))
+
+
 @op(elementwise(), hidden=True, node="AddBackward1")
 def shift(input: Array, number: Number) -> Any:
     """The sum with a number of a formula (torch's node for that differs)."""
@@ -297,7 +306,7 @@ def floor_divide(input: Operand, other: Operand) -> Any:
 
 def no_derivative(g: Any) -> Any:
     """torch has no derivative of floor_divide."""
-    raise errors.coded(RuntimeError, "not_differentiable", "derivative for aten::floor_divide is not implemented")
+    raise errors.underived("floor_divide")
 
 
 floor_divide.vjp(input=no_derivative, other=no_derivative)

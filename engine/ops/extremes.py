@@ -9,10 +9,9 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, op
-from engine.ops.arithmetic import div
+from engine.ops.arithmetic import shrink
 from engine.ops.compare import eq, lt
-from engine.ops.creation import zeros_like
-from engine.ops.selection import where
+from engine.ops.selection import masked_fill, where
 from engine.rules import (
     elementwise,
     weak,
@@ -42,7 +41,7 @@ maximum.vjp(
 
 def shared(g: Any, loses: Any, tie: Any) -> Any:
     """The gradient one side of an extremum gets: none where it loses, half at a tie (NaN is neither)."""
-    return where(loses, zeros_like(g), where(tie, div(g, 2), g))
+    return masked_fill(where(tie, shrink(g, 2), g), loses, 0)
 
 
 @op(extremum)

@@ -34,18 +34,22 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
                 f"Size does not match at dimension {at} expected index {list(index.shape)} to be no larger than self "
                 f"{list(array.shape)} apart from dimension {dim}"
             )
-    if isinstance(index, np.ndarray):
-        check_range(index, array.shape[dim] if array.ndim else 1, dim)
+    check_range(index, dim, array.shape[dim] if array.ndim else 1)
     return Estimate([array, dim, index], [(index.shape, array.dtype)], None, PLACE * index.size, index.size)
 
 
-def check_range(index: Any, size: int, dim: int = 0) -> None:
-    """Raise RuntimeError for an entry outside [0, size)."""
-    if index.size and (index.min() < 0 or index.max() >= size):
-        wrong = int(index.min() if index.min() < 0 else index.max())
-        raise errors.coded(
-            RuntimeError, "bad_argument", f"index {wrong} is out of bounds for dimension {dim} with size {size}"
-        )
+def first_outside(index: Any, low: int, high: int) -> int | None:
+    """The first entry outside [low, high), or None; of an index on the host alone, whose values can be looked at."""
+    if not isinstance(index, np.ndarray) or not index.size or (index.min() >= low and index.max() < high):
+        return None
+    return int(index[(index < low) | (index >= high)][0])
+
+
+def check_range(index: Any, dim: int, size: int, said: str = "", kind: type[Exception] = RuntimeError) -> None:
+    """Raise `kind` for an entry outside [0, size), as far as the values are known on the host."""
+    wrong = first_outside(index, 0, size)
+    if wrong is not None:
+        raise errors.bad_argument(f"{said}index {wrong} is out of bounds for dimension {dim} with size {size}", kind)
 
 
 @op(gather_rule, rows=True)
@@ -85,7 +89,7 @@ def placed(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, grad.dtype)], None, extra, math.prod(shape))
 
 
-@op(placed, hidden=True)
+@op(placed, hidden=True, node="ScatterAddBackward0")
 def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> Any:
     """Zeros with each gradient added where it was gathered from."""
     out = xp.zeros(sizes, grad_output.dtype)
@@ -103,7 +107,7 @@ def gather_backward(grad_output: Array, sizes: Size, dim: int, index: Array) -> 
 gather_backward.vjp(grad_output=lambda g, dim, index: gather(g, dim, index))
 
 
-@op(placed, hidden=True, node="ValueSelectingReductionBackwardBackward0")
+@op(placed, hidden=True, node="ScatterBackward0")
 def pick_backward(grad: Array, indices: Array, sizes: Size, dim: int, keepdim: bool) -> Any:
     """The gradient of a reduction that picks one element along a dim: there, and zero elsewhere."""
     if not sizes:

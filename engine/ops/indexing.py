@@ -68,7 +68,7 @@ def added_bytes(values: Any, indices: Any) -> int:
     return 16 * places + each * min(int(values.size), 2 * adding.PART)
 
 
-@op(index_backward_rule, hidden=True, node="IndexBackwardBackward0")
+@op(index_backward_rule, hidden=True, node="IndexPutImplBackward0")
 def index_backward(grad: Array, sizes: Size, indices: Index) -> Any:
     """Zeros with each gradient added where it was read from."""
     out = xp.zeros(sizes, grad.dtype)
@@ -123,7 +123,16 @@ def broadcast_fits(shape: Any, target: Any) -> bool:
     return not [size for size, want in zip(shape, tail, strict=True) if size not in (1, want)]
 
 
-@op(index_put_rule, name="index_put_", hidden=True, inplace_only=True, any_device=True, writes=True, checks_cast=False)
+@op(
+    index_put_rule,
+    name="index_put_",
+    hidden=True,
+    inplace_only=True,
+    any_device=True,
+    writes=True,
+    apart=True,
+    checks_cast=False,
+)
 def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = False) -> Any:
     """Write values at the positions, or add them."""
     where = on_device(indices, input)

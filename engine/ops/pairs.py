@@ -10,13 +10,24 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, alias, is_number, op
-from engine.ops.arithmetic import NOT_THERE, conj_of, div, div_rounded, mul, neg, refuse_zero_division, scale, sub
+from engine.ops.arithmetic import (
+    NOT_THERE,
+    conj_of,
+    div,
+    div_rounded,
+    mul,
+    neg,
+    refuse_zero_division,
+    scale,
+    shift,
+    sub,
+)
 from engine.ops.bounds import kept, limit
 from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.powers import number_pow, pow, pow_number
-from engine.ops.selection import where
+from engine.ops.selection import masked_fill, where
 from engine.ops.unary import isnan, sigmoid
 from engine.rules import (
     cast_bytes,
@@ -64,8 +75,8 @@ def hypot(input: Array, other: Array) -> Any:
 
 
 hypot.vjp(
-    input=lambda g, input, out: mul(g, div(input, out)),
-    other=lambda g, other, out: mul(g, div(other, out)),
+    input=lambda g, input, out: div(mul(g, input), out),
+    other=lambda g, other, out: div(mul(g, other), out),
 )
 
 
@@ -88,8 +99,8 @@ def fmax(input: Array, other: Array) -> Any:
 
 
 fmax.vjp(
-    input=lambda g, input, other: kept(g, logical_or(ge(input, other), isnan(other))),
-    other=lambda g, input, other: kept(g, logical_not(logical_or(ge(input, other), isnan(other)))),
+    input=lambda g, input, other: masked_fill(g, logical_not(logical_or(ge(input, other), isnan(other))), 0),
+    other=lambda g, input, other: masked_fill(g, logical_or(ge(input, other), isnan(other)), 0),
 )
 
 
@@ -100,8 +111,8 @@ def fmin(input: Array, other: Array) -> Any:
 
 
 fmin.vjp(
-    input=lambda g, input, other: kept(g, logical_or(le(input, other), isnan(other))),
-    other=lambda g, input, other: kept(g, logical_not(logical_or(le(input, other), isnan(other)))),
+    input=lambda g, input, other: masked_fill(g, logical_not(logical_or(le(input, other), isnan(other))), 0),
+    other=lambda g, input, other: masked_fill(g, logical_or(le(input, other), isnan(other)), 0),
 )
 
 
@@ -206,8 +217,8 @@ def logaddexp2(input: Array, other: Array) -> Any:
 
 
 logaddexp2.vjp(
-    input=lambda g, input, other: mul(g, sigmoid(scale(sub(input, other), math.log(2)))),
-    other=lambda g, input, other: mul(g, sigmoid(scale(sub(other, input), math.log(2)))),
+    input=lambda g, input, other: div(g, shift(number_pow(2.0, sub(other, input)), 1)),
+    other=lambda g, input, other: div(g, shift(number_pow(2.0, sub(input, other)), 1)),
 )
 
 
@@ -299,7 +310,7 @@ def heaviside(input: Array, values: Array) -> Any:
 
 def no_heaviside(g: Any) -> Any:
     """torch has no derivative of heaviside."""
-    raise errors.not_differentiable("derivative for aten::heaviside is not implemented")
+    raise errors.underived("heaviside")
 
 
 heaviside.vjp(input=no_heaviside, values=no_heaviside)

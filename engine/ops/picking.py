@@ -14,23 +14,17 @@ from engine.kinds import Array, Number, Operand, Size
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import scaled
 from engine.ops.creation import zeros_like
-from engine.ops.gathering import gather
+from engine.ops.gathering import check_range, first_outside, gather
 from engine.ops.reduction import sum
 from engine.ops.views import expand, reshape
-from engine.rules import INT64, argument, broadcast, check_number, default_dtype, with_values
-from engine.tensor import check_dim, wrap
+from engine.rules import INT64, broadcast, check_number, default_dtype, moved_bytes, with_values
+from engine.tensor import check_dim, counted_dim, wrap
 
 
-def check_vector(op: Op, index: Any, text: str = "Index is supposed to be a vector") -> None:
-    """Raise unless an index has at most one dim."""
-    if index.ndim > 1:
-        raise errors.bad_index(f"{op.name.removesuffix('_')}(): {text}")
-
-
-def check_places(index: Any, size: int, text: str = "index out of range in self") -> None:
+def check_places(index: Any, size: int) -> None:
     """Raise IndexError for an entry outside [0, size), as far as the values are known on the host."""
-    if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= size):
-        raise errors.bad_index(text)
+    if first_outside(index, 0, size) is not None:
+        raise errors.bad_index("index out of range in self")
 
 
 def length_of(array: Any, dim: int) -> int:
@@ -43,14 +37,29 @@ def index_select_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index_select."""
     array, dim, index = values
     dim = check_dim(dim, array.ndim)
-    check_vector(op, index)
+    if index.ndim > 1:
+        raise errors.bad_index("index_select(): Index is supposed to be a vector")
     if index.dtype not in (INT64, xp.int32):
         raise errors.dtype_mismatch("index_select(): Expected dtype int32 or int64 for index")
     if not array.ndim and index.size != 1:
-        raise errors.shape_mismatch("index_select(): Index to scalar can have only 1 value, got 0 value(s)")
-    check_places(index, length_of(array, dim))
+        text = f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)"
+        raise errors.shape_mismatch(text)
+    check_selected(array, dim, index)
     shape = (*array.shape[:dim], index.size, *array.shape[dim + 1 :]) if array.ndim else ()
     return Estimate([array, dim, index], [(shape, array.dtype)], None, 0, math.prod(shape))
+
+
+def check_selected(array: Any, dim: int, index: Any) -> None:
+    """Raise for a place outside a dim: in the words of the kernel that PyTorch takes for the shape."""
+    size = length_of(array, dim)
+    if array.ndim > 1 and not array.size and index.size and not size:
+        raise errors.bad_argument("index_select(): self indexing axis dim should be positive")
+    if array.ndim > 1 and (dim == 1 or not array.size):
+        wrong = first_outside(index, 0, size)
+        if wrong is not None:
+            text = f"INDICES element is out of DATA bounds, id={wrong} axis_dim={size}"
+            raise errors.bad_argument(text)
+    check_places(index, size)
 
 
 @op(index_select_rule)
@@ -86,44 +95,54 @@ def add_entries(out: Any, dim: int, index: Any, source: Any) -> None:
     adding.add_rows(xp.moveaxis(out, dim, 0), index.reshape(-1), xp.moveaxis(source, dim, 0))
 
 
-def entries_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of index_add and index_copy: a source with one entry for each place."""
-    array, dim, index, source = values[:4]
-    name = op.name.removesuffix("_")
+def index_add_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of index_add: a source with one entry for each place."""
+    array, dim, index, source, alpha = values
     dim = check_dim(dim, array.ndim)
-    if index.dtype not in (INT64, xp.int32) or (name == "index_copy" and index.dtype != INT64):
-        wanted = "a long tensor for index" if name == "index_copy" else "dtype int32/int64 for index"
-        raise errors.dtype_mismatch(f"{name}(): Expected {wanted}")
-    check_vector(op, index, "Index should have dimension 1 or 0 (got 2)" if name == "index_copy" else VECTOR)
-    check_entries(name, array, dim, index, source)
-    if source.dtype != array.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, source)]
-        raise errors.dtype_mismatch(
-            f"{name}(): self and source expected to have the same dtype, but got (self) {names[0]} and (source) "
-            f"{names[1]}"
-        )
-    check_places(index, length_of(array, dim), "index out of range in self")
-    check_number(argument(op, values, "alpha", 1), array.dtype)
+    check_entries("index_add_()", array, dim, index, source)
+    if array.ndim > 1 and index.dtype == INT64 and alpha == 1 and dim in (0, array.ndim - 1):
+        check_range(index if array.size else None, dim, array.shape[dim])  # torch scatters then
+    elif array.ndim < 2 or array.size:
+        check_places(index, length_of(array, dim))
+    check_number(alpha, array.dtype)
+    held = added_bytes(array, dim, source, alpha)
+    return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, source.size)
+
+
+def added_bytes(array: Any, dim: int, source: Any, alpha: Any) -> int:
+    """The bytes that index_add holds: places of a part of the rows, or runs of entries along an inner dim."""
     itemsize = array.dtype.itemsize
-    return Estimate(
-        with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, 3 * source.size * itemsize, source.size
-    )
+    scaled = 0 if alpha == 1 else int(source.size * itemsize)
+    if array.ndim < 2:
+        return scaled
+    if math.prod(array.shape[:dim]) > 1 or array.dtype.char not in adding.QUICK:
+        return scaled + 2 * int(source.size * itemsize)
+    return scaled + min(source.size, adding.PART) * (8 + (itemsize if moved_bytes(source, None) else 0))
 
 
-VECTOR = "Index is supposed to be a vector"
-
-
-def check_entries(name: str, array: Any, dim: int, index: Any, source: Any) -> None:
-    """Raise unless a source has the shape of the entries it goes to."""
-    if source.ndim > 1 and dim >= source.ndim:
-        raise errors.bad_index(f"{name}(): Indexing dim {dim} is out of bounds of tensor")
-    if index.size != length_of(source, min(dim, max(source.ndim - 1, 0))):
-        raise errors.bad_argument(
-            f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): "
-            f"({length_of(source, min(dim, max(source.ndim - 1, 0)))}), for dim: {dim}"
+def check_entries(said: str, array: Any, dim: int, index: Any, source: Any) -> None:
+    """Raise unless index and source of index_add or index_reduce fit each other and the entries they go to."""
+    types = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, index, source)]
+    if index.ndim > 1:
+        raise errors.bad_index(
+            f"{said}: Index is supposed to be a vector, but got dim: {index.ndim} with type: {types[1]} and size: "
+            f"{list(index.shape)}"
         )
-    rest = [tuple(size for at, size in enumerate(each.shape) if at != dim) for each in (array, source)]
-    if rest[0] != rest[1] or (name != "index_copy" and array.ndim != source.ndim):
+    if index.dtype not in (INT64, xp.int32):
+        raise errors.dtype_mismatch(f"{said}: Expected dtype int32/int64 for index but got: {types[1]}")
+    if source.dtype != array.dtype:
+        raise errors.dtype_mismatch(f"{said}: self ({types[0]}) and source ({types[2]}) must have the same scalar type")
+    if dim and dim >= source.ndim:
+        raise errors.bad_argument(
+            f"{said}: Indexing dim {dim} is out of bounds of the source tensor with dim {source.ndim}"
+        )
+    if index.size != length_of(source, dim):
+        size = source.shape[counted_dim(dim, source.ndim)]
+        raise errors.bad_argument(
+            f"{said}: Number of indices ({index.size}) should be equal to source.size(dim): ({size}), for dim: {dim}"
+        )
+    rest = [each.shape[:dim] + each.shape[dim + 1 :] for each in (array, source)]
+    if rest[0] != rest[1] or array.ndim != source.ndim:
         raise errors.shape_mismatch(
             f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(array.shape)} source.shape = {list(source.shape)}"
@@ -135,7 +154,7 @@ def entries(source: Any, array: Any, dim: int) -> Any:
     return source if source.ndim == array.ndim else source.reshape((-1,) + (1,) * (array.ndim - 1))
 
 
-@op(entries_rule, inplace=True)
+@op(index_add_rule, inplace=True, apart=True)
 def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Number = 1) -> Any:
     """The tensor with entries of `source` times `alpha` added at places of a dim."""
     added = source if alpha == 1 else source * source.dtype.type(alpha)
@@ -158,7 +177,49 @@ def selected_like(g: Any, dim: int, index: Any, shape: Any) -> Any:
     return taken if tuple(taken.shape) == tuple(shape) else reshape(taken, tuple(shape))
 
 
-@op(entries_rule, inplace=True)
+def index_copy_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of index_copy: a source with one entry for each place, or a single element."""
+    array, dim, index, source = values
+    dim = check_dim(dim, array.ndim)
+    check_copied(array, dim, index, source)
+    check_range(index, dim, length_of(array, dim), "index_copy_(): ", IndexError)
+    return Estimate([array, dim, index, source], [(array.shape, array.dtype)], None, 0, source.size)
+
+
+def check_copied(array: Any, dim: int, index: Any, source: Any) -> None:
+    """Raise unless index and source of index_copy fit each other and the entries they go to."""
+    if index.ndim > 1:
+        raise errors.bad_index(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
+    if not source.ndim and index.size != 1:
+        text = f"index_copy_(): When source is scalar, index should have one element (got {index.size})"
+        raise errors.bad_index(text)
+    if source.ndim and array.ndim and source.ndim != array.ndim:
+        raise errors.bad_index(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+            f"dimensionality ({source.ndim}), destination dimensionality ({array.ndim})"
+        )
+    types = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, index, source)]
+    if index.dtype != INT64:
+        raise errors.dtype_mismatch(f"index_copy_(): Expected a long tensor for index, but got {types[1]}")
+    if source.dtype != array.dtype:
+        raise errors.dtype_mismatch(
+            f"index_copy_(): self and source expected to have the same dtype, but got (self) {types[0]} and (source) "
+            f"{types[2]}"
+        )
+    rest = [each.shape[:dim] + each.shape[dim + 1 :] for each in (array, source)]
+    if rest[0] != rest[1]:
+        shown = [" ".join(map(str, each)) for each in rest]
+        raise errors.shape_mismatch(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+            f"{shown[0]} at dimension {dim} and source slice shape: {shown[1]} at dimension 0."
+        )
+    if source.ndim and index.size != source.shape[dim]:
+        raise errors.bad_index(
+            f"index_copy_(): Number of indices ({index.size}) should be equal to source.size(dim) ({source.shape[dim]})"
+        )
+
+
+@op(index_copy_rule, inplace=True, apart=True)
 def index_copy(input: Array, dim: int, index: Array, source: Array) -> Any:
     """The tensor with entries of `source` at places of a dim."""
     if not input.ndim:
@@ -177,28 +238,35 @@ index_copy.vjp(
 def index_fill_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index_fill."""
     array, dim, index, value = values
-    if index.dtype not in (INT64, xp.int32):
+    if not is_number(value) and value.ndim:
+        raise errors.shape_mismatch(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
+    if index.dtype != INT64:
         raise errors.coded(IndexError, "dtype_mismatch", "index_fill_(): Expected dtype int64 for index.")
     dim = check_dim(dim, array.ndim)
     if index.ndim > 1:
-        raise errors.bad_index("Index has to be a vector/scalar")
-    if not is_number(value) and value.ndim:
-        raise errors.shape_mismatch(
-            f"Only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
-        )
+        raise errors.bad_argument("Index has to be a vector/scalar")
     dtype = dtypes.BY_NUMPY[array.dtype]
     given = dtypes.number_dtype(value, default_dtype()) if is_number(value) else dtypes.BY_NUMPY[value.dtype]
     if given.is_complex and not dtype.is_complex:
-        raise errors.dtype_mismatch(
-            "index_fill_(): Converting complex Scalar to non-complex type is not supported"
-            if is_number(value)
-            else "value cannot be converted to type without overflow"
-        )
+        text = "index_fill_(): Converting complex Scalar to non-complex type is not supported"
+        raise errors.dtype_mismatch(text)
     size = length_of(array, dim)
-    if isinstance(index, np.ndarray) and index.size and (index.min() < -size or index.max() >= size):
-        wrong = int(index.min() if index.min() < -size else index.max())
+    wrong = first_outside(index, -size, size)
+    if wrong is not None:
         raise errors.bad_index(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
+    if index.size:
+        check_value(value, array.dtype)
     return Estimate([array, dim, index, value], [(array.shape, array.dtype)], array.dtype, 0, array.size)
+
+
+def check_value(value: Any, dtype: Any) -> None:
+    """Raise RuntimeError for a value, a number or a tensor on the host, that the dtype cannot hold."""
+    if is_number(value):
+        check_number(value, dtype)
+    elif isinstance(value, np.ndarray):
+        check_number(value.item(), dtype)
 
 
 @op(index_fill_rule, inplace=True, cast=("value",), node="IndexFillBackward1", number_node="IndexFillBackward0")
@@ -232,9 +300,10 @@ def check_flat(index: Any, array: Any, name: str) -> None:
         raise errors.dtype_mismatch(text)
     size = array.size
     if not size and index.size:
-        raise errors.bad_index(f"{name}(): tried to take from an empty tensor")
-    if isinstance(index, np.ndarray) and index.size and (index.min() < -size or index.max() >= size):
-        wrong = int(index.min() if index.min() < -size else index.max())
+        tried = "tried to take from" if name == "take" else "Tried to put elements into"
+        raise errors.bad_index(f"{name}(): {tried} an empty tensor")
+    wrong = first_outside(index, -size, size)
+    if wrong is not None:
         raise errors.bad_index(f"out of range: tried to access index {wrong} on a tensor of {size} elements.")
 
 
@@ -242,7 +311,7 @@ def take_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of take."""
     array, index = values
     check_flat(index, array, "take")
-    return Estimate(values, [(index.shape, array.dtype)], None, array.size * array.dtype.itemsize, index.size)
+    return Estimate(values, [(index.shape, array.dtype)], None, moved_bytes(array, None), index.size)
 
 
 @op(take_rule, rows=True)
@@ -274,17 +343,17 @@ def put_rule(op: Op, values: list[Any]) -> Estimate:
             f"put_(): self and source expected to have the same dtype, but got self.dtype = {names[0]} and "
             f"source.dtype = {names[1]}"
         )
-    check_flat(index, array, "put_")
-    if index.size != source.size:
-        raise errors.bad_argument(
+    if index.size != source.size and index.dtype == INT64:
+        raise errors.bad_index(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source.size}, index.numel() = {index.size}"
         )
+    check_flat(index, array, "put_")
     held = source.size * (array.dtype.itemsize + 8 * (array.ndim + 2))
     return Estimate(values, [(array.shape, array.dtype)], None, held, source.size)
 
 
-@op(put_rule, inplace=True)
+@op(put_rule, inplace=True, apart=True)
 def put(input: Array, index: Array, source: Array, accumulate: bool = False) -> Any:
     """The tensor with values written, or added, at places of the flattened tensor."""
     out = xp.array(input)
@@ -307,22 +376,36 @@ put.vjp(
 def take_along_dim(input: Array, indices: Array, dim: int | None = None) -> Any:
     """The elements that `indices` points at along `dim`, other dims broadcast; of the flattened tensor without."""
     if dim is None:
-        return gather(reshape(input, (-1,)), 0, wrapped(reshape(indices, (-1,)), math.prod(input.shape)))
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
     shapes = [tuple(each.shape) for each in (input, indices)]
     if len(shapes[0]) != len(shapes[1]):
         raise errors.shape_mismatch(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{len(shapes[0])} dimensions for input, and {len(shapes[1])} dimensions for indices"
         )
-    dim = check_dim(dim, len(shapes[0]))
+    check_long(indices.dtype)
+    dim = counted_dim(dim, len(shapes[0]))
     bare = [(*shape[:dim], 1, *shape[dim + 1 :]) for shape in shapes]
     common = broadcast(*bare)
     wide = [(*common[:dim], *shape[dim : dim + 1], *common[dim + 1 :]) for shape in shapes]
     return gather(expand(input, wide[0]), dim, expand(wrapped(indices, input.shape[dim]), wide[1]))
 
 
+def check_long(dtype: Any) -> None:
+    """Raise RuntimeError unless take_along_dim's indices are int64."""
+    kind = dtype if isinstance(dtype, dtypes.DType) else dtypes.BY_NUMPY[dtype]
+    if kind is not dtypes.int64:
+        text = f"torch.take_along_dim(): dtype of indices should be Long but got {kind.type_name}"
+        raise errors.dtype_mismatch(text)
+
+
 def wrapped(indices: Any, size: int) -> Any:
-    """Places counted from the end made those from the front."""
-    if not hasattr(indices, "_array") or not bool((indices._array < 0).any()):
+    """Places counted from the end, or beyond it, made those from the front.
+
+    Raises RuntimeError for a dim without elements.
+    """
+    if not hasattr(indices, "_array") or first_outside(indices._array, 0, size) is None:
         return indices
-    return wrap(xp.where(indices._array < 0, indices._array + size, indices._array))
+    if not size:
+        raise errors.bad_argument("ZeroDivisionError")
+    return wrap(indices._array % size)

@@ -10,7 +10,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
-from engine.ops.arithmetic import add, div, mul
+from engine.ops.arithmetic import add, div, mul, shrink
 from engine.ops.compare import eq, logical_and, logical_or, ne
 from engine.ops.creation import zeros_like
 from engine.ops.extremes import maximum, minimum
@@ -95,7 +95,7 @@ def mean(input: Array, *, dtype: Dtype = None) -> Any:
     return total / input.size if input.size else total * xp.nan
 
 
-mean.vjp(input=lambda g, input_shape, input_numel: div(expand(g, input_shape), max_int(input_numel, 1)))
+mean.vjp(input=lambda g, input_shape, input_numel: shrink(expand(g, input_shape), max_int(input_numel, 1)))
 mean.fused(input=lambda g, input_shape, input_numel: spread_evenly(g, input_shape, input_numel))
 max_int = max
 
@@ -117,7 +117,7 @@ def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dt
 
 
 mean_dim.vjp(
-    input=lambda g, input_shape, dim, keepdim: div(
+    input=lambda g, input_shape, dim, keepdim: shrink(
         spread(g, input_shape, dim, keepdim), max_int(count_of(input_shape, dim), 1)
     )
 )
@@ -131,7 +131,7 @@ def count_of(shape: Any, dim: Any) -> int:
 def evenly(g: Any, input: Any, out: Any) -> Any:
     """The gradient of a full extremum, in equal shares to all elements that attain it; NaN attains NaN."""
     hits = logical_or(eq(input, out), logical_and(isnan(input), isnan(out)))
-    return mul(hits, div(g, sum(hits)))
+    return masked_fill(zeros_like(input), hits, div(g, sum(hits)))
 
 
 def evenly_along(g: Any, input: Any, out: Any, dim: Any, keepdim: Any) -> Any:
@@ -141,7 +141,7 @@ def evenly_along(g: Any, input: Any, out: Any, dim: Any, keepdim: Any) -> Any:
         g, out = reshape(g, shape), reshape(out, shape)
     hits = eq(input, out)
     count = sum(hits) if dim is None else sum_dim(hits, dim, True)
-    return div(mul(g, hits), count)
+    return mul(div(g, count), hits)
 
 
 def whole_rule(op: Op, values: list[Any]) -> Estimate:
@@ -267,13 +267,25 @@ def arg(find: Any, input: Any, dim: Any, keepdim: Any) -> Any:
     return find(input, axis=axis, keepdims=keepdim)
 
 
-@op(reduction("bool"), rows=True)
+BOOLEAN = reduction("bool")
+
+
+def truth_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of all and any: no dims, `()`, reduce nothing (torch's other reductions reduce all)."""
+    estimate = BOOLEAN(op, values)
+    if values[1] == ():
+        shape = values[0].shape
+        return Estimate([values[0], (), False], [(shape, estimate.outputs[0][1])], None, 0, values[0].size)
+    return estimate
+
+
+@op(truth_rule, rows=True)
 def all(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """Whether every element is nonzero."""
     return xp.all(input, axis=dim, keepdims=keepdim)
 
 
-@op(reduction("bool"), rows=True)
+@op(truth_rule, rows=True)
 def any(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
     """Whether some element is nonzero."""
     return xp.any(input, axis=dim, keepdims=keepdim)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from engine import adding, arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
@@ -14,10 +12,11 @@ from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
 from engine.ops.compare import eq, logical_and
 from engine.ops.creation import ones_like, zeros_like
-from engine.ops.gathering import gather, open_index
+from engine.ops.gathering import check_range, gather, open_index
+from engine.ops.joining import zeros_of
 from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
-from engine.rules import INT64, with_values
+from engine.rules import INT64, check_number, with_values
 from engine.tensor import check_dim, wrap
 
 NOT_THERE = "torch::autograd::NotImplemented"
@@ -36,9 +35,11 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     if index.size:
         check_cover(name, array, dim, index, source)
     check_range(index, dim, array.shape[dim] if array.ndim else 1)
-    if source is None and isinstance(src, complex) and array.dtype.kind != "c":
-        raise errors.bad_argument("value cannot be converted to type without overflow")
+    if source is None:
+        check_number(src, array.dtype)
     held = 0 if index.dtype == INT64 else 8 * index.size
+    if combines(op):
+        held += (8 + max(array.dtype.itemsize, 4)) * index.size  # places in memory, and a source that is cut
     if combines(op) and array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * index.size  # in float32
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * index.size)
@@ -54,11 +55,9 @@ def check_cover(name: str, array: Any, dim: int, index: Any, source: Any) -> Non
     counted = [max(each.ndim, 1) for each in (array, index) if each is not None]
     if counted[0] != counted[1]:
         raise errors.shape_mismatch("Index tensor must have the same number of dimensions as self tensor")
-    if source is not None and max(source.ndim, 1) != counted[1]:
-        raise errors.shape_mismatch("Index tensor must have the same number of dimensions as src tensor")
-    beyond = any(
-        want > have for at, (have, want) in enumerate(zip(array.shape, index.shape, strict=False)) if at != dim
-    )
+    lengths = index.shape or (1,)
+    pairs = zip(array.shape, lengths, strict=False)
+    beyond = any(want > have for at, (have, want) in enumerate(pairs) if at != dim)
     if source is None:
         if beyond:
             raise errors.shape_mismatch(
@@ -66,18 +65,15 @@ def check_cover(name: str, array: Any, dim: int, index: Any, source: Any) -> Non
                 f"dimension {dim}"
             )
         return
-    if beyond or any(want > have for have, want in zip(source.shape or (1,), index.shape, strict=False)):
+    for at, want in enumerate(lengths):
+        beyond = beyond or want > (source.shape[check_dim(at, source.ndim)] if source.ndim else 1)
+    if max(source.ndim, 1) != counted[1]:
+        raise errors.shape_mismatch("Index tensor must have the same number of dimensions as src tensor")
+    if beyond:
         raise errors.shape_mismatch(
             f"Expected index {list(index.shape)} to be no larger than self {list(array.shape)} apart from dimension "
             f"{dim} and to be no larger size than src {list(source.shape)}"
         )
-
-
-def check_range(index: Any, dim: int, size: int) -> None:
-    """Raise RuntimeError for an entry outside [0, size), as far as the values are known on the host."""
-    if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= size):
-        wrong = int(index.min() if index.min() < 0 else index.max())
-        raise errors.bad_argument(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
 
 
 def opened(input: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
@@ -108,13 +104,14 @@ def combined(input: Any, dim: int, index: Any, src: Any, how: str) -> Any:
     wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
     out, place, values = opened(wide, dim, index, src)
     if place is not None:
-        flat, where_ = place
-        values = xp.broadcast_to(xp.asarray(values, dtype=flat.dtype), xp.broadcast_shapes(*[e.shape for e in where_]))
-        adding.combine_at(flat, where_, values, how)
+        index = index if index.ndim else index.reshape(1)
+        values = xp.broadcast_to(xp.asarray(values, dtype=out.dtype), index.shape)
+        where_ = adding.flat_places(index, place[0].shape, dim)  # of one axis: that is what NumPy is quick for
+        adding.combine_at(out.reshape(-1), (where_.reshape(-1),), values.reshape(-1), how)
     return out
 
 
-@op(scatter_rule, inplace=True)
+@op(scatter_rule, inplace=True, apart=True)
 def scatter(input: Array, dim: int, index: Array, src: Array) -> Any:
     """The tensor with elements of `src` written where `index` points along `dim`."""
     return written(input, dim, index, src)
@@ -126,7 +123,7 @@ scatter.vjp(
 )
 
 
-@op(scatter_rule, name="scatter", inplace=True, node="ScatterBackward1")
+@op(scatter_rule, name="scatter", inplace=True, apart=True, node="ScatterBackward1")
 def scatter_number(input: Array, dim: int, index: Array, value: Number) -> Any:
     """The tensor with one value written where `index` points along `dim`."""
     return written(input, dim, index, arrays.scalar(value, input.dtype)[()])
@@ -138,7 +135,7 @@ scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 def gathered(g: Any, dim: int, index: Any, shape: Any) -> Any:
     """The gradient of a scattered source; zeros where the index does not reach."""
     if math_size(index) == 0:
-        return None
+        return zeros_of(g, tuple(shape))
     taken = gather(g, dim, index)
     return taken if tuple(taken.shape) == tuple(shape) else corner(taken, tuple(shape))
 
@@ -184,13 +181,13 @@ def combining_rule(op: Op, values: list[Any]) -> Estimate:
 HOW = {"add": "sum", "multiply": "prod"}
 
 
-@op(combining_rule, name="scatter", inplace=True, node=NOT_THERE)
+@op(combining_rule, name="scatter", inplace=True, apart=True, node=NOT_THERE)
 def scatter_combine(input: Array, dim: int, index: Array, src: Array, *, reduce: str) -> Any:
     """The tensor with elements of `src` added or multiplied in where `index` points."""
     return combined(input, dim, index, src, HOW[reduce])
 
 
-@op(combining_rule, name="scatter", inplace=True, node=NOT_THERE)
+@op(combining_rule, name="scatter", inplace=True, apart=True, node=NOT_THERE)
 def scatter_combine_number(input: Array, dim: int, index: Array, value: Number, *, reduce: str) -> Any:
     """The tensor with one value added or multiplied in where `index` points."""
     return combined(input, dim, index, arrays.scalar(value, input.dtype)[()], HOW[reduce])
@@ -198,14 +195,14 @@ def scatter_combine_number(input: Array, dim: int, index: Array, value: Number, 
 
 def no_derivative(g: Any) -> Any:
     """torch has no derivative of scatter with `reduce`."""
-    raise errors.not_differentiable("derivative for aten::scatter is not implemented")
+    raise errors.underived("scatter")
 
 
 scatter_combine.vjp(input=no_derivative, src=no_derivative)
 scatter_combine_number.vjp(input=no_derivative)
 
 
-@op(scatter_rule, inplace=True)
+@op(scatter_rule, inplace=True, apart=True)
 def scatter_add(input: Array, dim: int, index: Array, src: Array) -> Any:
     """The tensor with elements of `src` added where `index` points along `dim`."""
     return combined(input, dim, index, src, "sum")
@@ -222,11 +219,10 @@ def scatter_reduce_rule(op: Op, values: list[Any]) -> Estimate:
     how = values[op.index["reduce"]]
     if how not in ("sum", "prod", "mean", "amax", "amin"):
         raise errors.bad_argument(f"reduce argument must be either sum, prod, mean, amax or amin, got {how!s:.64}")
-    if how in ("amax", "amin") and values[0].dtype.kind == "c":
-        raise errors.not_implemented_for("scatter_reduce_" + how, dtypes.BY_NUMPY[values[0].dtype].type_name)
-    if how == "mean" and values[0].dtype == bool:
-        raise errors.not_implemented_for("scatter_gather_tensor_cpu_reduce_mean", "Bool")
     estimate = scatter_rule(op, values)
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if (how in ("amax", "amin") and dtype.is_complex) or (how == "mean" and dtype is dtypes.bool_):
+        raise errors.not_implemented_for(f"scatter_gather_tensor_cpu_reduce_{how}", dtype.type_name)
     estimate.temporaries += reduced_bytes(values[0], how, values[op.index["include_self"]])
     return estimate
 
@@ -240,7 +236,7 @@ def reduced_bytes(array: Any, how: str, include_self: bool) -> int:
     return width * int(array.size)
 
 
-@op(scatter_reduce_rule, inplace=True)
+@op(scatter_reduce_rule, inplace=True, apart=True, real_grad="scatter_reduce")
 def scatter_reduce(input: Array, dim: int, index: Array, src: Array, reduce: str, *, include_self: bool = True) -> Any:
     """The elements of `src` that go to one place reduced, with what is there unless not `include_self`."""
     return reduced(input, dim, index, src, reduce, include_self)
@@ -346,25 +342,15 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(
             f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {how!s:.64}."
         )
-    name, types = "index_reduce_()", [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, index, source)]
-    if index.ndim > 1:
-        raise errors.bad_index(
-            f"{name}: Index is supposed to be a vector, but got dim: {index.ndim} with type: {types[1]} and size: "
-            f"{list(index.shape)}"
-        )
-    if index.dtype not in (INT64, xp.int32):
-        raise errors.dtype_mismatch(f"{name}: Expected dtype int32/int64 for index but got: {types[1]}")
-    check_entries("index_reduce_", array, dim, index, source)
-    if source.dtype != array.dtype:
-        raise errors.dtype_mismatch(f"{name}: self ({types[0]}) and source ({types[2]}) must have the same scalar type")
-    check_places(index, array.shape[dim] if array.ndim else 1, "index out of range in self")
+    check_entries("index_reduce_()", array, dim, index, source)
+    check_places(index, array.shape[dim] if array.ndim else 1)
     held = 8 * source.size + reduced_bytes(array, how, values[5])
     if array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * source.size
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * source.size)
 
 
-@op(index_reduce_rule, inplace=True)
+@op(index_reduce_rule, inplace=True, apart=True)
 def index_reduce(input: Array, dim: int, index: Array, source: Array, reduce: str, *, include_self: bool = True) -> Any:
     """The entries of `source` that go to one place of a dim reduced, with what is there unless not `include_self`."""
     return reduced(input, dim, along(index, source, dim), source, reduce, include_self)

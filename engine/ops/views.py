@@ -209,7 +209,15 @@ def squeeze(input: Array) -> Any:
     return xp.squeeze(input)
 
 
-squeeze.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+squeeze.vjp(input=lambda g, input_shape: unsqueezed(g, input_shape, range(len(input_shape))))
+
+
+def unsqueezed(g: Any, shape: Any, dims: Any) -> Any:
+    """A gradient with those of the given dims put back that had size 1, one by one as torch does."""
+    for at in dims:
+        if shape and shape[at] == 1:
+            g = unsqueeze(g, at)
+    return g
 
 
 @op(squeeze_rule, name="squeeze", view=True, node="SqueezeBackward1")
@@ -218,7 +226,7 @@ def squeeze_dim(input: Array, dim: int) -> Any:
     return xp.squeeze(input, axis=dim)
 
 
-squeeze_dim.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+squeeze_dim.vjp(input=lambda g, input_shape, dim: unsqueezed(g, input_shape, dim))
 
 
 @op(squeeze_rule, name="squeeze", view=True, node="SqueezeBackward2")
@@ -227,7 +235,7 @@ def squeeze_dims(input: Array, dim: Dims) -> Any:
     return xp.squeeze(input, axis=dim)
 
 
-squeeze_dims.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+squeeze_dims.vjp(input=lambda g, input_shape, dim: unsqueezed(g, input_shape, dim))
 
 
 @op(squeeze_rule, hidden=True, node="SqueezeBackward4")
@@ -241,7 +249,7 @@ squeeze_product.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 
 def expand_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of expand."""
-    size = expanded(values[0].shape, values[1], dtypes.BY_NUMPY[values[0].dtype].tensor_type)
+    size = expanded(values[0].shape, values[1], dtypes.BY_NUMPY[values[0].dtype].options)
     return viewed([values[0], size], size)
 
 

@@ -52,4 +52,5 @@ def test_short_rules_give_what_two_gradients_give(family: str, monkeypatch: pyte
         for mine, general in zip(ours, pushed(sample), strict=True):
             assert (mine is None) == (general is None), sample.id
             if mine is not None:
-                np.testing.assert_allclose(mine.numpy(), general.numpy(), 1e-9, 1e-12, err_msg=sample.id)
+                rtol = 1e-9 if mine.numpy().dtype.itemsize == 8 else 1e-6
+                np.testing.assert_allclose(mine.numpy(), general.numpy(), rtol, 1e-12, err_msg=sample.id)
