@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine import errors
+from engine import dtypes, errors
 from engine.kinds import REQUIRED, Mismatch
 from engine.overloads import INPUT_FIRST, OVERLOADS
 
@@ -59,8 +59,13 @@ def _refused(op: Any, at: int, value: Any, position: str, mismatch: Mismatch) ->
         return errors.bad_type(detail)
     if detail.startswith("failed"):
         return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
-    detail = detail or f", not {type(value).__name__}"
+    detail = detail or f", not {kind_of(value)}"
     return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}")
+
+
+def kind_of(value: Any) -> str:
+    """A value's type as torch's messages name it."""
+    return "torch.dtype" if isinstance(value, dtypes.DType) else type(value).__name__
 
 
 def _said(op: Any, at: int) -> str:
@@ -114,7 +119,7 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
             bind(fitting[0], args, kwargs, method)
         except TypeError as error:
             return error
-    got = [type(each).__name__ for each in args[method:]] + [f"{key}={type(v).__name__}" for key, v in kwargs.items()]
+    got = [kind_of(each) for each in args[method:]] + [f"{key}={kind_of(value)}" for key, value in kwargs.items()]
     expected = "".join(f"\n * {op.signature(method)}" for op in ops)
     return errors.bad_type(
         f"{ops[0].said}() received an invalid combination of arguments - got ({', '.join(got)}), "

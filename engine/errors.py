@@ -253,6 +253,11 @@ def not_differentiable(text: str) -> NotImplementedError:
     return coded(NotImplementedError, "not_differentiable", text)
 
 
+def underived(name: str) -> RuntimeError:
+    """A derivative that torch's dispatcher does not know."""
+    return coded(RuntimeError, "not_differentiable", f"derivative for aten::{name} is not implemented")
+
+
 def forward_size(size: Sequence[int], given: Sequence[int]) -> RuntimeError:
     """A tangent of another size than its primal."""
     text = (

@@ -121,13 +121,13 @@ def elementwise(
     def rule(op: Op, values: list[Any]) -> Estimate:
         args = operands(op, values)
         dtype = dtypes.result_type(args, default_dtype())
+        shape = broadcast(*[shape_of(each) for each in args])
         if refuse:
             if op.inplace_only:
                 check_cast(dtype, dtypes.BY_NUMPY[values[0].dtype])
             refuse_dtype(op, dtype, refuse, kernel)
         if policy == "float":
             dtype = as_float(dtype)
-        shape = broadcast(*[shape_of(each) for each in args])
         compute = dtype.numpy
         out = BOOL if policy == "bool" else compute
         size = math.prod(shape)

@@ -144,5 +144,5 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Number = 1) 
 addcdiv.vjp(
     input=lambda g: g,
     tensor1=lambda g, tensor2, value: div(scaled(g, value), conj_of(tensor2)),
-    tensor2=lambda g, tensor1, tensor2, value: mul(neg(scaled(g, value)), conj_of(div(div(tensor1, tensor2), tensor2))),
+    tensor2=lambda g, tensor1, tensor2, value: mul(neg(g), conj_of(div(scale(tensor1, value), mul(tensor2, tensor2)))),
 )

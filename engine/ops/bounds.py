@@ -169,7 +169,7 @@ def nan_to_num_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-@op(nan_to_num_rule, inplace=True)
+@op(nan_to_num_rule, inplace=True, real_grad="nan_to_num")
 def nan_to_num(input: Array, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """The input with NaN and the infinities replaced: by 0 and the dtype's largest and smallest numbers, or as told."""
     out = xp.array(input)

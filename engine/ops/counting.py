@@ -196,7 +196,7 @@ def histogram_edges(input: Array, bins: Array, *, weight: Array | None = None, d
 
 def no_histogram_derivative(g: Any) -> Any:
     """torch has no derivative of histogram."""
-    raise errors.not_differentiable("derivative for aten::histogram is not implemented")
+    raise errors.underived("histogram")
 
 
 histogram.vjp(input=no_histogram_derivative)

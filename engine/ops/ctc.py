@@ -49,7 +49,7 @@ def ctc_rule(op: Op, values: list[Any]) -> Estimate:
     if targets.dtype not in (xp.int64, xp.int32):
         raise errors.dtype_mismatch(
             "Expected tensor for argument #2 'targets' to have one of the following scalar types: Long, Int; but got "
-            f"{dtypes.BY_NUMPY[targets.dtype].tensor_type} instead (while checking arguments for ctc_loss_cpu)"
+            f"{dtypes.BY_NUMPY[targets.dtype].options} instead (while checking arguments for ctc_loss_cpu)"
         )
     if not 0 <= blank < classes:
         raise errors.bad_argument("blank must be in label range")
@@ -198,7 +198,7 @@ def ctc_backward(
 
 def no_second(g: Any) -> Any:
     """torch has no second derivative of ctc_loss."""
-    raise errors.not_differentiable("derivative for aten::_ctc_loss_backward is not implemented")
+    raise errors.underived("_ctc_loss_backward")
 
 
 ctc_backward.vjp(log_probs=no_second, grad=no_second)

@@ -28,7 +28,7 @@ def drawn(op: Op, values: list[Any], shape: Any, dtype: Any, held: int) -> Estim
 
 def twice(dtype: Any) -> int:
     """The bytes for a number that is drawn, then scaled: half types as float32, complex ones part by part."""
-    return 4 * dtype.itemsize if dtype.kind == "c" else 2 * max(dtype.itemsize, 4)
+    return int(4 * dtype.itemsize if dtype.kind == "c" else 2 * max(dtype.itemsize, 4))
 
 
 def in_place(check: Any, held: int | None = None) -> Any:
@@ -324,19 +324,19 @@ def spread(mean: Any, std: Any, shape: Any, dtype: Any, generator: Any) -> Any:
     return (xp.asarray(stream(generator).normal(shape, dtype)) * std + mean).astype(dtype, copy=False)
 
 
-@op(normal_rule, node="NormalBackward3", method=False)
+@op(normal_rule, node="NormalBackward3", method=False, real_grad="normal")
 def normal(mean: Array, std: Array, *, generator: Random | None = None) -> Any:
     """Normal numbers, each of its own mean and deviation."""
     return spread(mean, std, xp.broadcast_shapes(mean.shape, std.shape), mean.dtype, generator)
 
 
-@op(normal_rule, name="normal", node="NormalBackward1", method=False)
+@op(normal_rule, name="normal", node="NormalBackward1", method=False, real_grad="normal")
 def normal_around(mean: Array, std: float = 1.0, *, generator: Random | None = None) -> Any:
     """Normal numbers, each of its own mean."""
     return spread(mean, mean.dtype.type(std), mean.shape, mean.dtype, generator)
 
 
-@op(normal_rule, name="normal", node="NormalBackward2", method=False)
+@op(normal_rule, name="normal", node="NormalBackward2", method=False, real_grad="normal")
 def normal_within(mean: float, std: Array, *, generator: Random | None = None) -> Any:
     """Normal numbers, each of its own deviation."""
     return spread(std.dtype.type(mean), std, std.shape, std.dtype, generator)

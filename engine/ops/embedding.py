@@ -26,7 +26,7 @@ def check_numbers(index: Any, count: int, name: str) -> None:
     if index.dtype not in (INT64, xp.int32):
         raise errors.dtype_mismatch(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{dtypes.BY_NUMPY[index.dtype].tensor_type} instead (while checking arguments for {name})"
+            f"{dtypes.BY_NUMPY[index.dtype].options} instead (while checking arguments for {name})"
         )
     if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= count):
         raise errors.bad_index("index out of range in self")
@@ -42,7 +42,7 @@ def rows_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, weight.dtype)], None, 0, index.size * weight.shape[1])
 
 
-@op(rows_rule, hidden=True, node="EmbeddingBackward0")
+@op(rows_rule, hidden=True, node="EmbeddingBackward0", real_grad="embedding")
 def rows_of(weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool) -> Any:
     """The rows of a table that an index names."""
     return weight.take(indices, 0)

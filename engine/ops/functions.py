@@ -62,7 +62,7 @@ def atanh(input: Array) -> Any:
     return xp.arctanh(input)
 
 
-atanh.vjp(input=lambda g, input: div(g, conj_of(mul(shift(neg(input), 1), shift(input, 1)))))
+atanh.vjp(input=lambda g, input: div(g, conj_of(shift(neg(mul(input, input)), 1))))
 
 
 @weak

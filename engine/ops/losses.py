@@ -12,7 +12,7 @@ from engine.kinds import Array
 from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul, neg, scale, sub
-from engine.ops.compare import le, lt
+from engine.ops.compare import lt
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
@@ -259,7 +259,7 @@ def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
 def huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     """The gradient of huber to its input."""
     gap = sub(input, target)
-    slope = where(le(abs(gap), delta), gap, scale(sign(gap), delta))
+    slope = where(lt(abs(gap), delta), gap, scale(sign(gap), delta))
     return mul(slope, share(g, input.shape, reduction))
 
 

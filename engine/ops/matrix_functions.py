@@ -153,7 +153,7 @@ def trilinear_rule(op: Op, values: list[Any]) -> Estimate:
     )
 
 
-@op(trilinear_rule, hidden=True, node="TrilinearBackward0")
+@op(trilinear_rule, hidden=True, node="TrilinearBackward0", real_grad="_trilinear")
 def trilinear(i1: Array, i2: Array, i3: Array) -> Any:
     """The sums over i and j of `i1[b, i] * i2[k, i, j] * i3[b, j]`."""
     half = i1.dtype in HALF

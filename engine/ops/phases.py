@@ -14,8 +14,8 @@ from engine.ops.arithmetic import conj_of, div, is_complex, mul, real_of
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.ops.selection import where
-from engine.ops.unary import abs, cos, sin
-from engine.rules import as_float, broadcast, same_as_input
+from engine.ops.unary import abs, sgn
+from engine.rules import as_float, broadcast, cast_bytes, same_as_input
 
 
 def two_parts_rule(op: Op, values: list[Any]) -> Estimate:
@@ -33,7 +33,8 @@ def two_parts_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for(f"{op.name}_cpu", a.type_name)
     shape = broadcast(*[each.shape for each in values])
     size = math.prod(shape)
-    return Estimate(values, [(shape, a.to_complex().numpy)], None, 2 * size * a.itemsize, size)
+    held = 2 * size * a.itemsize if op.name == "polar" else 0
+    return Estimate(values, [(shape, a.to_complex().numpy)], None, held, size)
 
 
 def joined(real: Any, imag: Any) -> Any:
@@ -61,7 +62,7 @@ def polar(abs: Array, angle: Array) -> Any:
 
 
 polar.vjp(
-    abs=lambda g, angle: real_of(mul(conj_of(g), complex_of(cos(angle), sin(angle)))),
+    abs=lambda g, out: real_of(mul(conj_of(g), sgn(out))),  # as torch: the sign of a magnitude is not looked at
     angle=lambda g, out: real_of(mul(conj_of(g), mul(out, 1j))),
 )
 
@@ -71,7 +72,8 @@ def angle_rule(op: Op, values: list[Any]) -> Estimate:
     array = values[0]
     dtype = as_float(dtypes.BY_NUMPY[array.dtype])
     real, size = dtype.to_real().numpy, array.size
-    return Estimate(values, [(array.shape, real)], dtype.numpy, size * (dtype.itemsize + real.itemsize + 1), 20 * size)
+    held = 0 if dtype.is_complex else cast_bytes([array], real) + size * (real.itemsize + 1)
+    return Estimate(values, [(array.shape, real)], dtype.numpy, held, 20 * size)
 
 
 @op(angle_rule)

@@ -35,7 +35,7 @@ def geqrf_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(a.shape, a.dtype), ((*batch, min(m, n)), a.dtype)], None, work, 2 * a.size * min(m, n))
 
 
-@op(geqrf_rule, outputs=("a", "tau"))
+@op(geqrf_rule, outputs=("a", "tau"), real_grad="geqrf")
 def geqrf(input: Array) -> Any:
     """R and below it the vectors of the reflections whose product is Q, and their scales, as LAPACK gives them."""
     return lapack.qr_factor(input)

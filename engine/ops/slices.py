@@ -32,7 +32,7 @@ def select_scatter_rule(op: Op, values: list[Any]) -> Estimate:
     return copied([array, src, *part.values[1:]], array.shape)
 
 
-@op(select_scatter_rule)
+@op(select_scatter_rule, real_grad="select_scatter")
 def select_scatter(input: Array, src: Array, dim: int, index: int) -> Any:
     """The tensor with `src` at one index of a dim."""
     out = xp.array(input)
@@ -54,7 +54,7 @@ def slice_scatter_rule(op: Op, values: list[Any]) -> Estimate:
     return copied([array, src, *part.values[1:]], array.shape)
 
 
-@op(slice_scatter_rule)
+@op(slice_scatter_rule, real_grad="slice_scatter")
 def slice_scatter(
     input: Array, src: Array, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Any:

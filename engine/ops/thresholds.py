@@ -15,7 +15,7 @@ from engine.op import Op, alias, op
 from engine.ops.activations import BACKWARD, smooth
 from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
-from engine.ops.compare import gt, le, logical_and, lt
+from engine.ops.compare import ge, gt, logical_and, logical_not, lt
 from engine.ops.creation import zeros_like
 from engine.ops.nn import FUNCTIONAL
 from engine.ops.selection import where

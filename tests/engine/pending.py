@@ -31,7 +31,6 @@ PENDING: list[tuple[str, str, str]] = [
         ("torch-gradients", sample, AT_ZERO)
         for sample in (
             "logcumsumexp-infinite",
-            "special.log_ndtr-odd-values",
             "masked.logaddexp-masks",
         )
     ),
