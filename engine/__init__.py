@@ -34,7 +34,17 @@ from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
 from engine.formats import contiguous_format, layout, memory_format, preserve_format, strided
 from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from engine.legacy import NAMES, constructor, fill_diagonal_, new_tensor, resize_, set_, tensor_new, tensor_type
+from engine.legacy import (
+    NAMES,
+    constructor,
+    fill_diagonal_,
+    new_tensor,
+    resize_,
+    resize_as_,
+    set_,
+    tensor_new,
+    tensor_type,
+)
 from engine.limits import finfo, iinfo
 from engine.methods import install
 from engine.modes import (
@@ -156,6 +166,7 @@ inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 Tensor.backward = tensor_backward
 Tensor.__new__ = new_tensor  # type: ignore[assignment]  # tensors inside are made by `wrap`
 Tensor.resize_, Tensor.set_, Tensor.fill_diagonal_ = resize_, set_, fill_diagonal_  # type: ignore[attr-defined]
+Tensor.resize_as_ = resize_as_  # type: ignore[attr-defined]  # as the others here
 Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
 fast.open_doors(registry)
 install(registry, fast.door, fast.operator_door)

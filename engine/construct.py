@@ -185,7 +185,16 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return wrap(array)
 
 
-def asarray(obj: Any, *, dtype: dtypes.DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """`as_tensor`, which may also require grad."""
+def asarray(
+    obj: Any, *, dtype: dtypes.DType | None = None, device: Any = None, requires_grad: bool | None = None
+) -> Tensor:
+    """`as_tensor`, which may also require grad (True) or be taken out of its graph (False).
+
+    Raises RuntimeError for a dtype that cannot require grad.
+    """
     made = as_tensor(obj, dtype, device)
-    return made.requires_grad_() if requires_grad else made
+    if requires_grad is None:
+        return made
+    if requires_grad and not made.dtype.differentiable:
+        raise errors.dtype_mismatch("Only Tensors of floating point and complex dtype can require gradients")
+    return made.requires_grad_() if requires_grad else made.detach()

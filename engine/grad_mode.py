@@ -119,6 +119,9 @@ class set_grad_enabled(ModeDecorator):  # torch's name
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         state.ctx.grad_enabled = self._previous
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.mode})"
+
     def clone(self) -> set_grad_enabled:
         """Another manager of the same mode."""
         return set_grad_enabled(self.mode)

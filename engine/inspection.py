@@ -20,11 +20,11 @@ _GEOMETRY: dict[str, Callable[[Any], Any]] = {
 def _readonly(read: Callable[[Any], Any]) -> Any:
     """A property that refuses assignment in torch's words."""
 
-    def write(node: Any, value: Any) -> None:
+    def write(node: Any, value: Any = None) -> None:
         owner = node.owner or type(node).__name__
         raise AttributeError(f"attribute '{read.__name__}' of '{owner}' objects is not writable")
 
-    return property(read, write)
+    return property(read, write, write)
 
 
 if TYPE_CHECKING:

@@ -106,8 +106,19 @@ def set_(self: Tensor, source: Tensor) -> Tensor:
     if state.ctx.recording and self.requires_grad:
         check_inplace(self)
     self._log()
-    self._array, self._counter = source._array, source._counter
+    if state.ctx.log is not None:
+        state.ctx.log.version(self._counter)
+    self._array = source._array
+    self._counter[0] += 1
     return self
+
+
+def resize_as_(self: Tensor, the_template: Any) -> Tensor:
+    """Change the shape in place to another tensor's."""
+    if not isinstance(the_template, Tensor):
+        kind = type(the_template).__name__
+        raise errors.bad_type(f"resize_as_(): argument 'the_template' (position 1) must be Tensor, not {kind}")
+    return resize_(self, tuple(the_template.shape))
 
 
 def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
@@ -131,4 +142,14 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return self
 
 
-__all__ = ["NAMES", "constructor", "fill_diagonal_", "new_tensor", "resize_", "set_", "tensor_new", "tensor_type"]
+__all__ = [
+    "NAMES",
+    "constructor",
+    "fill_diagonal_",
+    "new_tensor",
+    "resize_",
+    "resize_as_",
+    "set_",
+    "tensor_new",
+    "tensor_type",
+]

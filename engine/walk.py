@@ -18,7 +18,7 @@ from engine.graph import AccumulateGrad, Edge, Node
 from engine.hooks import Hooks, call_accumulated, call_after, call_before
 from engine.modes import state
 from engine.ops.copies import grad_copy
-from engine.tensor import Tensor, wrap
+from engine.tensor import InferenceCounter, Tensor, wrap
 
 if TYPE_CHECKING:
     from engine.guard import Guard
@@ -60,7 +60,7 @@ class Walk:
         gradient = self.captured.get(edge[:2]) if edge is not None else None
         if gradient is None or self.record:
             return gradient
-        return wrap(arrays.as_array(gradient))
+        return _made(arrays.as_array(gradient))
 
     def runs(self, node: Node) -> bool:
         """Whether this pass brings a gradient to a node that its hooks see.
@@ -80,10 +80,7 @@ class Walk:
         ctx = state.ctx
         outer, _walks.current = getattr(_walks, "current", None), self
         previous, ctx.grad_enabled = ctx.grad_enabled, self.record
-        plain = ctx.plain  # then there is no guard, and inference mode is off
-        inference = not plain and ctx.inference
-        if inference:
-            ctx.inference = False
+        plain = ctx.plain  # then there is no guard
         try:
             order = self.order = self._order(roots)
             for edge, gradient in roots:
@@ -94,8 +91,6 @@ class Walk:
         finally:
             _walks.current = outer
             ctx.grad_enabled = previous
-            if inference:
-                ctx.inference = True
 
     def _order(self, roots: list[tuple[Edge, Any]]) -> list[Node]:
         """The nodes to run, latest first; counts the uses of each leaf."""
@@ -312,7 +307,7 @@ class Walk:
 
     def _filtered(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
         """Gradients after the tensors' hooks; then those to retain are kept."""
-        wrapper = None if self.record else wrap
+        wrapper = None if self.record else _made
         grads = [hooks.filter(nr, each, wrapper) for nr, each in enumerate(grads)]
         self._retain(hooks, grads)
         return grads
@@ -333,7 +328,7 @@ class Walk:
         """Gradients as hooks see them: tensors, None where there is none."""
         if self.record:
             return tuple(grads)
-        return tuple(None if each is None else wrap(arrays.as_array(each)) for each in grads)
+        return tuple(None if each is None else _made(arrays.as_array(each)) for each in grads)
 
     def _passes(self, node: Node) -> bool:
         """Whether a node runs where only some gradients are asked for; those to be kept in tensors want it to."""
@@ -405,7 +400,7 @@ class Walk:
         hooks = variable._hooks
         grads = [self.grads.pop(node, None)]
         if hooks is not None:
-            grads[0] = hooks.filter(0, grads[0], None if self.record else wrap)
+            grads[0] = hooks.filter(0, grads[0], None if self.record else _made)
         if node.hooks is not None:
             grads = self._filtered(node.hooks, grads)
         if not self.fills:
@@ -471,14 +466,19 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     if log is not None:
         log.tensor(variable)
     if record:
-        variable._grad = grad_copy(g) if before is None else before + g
-        return
-    if before is None and not variable._array.flags.c_contiguous:
-        variable._grad = wrap(_laid_out(g, variable._array))  # a dense leaf's gradient lies in memory as it does
+        variable._grad = _written(grad_copy(g)) if before is None else before + g
         return
     if before is None:
-        variable._grad = wrap(g if arrays.is_sole_owner(g) else arrays.as_array(g).copy())
+        if not variable._array.flags.c_contiguous:
+            made = _laid_out(g, variable._array)  # a dense leaf's gradient lies in memory as it does
+        elif arrays.is_sole_owner(g):
+            made = _made(g)
+        else:
+            made = _written(_made(arrays.as_array(g).copy()))
+        variable._grad = made
         return
+    if type(before._counter) is InferenceCounter and not state.ctx.inference:
+        raise errors.inference_update()
     if log is not None:
         log.storage(before)
     if before._array.shape != g.shape:  # the leaf has other data by now
@@ -488,7 +488,23 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     before._counter[0] += 1
 
 
-def _laid_out(g: Any, like: Any) -> Any:
+def _laid_out(g: Any, like: Any) -> Tensor:
+    if not arrays.is_dense(like):
+        return _made(arrays.as_array(g).copy())
     made = arrays.backend_of(like).xp.empty_like(like)
     made[...] = g
+    return _written(_made(made))
+
+
+def _made(array: Any) -> Tensor:
+    """A gradient as a tensor; under inference mode it is one of those."""
+    made = wrap(array)
+    if state.ctx.inference:
+        made._counter = InferenceCounter([0])
     return made
+
+
+def _written(copied: Tensor) -> Tensor:
+    """A copy at the version at which torch's is: made empty, and then filled."""
+    copied._counter[0] = 1
+    return copied

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from types import TracebackType
+from typing import Any
 
+from engine import errors
 from engine.anomaly import Anomaly
 from engine.modes import state
 
@@ -12,7 +14,11 @@ from engine.modes import state
 class set_detect_anomaly:
     """Turn anomaly mode on or off at once; as a context manager put the old setting back at the end."""
 
-    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+    def __init__(self, mode: Any, check_nan: Any = True) -> None:
+        for at, (name, value) in enumerate((("enabled", mode), ("check_nan", check_nan))):
+            if not isinstance(value, bool):
+                text = f"argument '{name}' (position {at + 1}) must be bool, not {type(value).__name__}"
+                raise errors.bad_type(f"set_anomaly_enabled(): {text}")
         self._before = state.ctx.anomaly
         state.ctx.anomaly = Anomaly(check_nan) if mode else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -20,21 +20,34 @@ from engine.walk import current_walk
 
 
 def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:
-    """Count a change of a tensor's values that the engine did not see."""
-    for each in (tensor,) if isinstance(tensor, Tensor) else tensor:
+    """Count a change of a tensor's values that the engine did not see.
+
+    Raises RuntimeError for anything but tensors.
+    """
+    several = (tensor,) if isinstance(tensor, Tensor) else tensor
+    if not isinstance(several, Iterable) or not all(isinstance(each, Tensor) for each in several):
+        raise errors.bad_argument("increment_version expect a Iterable[Tensor] as input")
+    for each in several:
         if state.ctx.log is not None:
             state.ctx.log.version(each._counter)
         each._counter[0] += 1
 
 
 @contextmanager
-def unsafe_preserve_version_counter(tensor: Tensor) -> Iterator[None]:
-    """Changes inside are not counted."""
-    before = tensor._counter[0]
+def unsafe_preserve_version_counter(tensors: Tensor | tuple[Tensor, ...]) -> Iterator[None]:
+    """Changes of a tensor, or of several, are not counted inside.
+
+    Raises AssertionError for anything else.
+    """
+    several = (tensors,) if isinstance(tensors, Tensor) else tensors
+    if not isinstance(several, tuple):
+        raise errors.coded(AssertionError, "bad_argument", "Expected tensors to be a tuple")
+    before = [each._version for each in several]
     try:
         yield
     finally:
-        tensor._counter[0] = before
+        for each, count in zip(several, before, strict=True):
+            each._counter[0] = count
 
 
 class saved_tensors_hooks:
@@ -77,24 +90,29 @@ def save_on_cpu(pin_memory: bool = False) -> saved_tensors_hooks:
     return saved_tensors_hooks(lambda tensor: (tensor.device, tensor.cpu()), lambda held: held[1].to(held[0]))
 
 
-class _Copies:
-    """The hooks of `allow_mutation_on_saved_tensors`: copies, given back while its block lasts."""
+class _AllowMutationOnSavedContext:
+    """The hooks of `allow_mutation_on_saved_tensors`: copies, given back until they are cleared or its block ends."""
 
     def __init__(self) -> None:
-        self.open = True
+        self._kept: set[Tensor] = set()
+
+    def clear(self) -> None:
+        """Let go of all copies."""
+        self._kept.clear()
 
     def pack(self, tensor: Tensor) -> Tensor:
         """What was saved, as it is now."""
         with no_grad():
             copied: Tensor = tensor.detach().clone()
+        self._kept.add(copied)
         return copied
 
     def unpack(self, copied: Tensor) -> Tensor:
         """The copy.
 
-        Raises AssertionError after the block.
+        Raises AssertionError when it is gone.
         """
-        if not self.open:
+        if copied not in self._kept:
             raise errors.coded(
                 AssertionError,
                 "bad_argument",
@@ -105,16 +123,17 @@ class _Copies:
 
 
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[_Copies]:
+def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
     """Tensors saved inside may be overwritten: what was saved is kept (here as a copy made when saving)."""
-    copies = _Copies()
-    if any(isinstance(getattr(pair[0], "__self__", None), _Copies) for pair in state.ctx.saved_hooks):
+    copies = _AllowMutationOnSavedContext()
+    owners = [getattr(pair[0], "__self__", None) for pair in state.ctx.saved_hooks]
+    if any(isinstance(each, _AllowMutationOnSavedContext) for each in owners):
         raise errors.bad_argument("allow_mutation_on_saved_tensors contexts cannot be nested")
     try:
         with saved_tensors_hooks(copies.pack, copies.unpack):
             yield copies
     finally:
-        copies.open = False
+        copies.clear()
 
 
 class _MultiHandle(RemovableHandle):

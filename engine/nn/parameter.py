@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import errors
 from engine.tensor import Tensor, wrap
 
 
@@ -36,7 +37,12 @@ class Variable(metaclass=_VariableMeta):
 
 
 def _leaf(data: Tensor, requires_grad: bool) -> Tensor:
-    return wrap(data._array).requires_grad_(requires_grad)
+    if requires_grad and not data.dtype.differentiable:
+        raise errors.dtype_mismatch("Only Tensors of floating point and complex dtype can require gradients")
+    made = wrap(data._array)
+    if data.is_inference():
+        made._counter = data._counter
+    return made.requires_grad_(requires_grad)
 
 
 __all__ = ["Parameter", "Variable"]

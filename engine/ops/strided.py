@@ -15,8 +15,12 @@ from engine.rules import Shape
 
 
 def as_strided_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of as_strided: every element lies in the input's storage."""
+    """The rule of as_strided: every element lies in the input's storage, where it has an offset of its own.
+
+    The offset goes on to the kernel relative to that.
+    """
     array, size, stride, offset = values
+    memory, own = (arrays.owner(array), arrays.offset_of(array)) if hasattr(array, "base") else (array, 0)
     if len(size) != len(stride):
         raise errors.bad_argument("mismatch in length of strides and shape")
     if [each for each in (*size, *stride) if each < 0]:
@@ -24,27 +28,41 @@ def as_strided_rule(op: Op, values: list[Any]) -> Estimate:
             f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
         )
     if offset is None:
-        offset = 0
+        offset = own
     reach = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    memory = arrays.owner(array).size if hasattr(array, "base") else array.size
-    if 0 not in size and (offset < 0 or reach > memory):
+    if 0 not in size and reach > memory.size:
         raise errors.bad_argument(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
             f"{array.dtype.itemsize} requiring a storage size of {reach * array.dtype.itemsize} are out of bounds "
-            f"for storage of size {memory * array.dtype.itemsize}"
+            f"for storage of size {memory.size * array.dtype.itemsize}"
         )
-    return viewed([array, size, stride, offset], tuple(size))
+    if offset < 0:
+        raise errors.bad_argument(f"Tensor: invalid storage offset {offset}")
+    return viewed([array, size, stride, offset - own], tuple(size))
 
 
 @op(as_strided_rule, view=True)
 def as_strided(input: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Any:
-    """The input's memory under another size and strides, counted in elements from its first one; a view."""
+    """The input's memory under another size and strides, counted in elements; a view."""
     return arrays.as_strided(input, size, stride, storage_offset or 0)
 
 
 as_strided.vjp(
     input=lambda g, input_shape, input_strides, size, stride, storage_offset: strided_scatter(
         g, input_shape, input_strides, size, stride, storage_offset
+    )
+)
+
+
+@op(lambda op, values: viewed(values, tuple(values[1])), hidden=True, view=True, node="AsStridedBackward0")
+def strided_part(input: Array, size: Size, stride: Size, offset: int) -> Any:
+    """The same with an offset from the input's first element, for a geometry that is known to fit."""
+    return arrays.as_strided(input, size, stride, offset)
+
+
+strided_part.vjp(
+    input=lambda g, input_shape, input_strides, size, stride, offset: strided_scatter(
+        g, input_shape, input_strides, size, stride, offset
     )
 )
 
@@ -57,12 +75,13 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
 @op(scatter_rule, hidden=True, node="AsStridedBackwardBackward0")
 def strided_scatter(grad: Array, shape: Size, strides: Size, size: Size, stride: Size, offset: int) -> Any:
     """The gradient of as_strided: each element added where it was read from."""
-    memory = xp.zeros(extent(shape, strides, size, stride, offset), grad.dtype)
+    start = max(-offset, 0)  # of the input's memory, where the other begins before
+    memory = xp.zeros(start + extent(shape, strides, size, stride, offset), grad.dtype)
     if not grad.size:
         return xp.zeros(shape, grad.dtype)
-    where = element_index(size, stride) + offset
+    where = element_index(size, stride) + (start + offset)
     arrays.backend_of(memory).add_at(memory, where, grad)
-    return xp.array(arrays.as_strided(memory, shape, strides, 0))
+    return xp.array(arrays.as_strided(memory, shape, strides, start))
 
 
 strided_scatter.vjp(
@@ -73,9 +92,10 @@ strided_scatter.vjp(
 @op(lambda op, values: copied(values, tuple(values[3])), hidden=True, node="AsStridedBackward0")
 def strided_gather(input: Array, shape: Size, strides: Size, size: Size, stride: Size, offset: int) -> Any:
     """What as_strided reads from a tensor laid out with the given shape and strides."""
-    memory = xp.zeros(extent(shape, strides, size, stride, offset), input.dtype)
-    arrays.as_strided(memory, shape, strides, 0)[...] = input
-    return xp.array(arrays.as_strided(memory, size, stride, offset))
+    start = max(-offset, 0)
+    memory = xp.zeros(start + extent(shape, strides, size, stride, offset), input.dtype)
+    arrays.as_strided(memory, shape, strides, start)[...] = input
+    return xp.array(arrays.as_strided(memory, size, stride, start + offset))
 
 
 strided_gather.vjp(

@@ -8,7 +8,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Dtype
+from engine.kinds import Array, Dims, Dtype, Size
 from engine.op import Op, op
 from engine.ops.conjugates import conjugate
 from engine.ops.joining import joined, joined_sections, piece, split_rule, split_sections_rule, unbind
@@ -105,26 +105,37 @@ narrow_copy.vjp(
 
 
 def unsafe_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of unsafe_split: as split, but copies."""
-    estimate = split_rule(op, values)
+    """The rule of the unsafe splits: as the others, but no views."""
+    estimate = (split_rule if op.name == "unsafe_split" else split_sections_rule)(op, values)
     return Estimate(estimate.values, estimate.outputs)
 
 
 @op(unsafe_rule, returns_list=True)
 def unsafe_split(input: Array, split_size: int, dim: int = 0) -> Any:
-    """Consecutive parts of at most this size along a dim, as copies."""
+    """Consecutive parts of at most this size along a dim: they share memory, but nobody is told (as views would be)."""
     size, length = split_size, input.shape[dim]
     starts = range(0, length, size) if length else (0,)
-    whole = xp.array(input, order="C")
-    return [piece(whole, dim, start, min(size, length - start)) for start in starts]
+    return [piece(input, dim, start, min(size, length - start)) for start in starts]
 
 
 unsafe_split.vjp(input=lambda g, input_shape, split_size, dim: joined(g, input_shape, dim, split_size))
 
 
+@op(unsafe_rule, returns_list=True)
+def unsafe_split_with_sizes(input: Array, split_sizes: Size, dim: int = 0) -> Any:
+    """Consecutive parts of the given sizes along a dim: they share memory, but nobody is told (as views would be)."""
+    starts = [sum(split_sizes[:at]) for at in range(len(split_sizes))]
+    return [piece(input, dim, start, size) for start, size in zip(starts, split_sizes, strict=True)]
+
+
+unsafe_split_with_sizes.vjp(
+    input=lambda g, input_shape, split_sizes, dim: joined_sections(g, input_shape, dim, split_sizes)
+)
+
+
 @op(composed, composite=True, returns_list=True)
 def unsafe_chunk(input: Array, chunks: int, dim: int = 0) -> Any:
-    """At most `chunks` parts of equal size along a dim, as copies."""
+    """At most `chunks` parts of equal size along a dim: they share memory, but nobody is told (as views would be)."""
     if not len(input.shape):
         raise errors.shape_mismatch("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:

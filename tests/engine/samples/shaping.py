@@ -314,6 +314,7 @@ JOINING = [
     *calls("split_with_sizes", in_sizes, ("plain", (X, (1, 2))), ("dim", (X, (1, 0, 3), 1)), ("int64", (INTS, (3,)))),
     *calls("split_with_sizes_copy", in_sizes, ("plain", (X, (1, 2))), ("dim", (X, (1, 0, 3), 1))),
     *calls("unsafe_split", chunks, ("plain", (X, 2)), ("dim", (X, 3, 1))),
+    *calls("unsafe_split_with_sizes", in_sizes, ("plain", (X, (1, 2))), ("dim", (X, (1, 0, 3), 1))),
     *calls(
         "unsafe_chunk",
         lambda x, n, dim=0: chunks(x, math.ceil(x.shape[dim] / n), dim),
