@@ -7,7 +7,8 @@ along another dim, it is called once with everything.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,17 @@ def for_blocks(work: Callable[[slice], None], rows: Array) -> None:
     """Call `work` with the rows of one block after the other."""
     count, length = rows.shape
     step = max(1, BLOCK_BYTES // (length * max(rows.itemsize, 4)))
-    before = np.setbufsize(BUFFER) if length >= 2 * BUFFER else None
-    try:
+    with long_rows(length):
         for start in range(0, count, step):
             work(slice(start, start + step))
+
+
+@contextmanager
+def long_rows(length: int) -> Iterator[None]:
+    """A block in which NumPy repeats operands along rows of this length without a buffer, if they are long."""
+    before = np.setbufsize(BUFFER) if length >= 2 * BUFFER else None
+    try:
+        yield
     finally:
         if before is not None:
             np.setbufsize(before)

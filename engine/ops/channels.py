@@ -28,6 +28,7 @@ from engine.ops.normalization import (
 )
 from engine.ops.reduction import sum_dim
 from engine.ops.repeating import repeat
+from engine.ops.row_norms import planes, pull_back_groups, standard_groups
 from engine.ops.unary import rsqrt
 from engine.ops.views import reshape, select, unsqueeze, view
 from engine.rules import Shape
@@ -341,9 +342,12 @@ def native_group_norm(
     input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> Any:
     """group_norm with the mean and 1 over the deviation of each group."""
-    rest, mean, _, rstd = moments(computed(input).reshape(N, group, C // group * HxW), (2,), eps)
-    rest = (rest * rstd).reshape(input.shape)
-    out = scaled(rest, rest.dtype.type(1), column(weight, input.ndim), column(bias, input.ndim))
+    if planes(input):
+        out, mean, rstd = standard_groups(input, group, eps, weight, bias)
+    else:
+        rest, mean, _, rstd = moments(computed(input).reshape(N, group, C // group * HxW), (2,), eps)
+        rest = (rest * rstd).reshape(input.shape)
+        out = scaled(rest, rest.dtype.type(1), column(weight, input.ndim), column(bias, input.ndim))
     given = [each for each in (weight, bias) if each is not None]
     dtype = given[0].dtype if given else input.dtype
     kept = (each.reshape(N, group).astype(dtype, copy=False) for each in (mean, rstd))
@@ -370,13 +374,21 @@ def group_weight(g: Any, input: Any, mean: Any, rstd: Any, group: int, eps: floa
     return sum_dim(mul(g, reshape(x, tuple(input.shape))), channel_dims(input))
 
 
-native_group_norm.vjp(
-    input=lambda g, input, weight, result1, result2, group, eps: group_input(
-        g[0], input, weight, result1, result2, group, eps
-    ),
-    weight=lambda g, input, result1, result2, group, eps: group_weight(g[0], input, result1, result2, group, eps),
-    bias=lambda g: sum_dim(g[0], channel_dims(g[0])),
-)
+def group_backward(
+    g: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any, group: int, eps: float
+) -> list[Any]:
+    """The gradients of group_norm to input, weight and bias: of bare arrays in one go."""
+    flow = g[0]
+    if not hasattr(flow, "_array") and planes(flow, input):
+        return pull_back_groups(flow, input, group, result1, result2, weight, tuple(needs))
+    return [
+        group_input(flow, input, weight, result1, result2, group, eps) if needs[0] else None,
+        group_weight(flow, input, result1, result2, group, eps) if needs[1] else None,
+        sum_dim(flow, channel_dims(flow)) if needs[2] else None,
+    ]
+
+
+native_group_norm.vjp_joint(group_backward, "input", "weight", "bias")
 
 
 @op(composed, composite=True, method=False)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.rowwise import computed, dots, for_blocks, in_rows, ones, totals
+from engine.rowwise import computed, dots, for_blocks, in_rows, long_rows, ones, totals
 from engine.rules import Shape
 
 FEW = 256  # elements that are not worth it
+SHORT = 32  # rows for which NumPy's loops are too short
 
 
 def last(dims: Shape, *arrays: Any) -> bool:
@@ -105,3 +106,59 @@ def pull_back_rows(
     for_blocks(work, x)
     shape = tuple(input.shape[at] for at in dims)
     return [made, *(each.reshape(shape) if want else None for each, want in zip(sums, wanted[1:], strict=True))]
+
+
+# -- groups of channels -----------------------------------------------------------------------------------------------
+
+
+def planes(*arrays: Any) -> bool:
+    """Whether arrays of one shape, (N, C, ...), lie in rows of one channel each, long enough for NumPy's loops."""
+    first = arrays[0]
+    return math.prod(first.shape[2:]) >= SHORT and in_rows(first.ndim - 1, arrays, FEW)
+
+
+def spread(values: Any, each: int = 1) -> Any:
+    """One value for each channel or, `each` times, for each group: as a column."""
+    return np.repeat(values.reshape(-1), each)[:, None]
+
+
+def standard_groups(input: Any, groups: int, eps: float, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """Groups of channels, standardised, times weight, plus bias; the means, and 1 over the deviations."""
+    n, channels = input.shape[:2]
+    each = channels // groups
+    x = computed(input).reshape(n * channels, -1)
+    parts, count, small = (n, groups, each), x.dtype.type(each * x.shape[1]), x.dtype.type(eps)
+    with long_rows(x.shape[1]):
+        mean = totals(x, 1).reshape(parts).sum(axis=2) / count
+        out = np.subtract(x, spread(mean, each))
+        variance = dots(out, out, 1).reshape(parts).sum(axis=2) / count
+        rstd = 1 / np.sqrt(variance + small)
+        out *= spread(rstd, each) if weight is None else spread(rstd[..., None] * flat(weight).reshape(groups, each))
+        if bias is not None:
+            out += spread(np.broadcast_to(flat(bias), (n, channels)))
+    return out.reshape(input.shape).astype(input.dtype, copy=False), mean, rstd
+
+
+def pull_back_groups(
+    grad: Any, input: Any, groups: int, mean: Any, rstd: Any, weight: Any, wanted: tuple[bool, bool, bool]
+) -> list[Any]:
+    """The gradients of `standard_groups` to input, weight and bias, of those that are wanted."""
+    n, channels = input.shape[:2]
+    each, parts = channels // groups, (n, groups, channels // groups)
+    g, x = (computed(array).reshape(n * channels, -1) for array in (grad, input))
+    count, scale = g.dtype.type(each * g.shape[1]), computed(rstd).reshape(n, groups, 1)
+    factor = g.dtype.type(1) if weight is None else flat(weight).reshape(groups, each)
+    with long_rows(g.shape[1]):
+        rest = np.subtract(x, spread(computed(mean), each))
+        slopes, levels = dots(g, rest, 1).reshape(parts), totals(g, 1).reshape(parts)
+        out = None
+        if wanted[0]:
+            slope = (slopes * factor).sum(axis=2, keepdims=True) * (scale * scale * scale / count)
+            level = (levels * factor).sum(axis=2, keepdims=True) * (scale / count)
+            rest *= spread(slope, each)
+            rest += spread(level, each)
+            out = g * spread(np.broadcast_to(scale * factor, parts))
+            out -= rest
+            out = out.reshape(grad.shape).astype(grad.dtype, copy=False)
+    sums = ((slopes * scale).sum(axis=0).reshape(-1), levels.sum(axis=0).reshape(-1))
+    return [out, *(each if want else None for each, want in zip(sums, wanted[1:], strict=True))]

@@ -316,3 +316,36 @@ def near(got: Any, want: Any) -> None:
     rough = {torch.float16: 1e-2, torch.bfloat16: 4e-2, torch.float32: 3e-5, torch.float64: 1e-11}[got.dtype]
     size = max(1.0, float(np.abs(want).max(initial=0)))
     np.testing.assert_allclose(got.detach().to(torch.float64).numpy(), want, rtol=rough, atol=rough * size)
+
+
+# -- groups of channels -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16], ids=str)
+@pytest.mark.parametrize(
+    ("shape", "groups"),
+    [((2, 6, 40), 3), ((3, 4, 6, 10), 1), ((3, 4, 30, 30), 4), ((2, 6, 5), 2), ((2, 2, 4, 6, 5), 1)],
+)
+def test_normalised_groups_of_channels(shape: tuple[int, ...], groups: int, dtype: Any) -> None:
+    x = torch.from_numpy(rng().standard_normal(shape) * 3 + 1).to(dtype).requires_grad_()
+    w, b = (torch.from_numpy(each).to(dtype).requires_grad_() for each in rng().standard_normal((2, shape[1])))
+    g = torch.from_numpy(rng().standard_normal(shape)).to(dtype)
+    wide, flow, scale, level = (each.detach().to(torch.float64).numpy() for each in (x, g, w, b))
+    column = (-1, *(1,) * (len(shape) - 2))
+    parts = (shape[0], groups, -1)
+    out, back, *_ = normalised(wide.reshape(parts), (flow * scale.reshape(column)).reshape(parts), 1.0, 0.0, 1)
+    rest, axes = out.reshape(shape), (0, *range(2, len(shape)))
+    wanted = [
+        rest * scale.reshape(column) + level.reshape(column),
+        back.reshape(shape),
+        (flow * rest).sum(axes),
+        flow.sum(axes),
+    ]
+    made = torch.nn.functional.group_norm(x, groups, w, b)
+    for got, want in zip((made, *torch.autograd.grad(made, (x, w, b), g, retain_graph=True)), wanted, strict=True):
+        near(got, want)
+    near(torch.autograd.grad(made, b, g)[0], wanted[3])
+    plain = torch.nn.functional.group_norm(x, groups)
+    near(plain, rest)
+    alone = torch.autograd.grad(plain, x, g)[0]
+    near(alone, normalised(wide.reshape(parts), flow.reshape(parts), 1.0, 0.0, 1)[1].reshape(shape))
