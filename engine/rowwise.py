@@ -22,6 +22,7 @@ FEW = 4096  # elements that are not worth it
 # NumPy writes an operand that it repeats into a buffer first, unless that is shorter than a row: then a pass over long
 # rows takes two thirds of the time.
 BUFFER = 256
+LINE = 8192  # elements of a row of zeros
 LONGEST = 4096  # of the rows that a matrix product sums: NumPy's own sums of longer ones are more precise
 
 
@@ -121,3 +122,25 @@ def dots(a: Array, b: Array, axis: int) -> Array:
     if axis != a.ndim - 1 or backend_of(a) is not NUMPY:
         return (a * b).sum(axis=axis, keepdims=True)
     return np.vecdot(a, b)[..., None]
+
+
+def rectified(x: Array) -> Array:
+    """Zero for negative elements, else the element; NaN stays.
+
+    NumPy has no quick loop for the larger of an element and one number: many are compared with a line of zeros, in a
+    third of the time.
+    """
+    if type(x) is not np.ndarray or x.size < LINE or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+        return backend_of(x).xp.maximum(x, x.dtype.type(0))
+    made, zeros = np.empty_like(x), _zeros(x.dtype)
+    source, target, whole = x.reshape(-1), made.reshape(-1), x.size - x.size % LINE
+    np.maximum(source[:whole].reshape(-1, LINE), zeros, out=target[:whole].reshape(-1, LINE))
+    np.maximum(source[whole:], zeros[: x.size - whole], out=target[whole:])
+    return made
+
+
+@functools.lru_cache(maxsize=2)
+def _zeros(dtype: np.dtype[Any]) -> Array:
+    made = np.zeros(LINE, dtype)
+    made.flags.writeable = False
+    return made

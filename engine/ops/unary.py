@@ -15,6 +15,7 @@ from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.ops.powers import pow_number
 from engine.ops.selection import where
+from engine.rowwise import rectified
 from engine.rules import elementwise, same_as_input
 
 FLOAT = elementwise("float", cost=10)
@@ -230,7 +231,7 @@ def real_rule(op: Op, values: list[Any]) -> Estimate:
 @op(real_rule, inplace=True, fast=True)
 def relu(input: Array) -> Any:
     """Zero for negative elements, else the element; NaN stays."""
-    return xp.maximum(input, input.dtype.type(0))
+    return rectified(input)
 
 
 relu.vjp(input=lambda g, out: threshold_backward(g, out))

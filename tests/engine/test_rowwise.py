@@ -349,3 +349,37 @@ def test_normalised_groups_of_channels(shape: tuple[int, ...], groups: int, dtyp
     near(plain, rest)
     alone = torch.autograd.grad(plain, x, g)[0]
     near(alone, normalised(wide.reshape(parts), flow.reshape(parts), 1.0, 0.0, 1)[1].reshape(shape))
+
+
+# -- relu and sums of columns -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("size", [rowwise.LINE - 1, rowwise.LINE, 2 * rowwise.LINE + 5])
+def test_relu_of_many(size: int, dtype: Any) -> None:
+    array = rng().standard_normal(size)
+    array[:6] = [0.0, -0.0, np.nan, INF, -INF, -1e-42]
+    for x in (torch.from_numpy(array).to(dtype), torch.from_numpy(np.repeat(array, 2)).to(dtype)[::2]):
+        got = torch.relu(x).numpy()
+        np.testing.assert_array_equal(got, np.where(np.isnan(x.numpy()), np.nan, np.maximum(x.numpy(), 0)))
+        assert got.dtype == x.numpy().dtype
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("shape", "dim"), [((60, 700), 0), ((4, 30, 200), 1), ((1, 600), 0), ((0, 600), 0)])
+def test_running_sums_of_columns(shape: tuple[int, ...], dim: int, reverse: bool) -> None:
+    x = torch.from_numpy(rng().standard_normal(shape)).to(torch.float32).requires_grad_()
+    out = torch.cumsum(x, dim)
+    wide = np.moveaxis(x.detach().numpy().astype(np.float64), dim, 0)
+    wanted = np.cumsum(wide, 0)
+    if reverse:
+        (out,) = torch.autograd.grad(out, x, x.detach())
+        wanted = np.cumsum(wide[::-1], 0)[::-1]
+    np.testing.assert_allclose(np.moveaxis(out.detach().numpy(), dim, 0), wanted, rtol=1.2e-7, atol=1e-12)
+
+
+def test_running_sums_of_columns_of_integers_and_complex_numbers() -> None:
+    whole = rng().integers(-100, 100, (20, 600))
+    np.testing.assert_array_equal(torch.cumsum(torch.from_numpy(whole), 0).numpy(), np.cumsum(whole, 0))
+    mixed = rng().standard_normal((20, 600)) + 1j * rng().standard_normal((20, 600))
+    np.testing.assert_allclose(torch.cumsum(torch.from_numpy(mixed), 0).numpy(), np.cumsum(mixed, 0), rtol=1e-12)
