@@ -8,6 +8,7 @@ from typing import Any
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dtype
+from engine.modes import warn_once
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.copies import to_copy
@@ -19,6 +20,7 @@ from engine.rowwise import by_rows, dots, room_of, totals
 from engine.rules import elementwise, softmax_like
 
 FUNCTIONAL = "nn.functional"
+TO_CHANGE = "Change the call to include dim=X as an argument."
 
 
 def cast_first(input: Any, dtype: Any) -> Any:
@@ -51,7 +53,26 @@ def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     return softmax_of(cast_first(input, dtype), dim)
 
 
-alias(softmax, "special.softmax", "nn.functional.softmax")
+alias(softmax, "special.softmax")
+
+
+@op(
+    composed,
+    name="softmax",
+    namespace=FUNCTIONAL,
+    composite=True,
+    example={"input": [[1.0, 2.0], [3.0, 4.5]], "dim": 1},
+)
+def functional_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
+    """exp(x) over its sum along a dim; computed in `dtype` if one is given."""
+    warn_of_no_dim("softmax", dim)
+    return softmax(input, dim, dtype=dtype)
+
+
+def warn_of_no_dim(name: str, dim: int | None) -> None:
+    """torch's warning where it chooses the dim itself."""
+    if dim is None:
+        warn_once(f"Implicit dimension choice for {name} has been deprecated. {TO_CHANGE}", level=6)
 
 
 def backward_rule(op: Op, values: list[Any]) -> Estimate:
@@ -118,7 +139,20 @@ def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
     return log_softmax_of(cast_first(input, dtype), dim)
 
 
-alias(log_softmax, "special.log_softmax", "nn.functional.log_softmax")
+alias(log_softmax, "special.log_softmax")
+
+
+@op(
+    composed,
+    name="log_softmax",
+    namespace=FUNCTIONAL,
+    composite=True,
+    example={"input": [[1.0, 2.0], [3.0, 4.5]], "dim": 1},
+)
+def functional_log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
+    """The logarithm of softmax along a dim; computed in `dtype` if one is given."""
+    warn_of_no_dim("log_softmax", dim)
+    return log_softmax(input, dim, dtype=dtype)
 
 
 @op(backward_rule, hidden=True, node="LogSoftmaxBackwardDataBackward0")

@@ -63,3 +63,17 @@ REFUSED = [
 def test_an_argument_goes_by_one_name_only(x, call):
     with pytest.raises(TypeError, match=r"unexpected keyword|invalid combination|multiple values"):
         call(x)
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((), 0), ((3,), 0), ((2, 3), 1), ((2, 3, 2), 0), ((2, 3, 2, 2), 1)])
+def test_softmax_of_nn_functional_chooses_a_dim_with_a_warning(shape, dim):
+    given = torch.arange(0.0, float(max(1, torch.Size(shape).numel()))).reshape(shape)
+    for name in ("softmax", "log_softmax"):
+        function = getattr(torch.nn.functional, name)
+        torch.set_warn_always(True)
+        try:
+            with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been deprecated"):
+                chosen = function(given)
+        finally:
+            torch.set_warn_always(False)
+        assert torch.equal(chosen, function(given, dim))
