@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.arrays import NUMPY, Array, backend_of
+from engine.rowwise import long_rows
 
 QUICK = "fdFDbhilqBHILQ"  # the dtypes of `add.at`'s quick loop over one axis
 PAIRS = {"f": "F", "d": "D"}  # complex numbers are added part by part
@@ -58,13 +59,16 @@ def flat_places(index: Array, shape: tuple[int, ...], dim: int) -> Array:
     steps = [0] * len(shape)
     for at in range(len(shape) - 1, -1, -1):
         steps[at], step = step, step * shape[at]
-    places = index.astype(xp.int64) if steps[dim] == 1 else index * xp.int64(steps[dim])
+    places, new = (index, False) if steps[dim] == 1 else (index * xp.int64(steps[dim]), True)
     for at, size in enumerate(index.shape):
         if at != dim and size > 1:
             starts = xp.arange(size)
             starts *= steps[at]
-            places += starts.reshape((-1,) + (1,) * (len(shape) - at - 1))
-    return places
+            starts = starts.reshape((-1,) + (1,) * (len(shape) - at - 1))
+            with long_rows(index.shape[-1] if at < index.ndim - 1 else 0):
+                places = xp.add(places, starts, out=places) if new else places + starts
+            new = True
+    return places if new else index.astype(xp.int64)
 
 
 def combine_at(target: Array, index: Any, values: Array, how: str) -> None:

@@ -22,6 +22,7 @@ FEW = 4096  # elements that are not worth it
 # NumPy writes an operand that it repeats into a buffer first, unless that is shorter than a row: then a pass over long
 # rows takes two thirds of the time.
 BUFFER = 256
+LONG = 384
 LINE = 8192  # elements of a row of zeros
 LONGEST = 4096  # of the rows that a matrix product sums: NumPy's own sums of longer ones are more precise
 
@@ -65,7 +66,7 @@ def for_blocks(work: Callable[[slice], None], rows: Array) -> None:
 @contextmanager
 def long_rows(length: int) -> Iterator[None]:
     """A block in which NumPy repeats operands along rows of this length without a buffer, if they are long."""
-    before = np.setbufsize(BUFFER) if length >= 2 * BUFFER else None
+    before = np.setbufsize(BUFFER) if length >= LONG else None
     try:
         yield
     finally:

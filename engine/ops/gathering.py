@@ -40,7 +40,13 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
 
 def first_outside(index: Any, low: int, high: int) -> int | None:
     """The first entry outside [low, high), or None; of an index on the host alone, whose values can be looked at."""
-    if not isinstance(index, np.ndarray) or not index.size or (index.min() >= low and index.max() < high):
+    if not isinstance(index, np.ndarray) or not index.size:
+        return None
+    if low == 0 and index.dtype == INT64:
+        inside = index.view(np.uint64).max() < high  # one look: there, negative numbers are above all
+    else:
+        inside = index.min() >= low and index.max() < high
+    if inside:
         return None
     return int(index[(index < low) | (index >= high)][0])
 
@@ -69,7 +75,8 @@ def taken(input: Any, index: Any, dim: int) -> Any:
     """The elements that an index points at along a dim: by places in memory, which one take is quicker for."""
     if not input.flags.c_contiguous:
         return input[open_index(index, dim)]
-    return input.reshape(-1).take(adding.flat_places(index, input.shape, dim))
+    # the range is known by then, and this mode is the quickest
+    return input.reshape(-1).take(adding.flat_places(index, input.shape, dim), mode="wrap")
 
 
 def open_index(index: Any, dim: int) -> tuple[Any, ...]:
