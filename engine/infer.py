@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from engine import arrays
 from engine.binding import META, bind
 from engine.devices import CPU, Device
-from engine.op import Op
+from engine.graph import plan_of
+from engine.op import Op, is_number
 from engine.shapes import infer_size
 
 
@@ -31,6 +33,11 @@ class Meta:
     def size(self) -> int:
         """The number of elements, an exact Python integer."""
         return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the elements, an exact Python integer."""
+        return self.size * int(self.dtype.itemsize)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -103,6 +110,50 @@ def infer(op: Op, values: list[Any]) -> list[Meta]:
     Raises what the op raises for arguments that do not fit; computes and allocates nothing.
     """
     return [Meta(shape, dtype) for shape, dtype in op.rule(op, values).outputs]
+
+
+def saved_bytes(op: Op, values: list[Any], needs: tuple[bool, ...]) -> int:
+    """The bytes that an op's node keeps alive for backward, for arrays or Metas in the place of tensors.
+
+    `needs` says which of the arguments that have gradients (`op.diff_at`) require them. Each storage counts once, and
+    whole, as an array's owner has it. A composed op has no node: its steps have.
+    Raises what the op raises for arguments that do not fit.
+    """
+    if op.composite or True not in needs:
+        return 0
+    if op.number_form is not None and is_number(values[op.number_at]):
+        op = op.number_form
+    estimate: Estimate = op.rule(op, values)
+    plan = plan_of(op, needs)
+    storages: dict[Any, int] = {}
+    for name, source in zip(plan.tensors, plan.sources, strict=True):
+        if source >= 0 and op.inplace_only and source == 0:
+            storages[name] = Meta(values[0].shape, values[0].dtype).nbytes  # a copy from before it is overwritten
+        elif source >= 0:
+            _add_storages(storages, values[source], estimate.compute)
+        elif op.inplace_only or op.view or op.multi_view:
+            _add_storages(storages, values[0])
+        else:
+            shape, dtype = estimate.outputs[-1 - source]
+            storages[name] = Meta(shape, dtype).nbytes
+    for name in plan.attributes:
+        if name in op.index:
+            _add_storages(storages, estimate.values[op.index[name]])
+    return sum(storages.values())
+
+
+def _add_storages(storages: dict[Any, int], value: Any, compute: Any = None) -> None:
+    """Add what a saved value holds, each storage by its identity; a number counts only as an operand of a dtype."""
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            _add_storages(storages, each)
+    elif isinstance(value, Meta):
+        storages[id(value)] = value.nbytes
+    elif arrays.is_array(value):
+        owner = arrays.owner(value)
+        storages[id(owner)] = int(owner.nbytes)
+    elif compute is not None and is_number(value):
+        storages[id(value)] = int(compute.itemsize)
 
 
 def composed(op: Op, values: list[Any]) -> Estimate:

@@ -14,7 +14,7 @@ def by_numpy(work: int, arguments: int, results: int, dtype: Any) -> int:
 
     In single precision all of it is there in double precision: arguments, work and results.
     """
-    return 2 * (arguments + work) + results if dtype.char in "fF" else work
+    return int(2 * (arguments + work) + results if dtype.char in "fF" else work)
 
 
 def matrix_bytes(a: Any) -> int:
@@ -68,7 +68,12 @@ def svd_bytes(a: Any, rows: int = 0, columns: int = 0) -> int:
     return matrix_bytes(a) + int((vectors + work + large) * itemsize)
 
 
-def qr_bytes(a: Any, columns: int) -> int:
-    """`geqrf`, then `orgqr`: the matrix, and so many columns of Q; a block of 32 rows of workspace."""
+def geqrf_bytes(a: Any) -> int:
+    """`geqrf`: the matrix, and a block of 32 rows."""
+    return matrix_bytes(a) + int(32 * a.shape[-1] * a.dtype.itemsize)
+
+
+def orgqr_bytes(a: Any, columns: int) -> int:
+    """`orgqr`: the reflections, and so many columns of Q."""
     m, n = a.shape[-2:]
-    return matrix_bytes(a) + int((m * columns + 32 * n) * a.dtype.itemsize)
+    return int(m * (min(m, n) + columns) * a.dtype.itemsize)

@@ -16,7 +16,7 @@ from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_matrix, columns_first, diagonal_matrix, diagonal_of
 from engine.ops.solving import triangle
-from engine.workspace import qr_bytes
+from engine.workspace import geqrf_bytes, orgqr_bytes
 
 
 def qr_rule(op: Op, values: list[Any]) -> Estimate:
@@ -33,12 +33,11 @@ def qr_rule(op: Op, values: list[Any]) -> Estimate:
     q = (0,) if mode == "r" else (*batch, m, k)
     outputs = [(q, a.dtype), ((*batch, k, n), a.dtype)]
     results = sum(math.prod(shape) for shape, _ in outputs) * a.dtype.itemsize
-    size, columns = a.size * a.dtype.itemsize, (0 if mode == "r" else k)  # NumPy factors a copy
-    factoring = size + qr_bytes(a, columns) + results * bool(columns)
-    if a.dtype.char in "fF":  # all of it in double precision
-        work = 2 * max(factoring, size + results)
-    else:
-        work = max(factoring - results, size, results)
+    steps = [geqrf_bytes(a), results]
+    if mode != "r":
+        steps.append(math.prod(q) * a.dtype.itemsize + orgqr_bytes(a, k))
+    work = a.size * a.dtype.itemsize + max(steps)  # NumPy factors a copy
+    work = 2 * work if a.dtype.char in "fF" else max(work - results, results)  # and computes in double precision
     return Estimate(values, outputs, None, work, 4 * a.size * min(m, n))
 
 

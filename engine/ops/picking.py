@@ -111,13 +111,13 @@ def index_add_rule(op: Op, values: list[Any]) -> Estimate:
 
 def added_bytes(array: Any, dim: int, source: Any, alpha: Any) -> int:
     """The bytes that index_add holds: places of a part of the rows, or runs of entries along an inner dim."""
-    itemsize = array.dtype.itemsize
-    scaled = 0 if alpha == 1 else int(source.size * itemsize)
+    itemsize, size = int(array.dtype.itemsize), int(source.size)
+    scaled = 0 if alpha == 1 else size * itemsize
     if array.ndim < 2:
         return scaled
     if math.prod(array.shape[:dim]) > 1 or array.dtype.char not in adding.QUICK:
-        return scaled + 2 * int(source.size * itemsize)
-    return scaled + min(source.size, adding.PART) * (8 + (itemsize if moved_bytes(source, None) else 0))
+        return scaled + 2 * size * itemsize
+    return scaled + min(size, adding.PART) * (8 + (itemsize if moved_bytes(source, None) else 0))
 
 
 def check_entries(said: str, array: Any, dim: int, index: Any, source: Any) -> None:

@@ -82,7 +82,7 @@ def spectrum_bytes(a: Any, hermitian: bool = False) -> int:
 def adjoint_bytes(a: Any) -> int:
     """The bytes of singular vectors and of their adjoints."""
     m, n = a.shape[-2:]
-    return 2 * math.prod(a.shape[:-2]) * (m + n) * min(m, n) * int(a.dtype.itemsize)
+    return int(2 * math.prod(a.shape[:-2]) * (m + n) * min(m, n) * a.dtype.itemsize)
 
 
 def spectrum(a: Any, hermitian: bool) -> tuple[Any, Any, Any]:

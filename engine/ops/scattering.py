@@ -344,7 +344,7 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
         )
     check_entries("index_reduce_()", array, dim, index, source)
     check_places(index, array.shape[dim] if array.ndim else 1)
-    held = 8 * source.size + reduced_bytes(array, how, values[5])
+    held = 16 * source.size + reduced_bytes(array, how, values[5])  # the index, and where it points in memory
     if array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * source.size
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * source.size)

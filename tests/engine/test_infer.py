@@ -1,52 +1,21 @@
-"""Sizes before bytes: what `infer` says from shapes alone, and the estimates, against what really happens."""
+"""Sizes before bytes: what `infer` says from shapes alone, against what really happens."""
 
 from __future__ import annotations
 
-import math
 import time
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import engine as torch
-from engine.infer import Estimate, Meta, infer
-from engine.op import Op, registry
-from tests.engine.samples.base import Sample, arguments
-from tests.engine.support import ON_CPU, by_op, check_each, results, tensors
-
-# They answer with a Python value: there is no shape to tell.
-GIVES_NO_TENSOR = {"item", "numel", "equal", "allclose", "is_floating_point"}
-# The size of their result is a count of values.
-COUNTS = {"nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "bincount", "repeat_interleave"}
-PLAIN = [each for each in ON_CPU if each.call is None and each.op not in GIVES_NO_TENSOR]
-
-
-def bound(sample: Sample, inputs: list[Any]) -> tuple[Op, list[Any]]:
-    """The overload that takes the sample's arguments, and these in its order."""
-    args, kwargs = arguments(sample, torch, inputs)
-    for op in registry[sample.op].ops:
-        try:
-            return op, op.bind(list(args), kwargs)
-        except TypeError:
-            continue
-    raise AssertionError(f"no overload of {sample.op} takes {args} {kwargs}")
-
-
-def as_meta(value: Any) -> Any:
-    """Shapes and dtypes in the place of tensors."""
-    if isinstance(value, torch.Tensor):
-        return Meta(tuple(value.shape), value._array.dtype)
-    return [as_meta(each) for each in value] if type(value) is list else value
-
-
-def as_raw(value: Any) -> Any:
-    """Arrays in the place of tensors."""
-    if isinstance(value, torch.Tensor):
-        return value._array
-    return [as_raw(each) for each in value] if type(value) is list else value
+from engine import apply
+from engine.infer import Estimate, Meta, infer, saved_bytes
+from engine.op import registry
+from tests.engine.estimating import COUNTS, PLAIN, RULED, as_meta, bound, estimate_of, kept_bytes
+from tests.engine.samples.base import Sample
+from tests.engine.support import by_op, check_each, results, tensors
 
 
 def forms(values: list[Any]) -> list[tuple[tuple[int, ...], Any]]:
@@ -72,15 +41,6 @@ def check_infer(sample: Sample) -> None:
     assert [type(size) for each in told for size in each.shape] == [int for each in real for _ in each.shape]
 
 
-RULED = [each for each in PLAIN if not registry[each.op].ops[0].composite]
-
-
-def estimate_of(sample: Sample, inputs: list[Any]) -> tuple[Op, list[Any], Estimate]:
-    op, values = bound(sample, inputs)
-    blank = Estimate(values, [])
-    return op, values, blank if op.composite else op.rule(op, [as_raw(each) for each in values])
-
-
 @by_op(RULED)
 def test_output_bytes_are_exact(group: list[Sample]) -> None:
     check_each("bytes", group, check_bytes)
@@ -97,6 +57,32 @@ def check_bytes(sample: Sample) -> None:
 def dense(tensor: Any) -> Any:
     """The tensor, an expanded one written out: views are counted in full."""
     return tensor.clone() if 0 in tensor._array.strides else tensor
+
+
+@by_op(PLAIN)
+def test_saved_bytes_are_exact(group: list[Sample]) -> None:
+    check_each("saved", group, check_saved)
+
+
+def check_saved(sample: Sample) -> None:
+    """The node a call leaves holds what was told from shapes; so does each node of the steps of a composed op."""
+    nodes: list[tuple[Any, int]] = []
+
+    def save(node: Any, values: list[Any], raw: list[Any], tensors: list[Any], estimate: Estimate, *more: Any) -> None:
+        told = saved_bytes(node.plan.op, raw, node.plan.needs)
+        kept(node, values, raw, tensors, estimate, *more)
+        nodes.append((node, told))
+
+    kept = apply.save
+    inputs = tensors(sample, track=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apply, "save", save)
+        made = [each for each in results(sample, inputs) if isinstance(each, torch.Tensor)]
+    assert [told for _, told in nodes] == [kept_bytes(node) for node, _ in nodes]
+    node = next((each.grad_fn for each in made if each.grad_fn is not None), None)
+    op, values = bound(sample, inputs)
+    if node is not None and node.ordinary and node.plan.op in (op, op.number_form) and sample.op not in COUNTS:
+        assert saved_bytes(op, [as_meta(each) for each in values], node.plan.needs) == kept_bytes(node)
 
 
 # -- nothing is computed ----------------------------------------------------------------------------------------------
@@ -186,69 +172,3 @@ def test_huge_shapes_that_do_not_fit_are_refused(name: str) -> None:
     with pytest.raises(kind) as raised:
         infer(registry[name].ops[0], values)
     assert raised.value.code in ("shape_mismatch", "bad_argument")
-
-
-# -- what the kernels hold --------------------------------------------------------------------------------------------
-
-ELEMENTS = 1 << 15
-LARGEST = 30_000_000  # bytes: broadcasting may multiply
-SLACK = 160_000  # NumPy's casting buffers: 8192 elements of up to 16 bytes, and the tensors' own objects
-
-
-def repeated(sample: Sample, times: int) -> list[Any]:
-    """The inputs, each dim but those of size 1 repeated as often, row-major."""
-    arrays = [each.array for each in sample.inputs]
-    tiled = [np.tile(each, [times if size > 1 else 1 for size in each.shape]) for each in arrays]
-    return [torch.from_numpy(np.ascontiguousarray(each)) for each in tiled]
-
-
-def enlarged(sample: Sample) -> tuple[Op, list[Any], Estimate]:
-    """The call on large inputs; on smaller ones where broadcasting would make its result too large."""
-    big = max((each.array for each in sample.inputs), key=lambda array: array.size)
-    wide = [size for size in big.shape if size > 1]
-    times = math.ceil((ELEMENTS / big.size) ** (1 / len(wide)))
-    op, values, estimate = estimate_of(sample, repeated(sample, times))
-    while estimate.output_bytes > LARGEST:
-        times = times * 2 // 3
-        op, values, estimate = estimate_of(sample, repeated(sample, times))
-    return op, values, estimate
-
-
-def may_grow(sample: Sample) -> bool:
-    """Whether larger inputs make the same call with more work: some dims, no views."""
-    sizes = [each.array.size for each in sample.inputs]
-    op = registry[sample.op].ops[0]
-    return bool(sizes) and min(sizes) > 0 and max(sizes) > 1 and not (op.view or op.multi_view)
-
-
-def peak_of(call: Callable[[], Any]) -> int:
-    """The bytes a call holds at most, results included."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        made = call()
-        peak = tracemalloc.get_traced_memory()[1] - before
-        del made
-        return peak
-    finally:
-        tracemalloc.stop()
-
-
-@by_op([each for each in RULED if may_grow(each)])
-def test_kernels_hold_no_more_than_was_told(group: list[Sample]) -> None:
-    check_each("peak", group, check_peak)
-
-
-def check_peak(sample: Sample) -> None:
-    try:
-        op, values, estimate = enlarged(sample)
-        with torch.no_grad():
-            op.door(op, values)  # what is made once is made now
-    except (RuntimeError, IndexError, ValueError):
-        return  # sizes among the arguments, or values that larger inputs do not keep
-    if op.composite or sample.op in COUNTS:
-        return
-    with torch.no_grad():
-        peak = peak_of(lambda: op.door(op, values))
-    assert peak <= estimate.allocated + SLACK
