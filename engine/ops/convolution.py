@@ -27,8 +27,8 @@ from engine.ops.conv_shapes import (
     misfit,
     of_each_dim,
 )
+from engine.ops.moved_images import correlate_lines, in_lines, line_room, overlap_lines
 from engine.ops.reduction import sum_dim
-from engine.ops.single_channels import correlate_lines, in_lines, line_room, overlap_lines
 from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
@@ -167,7 +167,7 @@ def correlate_arrays(
     """The sums of products of windows and weights, laid out as `sizes`."""
     kernel, out = weight.shape[2:], sizes[2:]
     if in_lines(input.shape, weight.shape, tuple(sizes), stride, padding, dilation):
-        made = correlate_lines(computed(input), computed(weight), sizes, padding, dilation, parts)
+        made = correlate_lines(computed(input), computed(weight), sizes, padding, dilation, groups, parts)
         return made.astype(input.dtype, copy=False)
     x, spots = bordered(computed(input), padding), math.prod(out)
     matrix = computed(weight).reshape(groups, sizes[1] // groups, -1)
@@ -213,7 +213,7 @@ def overlap_arrays(
 ) -> Any:
     """The adjoint of `correlate_arrays` in its weight: windows times outputs, summed over the batch."""
     kernel, out = sizes[2:], grad.shape[2:]
-    if in_lines(input.shape, tuple(sizes), grad.shape, stride, padding, dilation):
+    if sizes[1] == 1 and in_lines(input.shape, tuple(sizes), grad.shape, stride, padding, dilation):
         made = overlap_lines(computed(grad), computed(input), sizes, padding, dilation, parts)
         return made.astype(grad.dtype, copy=False)
     spots, depth = math.prod(out), math.prod(sizes[1:])

@@ -183,7 +183,7 @@ def test_running_sums_of_what_is_not_laid_out_in_rows(layout: str) -> None:
         np.testing.assert_allclose(torch.cumsum(x, dim).numpy(), np.cumsum(x.numpy(), dim), rtol=1e-9, atol=1e-12)
 
 
-# -- convolutions of single channels ----------------------------------------------------------------------------------
+# -- convolutions that keep the size ----------------------------------------------------------------------------------
 
 # input, weight, padding, dilation
 ALONE = {
@@ -201,33 +201,36 @@ ALONE = {
     "rows longer than a block": ((1, 1, 3, 40_000), (1, 1, 3, 3), (1, 1), (1, 1)),
     "blocks of channels": ((2, 40, 64, 60), (40, 1, 3, 3), (1, 1), (1, 1)),
     "a wider border than image": ((1, 2, 3, 2), (2, 1, 3, 7), (1, 3), (1, 1)),
+    "all channels": ((3, 4, 9, 7), (5, 4, 3, 3), (1, 1), (1, 1)),
+    "groups of channels": ((3, 4, 9, 7), (6, 2, 3, 3), (1, 1), (1, 1)),
+    "few rows of all channels in a block": ((2, 16, 20, 500), (2, 16, 3, 3), (1, 1), (1, 1)),
 }
 
 
 def convolved(x: Any, w: Any, g: Any, padding: Any, dilation: Any) -> tuple[Any, Any, Any]:
-    """The convolution of channels alone by its definition, and its gradients to input and weight."""
+    """The convolution by its definition, and its gradients to input and weight."""
     wide = np.pad(x, [(0, 0), (0, 0), *((each, each) for each in padding)])
-    each = w.shape[0] // x.shape[1]
+    each = w.shape[0] * w.shape[1] // x.shape[1]
     out, back, slope = np.zeros(g.shape), np.zeros(wide.shape), np.zeros(w.shape)
     for at in np.ndindex(*w.shape[2:]):
         starts = [place * gap for place, gap in zip(at, dilation, strict=True)]
         view = tuple(slice(start, start + size) for start, size in zip(starts, g.shape[2:], strict=True))
-        for o in range(w.shape[0]):
-            here = (slice(None), o // each, *view)
-            out[:, o] += w[(o, 0, *at)] * wide[here]
-            back[here] += w[(o, 0, *at)] * g[:, o]
-            slope[(o, 0, *at)] = (g[:, o] * wide[here]).sum()
+        for o, c in np.ndindex(*w.shape[:2]):
+            here = (slice(None), o // each * w.shape[1] + c, *view)
+            out[:, o] += w[(o, c, *at)] * wide[here]
+            back[here] += w[(o, c, *at)] * g[:, o]
+            slope[(o, c, *at)] = (g[:, o] * wide[here]).sum()
     inside = tuple(slice(pad, pad + size) for pad, size in zip(padding, x.shape[2:], strict=True))
     return out, back[(..., *inside)], slope
 
 
 @pytest.mark.parametrize("case", ALONE.values(), ids=ALONE)
-def test_convolutions_of_single_channels(case: Any) -> None:
+def test_convolutions_that_keep_the_size(case: Any) -> None:
     shape, kernel, padding, dilation = case
     x = torch.from_numpy(rng().standard_normal(shape)).requires_grad_()
     w = torch.from_numpy(rng().standard_normal(kernel)).requires_grad_()
     conv = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}[len(padding)]
-    out = conv(x, w, None, 1, padding, dilation, shape[1])
+    out = conv(x, w, None, 1, padding, dilation, shape[1] // kernel[1])
     g = rng().standard_normal(tuple(out.shape))
     made = (out, *torch.autograd.grad(out, (x, w), torch.from_numpy(g)))
     wanted = convolved(x.detach().numpy(), w.detach().numpy(), g, padding, dilation)
