@@ -366,7 +366,9 @@ def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
 def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate, ctx: Context, links: Links) -> Tensor:
     tensor: Tensor = values[0]
     edges, needs, sizes = links
-    recording = True in needs and tensor.dtype.differentiable
+    # a view made under no_grad requires grad without an edge, as in `_record`
+    tracked = True in needs or (bool(needs) and any(_needs_grad(values[at]) for at in op.diff_at))
+    recording = tracked and tensor.dtype.differentiable
     if ctx.log is not None:
         ctx.log.storage(tensor)
     array = tensor._array

@@ -346,7 +346,21 @@ def expanded(array: Array, shape: tuple[int, ...]) -> Array:
     """`broadcast_to`, quick for what gradients of full reductions are: 0-d host arrays."""
     if not array.shape and array.dtype in CACHED and not gpu_loaded():
         return np.ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
+    if 1 in shape and type(array) is np.ndarray:
+        return np.lib.stride_tricks.as_strided(array, shape, _expanded_strides(array, shape), writeable=False)
     return backend_of(array).xp.broadcast_to(array, shape)
+
+
+def _expanded_strides(array: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides in bytes of an array expanded to a shape it fits: as torch, dims of size 1 keep theirs."""
+    strides = list(array.strides)
+    for at in range(array.ndim):
+        if shape[at - array.ndim] != array.shape[at]:
+            strides[at] = 0
+    for size in reversed(shape[: len(shape) - array.ndim]):
+        step = strides[0] * shape[len(shape) - len(strides)] if strides else array.itemsize
+        strides.insert(0, step if size == 1 else 0)
+    return tuple(strides)
 
 
 def writeable(array: Array) -> Array:

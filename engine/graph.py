@@ -259,22 +259,31 @@ class Node(Inspection):
         dtype = dtypes.of(array)
         origin = ""
         name = "" if at < 0 else self.plan.tensors[at]
-        if not name:
-            pass  # an index tensor, which no node made
+        edge = self._edge_of(name) if name in self.plan.op.index else None
+        if edge is not None and edge[0].ordinary and edge[0].plan.op.multi_view:
+            return errors.inplace_on_view(f"Output {edge[1]} of {short_name(edge[0])}", "multi", True)
+        if not name or self._ungraphed(at, array, version):
+            pass  # no node made it
         elif name in self.plan.op.outputs:
             origin = f", which is output {self.plan.op.outputs.index(name)} of {short_name(self)},"
         elif len(version) > 1:
-            edge = self._edge_of(name)
             view = edge is not None and edge[0].ordinary and edge[0].plan.op.view
             origin = f", which is output {version[2]} of {'AsStrided' if view else version[1]},"
-        else:
-            edge = self._edge_of(name)
-            if edge is not None and not isinstance(edge[0], AccumulateGrad):
-                origin = f", which is output {edge[1]} of {short_name(edge[0])},"
+        elif edge is not None and not isinstance(edge[0], AccumulateGrad):
+            view = edge[0].ordinary and edge[0].plan.op.view  # torch makes its node anew, as what it is then
+            origin = f", which is output {edge[1]} of {'AsStrided' if view else short_name(edge[0])},"
         what = f"{dtype.options} {list(array.shape)}"
         if arrays.device_of(array).type == "cuda":
             what = what.replace("torch.", "torch.cuda.").replace("CPU", "CUDA", 1)
         return errors.modified_inplace(what, origin, version[0], stamp, state.ctx.anomaly is not None)
+
+    def _ungraphed(self, at: int, array: Any, version: list[Any]) -> bool:
+        """Whether a saved value has no node: an output without gradient, or an input that still does not require one."""
+        op, source, place = self.plan.op, self.plan.sources[at], self.plan.origins[at]
+        if source < 0:
+            return op.outputs[-1 - source] not in op.differentiable
+        rebased = len(version) > 3 and version[3] == id(array) and version[4] != self.sequence
+        return place is not None and self.inputs is None and self.edges[place] is None and not rebased
 
     def _edge_of(self, name: str) -> Edge | None:
         op = self.plan.op
@@ -443,8 +452,12 @@ def leaf_edge(tensor: Tensor) -> Edge:
 
 
 def short_name(node: Node) -> str:
-    """A node's name as messages give it: `Mul` for `MulBackward0`."""
-    return node.name().partition("Backward")[0]
+    """A node's name as messages give it: `Mul` for `MulBackward0`, but `Sum1` for `SumBackward1`."""
+    name = node.name()
+    start, found, number = name.rpartition("Backward")
+    if not found or (number and not number.isdecimal()):
+        return name
+    return start if number == "0" else start + number
 
 
 def nodes_behind(roots: Iterator[Node | None]) -> list[Node]:

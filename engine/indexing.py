@@ -45,13 +45,17 @@ def setitem(tensor: Tensor, key: Any, value: Any) -> None:
 
     Raises what `getitem` raises, and RuntimeError for a value that does not broadcast.
     """
+    if key is False:
+        return
     viewed, advanced = apply_views(tensor, key, False)
     source = as_value(tensor, value)
     if advanced is not None:
         kept = watched(advanced, _parts(key)) if records(viewed, source) else ()
         if source.ndim and source.shape[0] == 1:
             source = view(source, _beyond_ones(source.shape))
-        index_put_(viewed, checked(viewed._array, advanced), cast(source, tensor), False)
+        if _fills(advanced, source):
+            source = _number_as(tensor, source)
+        index_put_(viewed, checked(viewed._array, advanced), source, False)
         if kept:
             watch(viewed, kept)
     elif source.ndim == 0 < viewed.ndim and source.device.type == "cpu":
@@ -81,18 +85,29 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
         if isinstance(value, complex) and not tensor.is_complex():
             raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.scalar_name} without overflow")
         return wrap(arrays.scalar(value, tensor._array.dtype))
-    if isinstance(value, np.generic):
-        return wrap(np.asarray(value))
-    name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+    if isinstance(value, np.integer):
+        return wrap(arrays.scalar(int(value), tensor._array.dtype))
+    name = f"numpy.{type(value).__name__}" if isinstance(value, (np.ndarray, np.generic)) else type(value).__name__
     raise errors.bad_type(f"can't assign a {name} to a torch.{tensor.dtype.type_name}Tensor")
 
 
-def cast(source: Tensor, target: Tensor) -> Tensor:
-    """The value in the target's dtype (a number's; torch refuses to cast a tensor here)."""
-    if source.dtype is not target.dtype and source.ndim == 0 and source.is_leaf:
-        made: Tensor = source.to(target.dtype)
-        return made
-    return source
+def _fills(advanced: list[Any], source: Tensor) -> bool:
+    """Whether one value is written where one mask says; torch takes it as a number then, of any dtype."""
+    used = [each for each in advanced if each is not None]
+    return source.numel() == 1 and len(used) == 1 and bool(used[0].dtype == np.bool_)
+
+
+def _number_as(target: Tensor, source: Tensor) -> Tensor:
+    """One value in the target's dtype.
+
+    Raises RuntimeError for a complex number that a real dtype cannot hold.
+    """
+    if source.dtype is target.dtype:
+        return source
+    if source.is_complex() and not target.is_complex() and complex(source.detach()).imag:
+        raise errors.bad_argument(f"value cannot be converted to type {target.dtype.scalar_name} without overflow")
+    made: Tensor = source.to(target.dtype)
+    return made
 
 
 def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[Any] | None]:

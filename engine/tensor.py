@@ -106,9 +106,9 @@ class Tensor(Description):
         if requires_grad and type(self._counter) is InferenceCounter and not state.ctx.inference:
             text = "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
             raise errors.bad_argument(text)
+        if self._edge is not None and not requires_grad:
+            raise errors.bad_argument(errors.NOT_LEAF)
         if edge_of(self) is not None and self._edge is not None:
-            if not requires_grad:
-                raise errors.bad_argument(errors.NOT_LEAF)
             return self
         if requires_grad and not self.dtype.differentiable:
             raise errors.dtype_mismatch("only Tensors of floating point dtype can require gradients")

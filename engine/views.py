@@ -251,7 +251,7 @@ def rebase(tensor: Tensor, node: Node) -> None:
         old = tensor._edge
         tensor._edge = (node, 0, array.shape, array.dtype)
         tensor._requires_grad = False
-        version[1:] = [short_name(node), 0]
+        version[1:] = [short_name(node), 0, id(array), node.sequence]
         follow_retained(tensor, old)
         return
     base = view.base
@@ -262,7 +262,7 @@ def rebase(tensor: Tensor, node: Node) -> None:
     old = base._edge
     base._edge = (copied, 0, base._array.shape, base._array.dtype)
     base._requires_grad = False
-    version[1:] = [short_name(copied), 0]
+    version[1:] = [short_name(copied), 0, id(base._array), node.sequence]
     view.stamp = -1
     follow_retained(base, old)
 

@@ -466,7 +466,7 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     if log is not None:
         log.tensor(variable)
     if record:
-        variable._grad = _written(grad_copy(g)) if before is None else before + g
+        variable._grad = _written(grad_copy(None, g)) if before is None else before + g
         return
     if before is None:
         if not variable._array.flags.c_contiguous:

@@ -63,13 +63,18 @@ def lay_out(input: Array, strides: Size) -> Any:
 lay_out.vjp(input=lambda g: g)
 
 
-@op(same_as_input, hidden=True, node="torch::autograd::CopyBackwards")
-def grad_copy(input: Array) -> Any:
-    """The copy that a first recorded gradient is kept as."""
-    return xp.array(input, order="C")
+def same_as_source(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a copy of the second argument."""
+    return copied(values, values[1].shape, values[1].dtype)
 
 
-grad_copy.vjp(input=lambda g: g)
+@op(same_as_source, hidden=True, node="torch::autograd::CopyBackwards")
+def grad_copy(input: Array | None, source: Array) -> Any:
+    """The copy that a first recorded gradient is kept as; torch's node has an edge for what it was copied to."""
+    return xp.array(source, order="C")
+
+
+grad_copy.vjp(input=lambda g: None, source=lambda g: g)
 
 
 def to_copy_rule(op: Op, values: list[Any]) -> Estimate:

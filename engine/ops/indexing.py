@@ -99,12 +99,6 @@ index_backward.vjp(grad=lambda g, indices: index(g, indices))
 def index_put_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index_put_: values of the same dtype that broadcast to the indexed shape."""
     array, indices, source, _ = values
-    if source.dtype != array.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, source)]
-        raise errors.dtype_mismatch(
-            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
-            f"{names[1]} for the source."
-        )
     shape = result_shape(array.shape, indices)
     short = source.shape[next((at for at, size in enumerate(source.shape) if size != 1), source.ndim) :]
     fits = len(short) <= len(shape) and broadcast_fits(short, shape)
@@ -112,6 +106,12 @@ def index_put_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
+        )
+    if source.dtype != array.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (array, source)]
+        raise errors.dtype_mismatch(
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+            f"{names[1]} for the source."
         )
     extra = math.prod(shape) * array.dtype.itemsize + added_bytes(source, indices)
     return Estimate(values, [(array.shape, array.dtype)], None, extra, math.prod(shape))

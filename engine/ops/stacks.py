@@ -16,7 +16,7 @@ from engine.op import Function, Op, alias, op, registry
 from engine.ops.copies import contiguous_copy
 from engine.ops.joining import cat, split_with_sizes, stack
 from engine.ops.masks import masked_select
-from engine.ops.views import expand, permute, reshape, slice_, unsafe_view, unsqueeze, view
+from engine.ops.views import alias_, expand, permute, reshape, slice_, unsafe_view, unsqueeze, view
 from engine.rules import broadcast
 from engine.shapes import LARGEST_BYTES, check_parts, infer_size
 from engine.tensor import check_dim, wrap
@@ -364,7 +364,7 @@ def moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
 @op(composed, composite=True)
 def movedim(input: Array, source: Dims, destination: Dims) -> Any:
     """Dims taken to other places, the others in their order, as a view."""
-    return permute(input, moved(len(input.shape), source, destination)) if len(input.shape) else view(input, ())
+    return permute(input, moved(len(input.shape), source, destination)) if len(input.shape) else alias_(input)
 
 
 alias(movedim, "moveaxis")
@@ -378,7 +378,8 @@ def unflatten(input: Array, dim: int, sizes: Size) -> Any:
     if not sizes:
         raise errors.bad_argument("unflatten: sizes must be non-empty")
     if not shape:
-        shape = (1,)
+        text = f"unflatten got an unexpected error:\nDimension specified as {dim} but tensor has no dimensions"
+        raise errors.shape_mismatch(text)
     try:
         whole = infer_size(tuple(sizes), shape[dim])
     except RuntimeError as error:
