@@ -11,9 +11,11 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import conj_of, mul
+from engine.ops.copies import contiguous
 from engine.ops.views import expand, reshape, squeeze_product, t, transpose, unsafe_view, unsqueeze
 from engine.rules import broadcast, check_number
 from engine.shapes import expanded
+from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
 
@@ -88,6 +90,7 @@ mm.vjp(input=lambda g, mat2: mm(g, conj_of(t(mat2))), mat2=lambda g, input: mm(c
 
 
 def _mv_shape(a: Any, b: Any) -> tuple[int, ...]:
+    counted_dim(0, len(a))
     if len(a) != 2 or len(b) != 1:
         raise errors.shape_mismatch(f"vector + matrix @ vector expected, got {min(len(a), 1)}, {len(a)}, {len(b)}")
     if a[1] != b[0]:
@@ -217,7 +220,6 @@ def matmul(input: Array, other: Array) -> Any:
             return dot(input, other)
         if len(b) == 2:
             return squeeze_product(mm(unsqueeze(input, 0), other), 0)
-        return squeeze_product(matmul(unsqueeze(input, 0), other), len(b) - 2)
     if len(b) == 1:
         if len(a) == 2:
             return mv(input, other)
@@ -226,7 +228,10 @@ def matmul(input: Array, other: Array) -> Any:
         return mm(input, other)
     if len(b) == 2:
         return unsafe_view(mm(rows(input), other), out)
-    batch = out[:-2]
+    if len(a) < 3 and (getattr(input, "requires_grad", False) or (len(a) == 1 and 0 in b)):
+        return folded(input, other, out)
+    a = (1, *a)[-max(len(a), 2) :]
+    batch = broadcast(a[:-2], b[:-2])
     count = math.prod(batch)
     left = reshape(expand(input, (*batch, *a[-2:])), (count, *a[-2:]))
     right = reshape(expand(other, (*batch, *b[-2:])), (count, *b[-2:]))
@@ -236,22 +241,44 @@ def matmul(input: Array, other: Array) -> Any:
 alias(matmul, "linalg.matmul")
 
 
+def folded(small: Any, batch: Any, out: tuple[int, ...]) -> Any:
+    """A matrix or vector that requires grad times a batch: as torch, the batch's adjoint is one tall matrix, so that
+    backward expands nothing.
+    """
+    last = len(batch.shape) - 1
+    tall = rows(transpose(batch, last - 1, last))
+    if len(small.shape) == 1:
+        return unsafe_view(mv(tall, small), out)
+    return contiguous(transpose(unsafe_view(mm(tall, t(small)), (*out[:-2], out[-1], out[-2])), last - 1, last))
+
+
 def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addmm: the added tensor broadcasts to the product's shape."""
     added, a, b = values[:3]
     out = _mm_shape_named(a.shape, b.shape)
-    same_dtype(a, b, M1_M2)
-    expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].tensor_type)
-    if added.dtype != a.dtype:
-        raise errors.dtype_mismatch(
-            "self and mat2 must have the same dtype, but got "
-            f"{dtypes.BY_NUMPY[added.dtype].type_name} and {dtypes.BY_NUMPY[b.dtype].type_name}"
-        )
+    fits_in_place(op, added, out)
+    same_as_second(added, a, b)
+    expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].options)
     refuse_added_bools(values, "addmm_impl_cpu_")
     for number in values[3:]:
         check_number(number, a.dtype)
     held = 4 * math.prod(out) if a.dtype in HALF else 0
     return Estimate(values, [(out, a.dtype)], None, held + sum_bytes(*values[:4]), 2 * a.size * b.shape[1])
+
+
+def fits_in_place(op: Op, added: Any, shape: tuple[int, ...]) -> None:
+    """Raise RuntimeError unless what a product is added to in place has its shape."""
+    if op.inplace_only and tuple(added.shape) != shape:
+        sizes = f"input tensor size {list(added.shape)} and output tensor size {list(shape)}"
+        raise errors.shape_mismatch(f"Bad in-place call: {sizes} should match")
+
+
+def same_as_second(added: Any, a: Any, b: Any) -> None:
+    """Raise RuntimeError unless the operands of a sum with a product have the dtype of its last."""
+    for name, each in (("self", added), ("mat1", a)):
+        if each.dtype != b.dtype:
+            names = [dtypes.BY_NUMPY[one.dtype].type_name for one in (each, b)]
+            raise errors.dtype_mismatch("{} and mat2 must have the same dtype, but got {} and {}".format(name, *names))
 
 
 def sum_bytes(added: Any, a: Any, b: Any, beta: Any) -> int:

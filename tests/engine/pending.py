@@ -23,8 +23,6 @@ PENDING: list[tuple[str, str, str]] = [
         for sample in (
             "floor_divide-float-with-int",
             "floor_divide_-float-with-int",
-            "matmul-matrix-batch",
-            "matmul-vector-batch",
             "setitem-everything-number",
         )
     ),
