@@ -31,36 +31,55 @@ NO_HOOKS = (
 )
 
 
-@contextmanager
-def _transform(name: str) -> Iterator[bool]:
-    """Inside, the function of a transform runs: under grad mode, and custom Functions know of it.
+class _Level:
+    """A run of a transform: whether it goes on, and whether grad mode is on around it."""
 
-    Gives whether grad mode was on around it: where it was not, results have no graph.
-    """
-    outer = state.ctx.grad_enabled
+    def __init__(self) -> None:
+        self.open = True
+        self.outer = state.ctx.grad_enabled
+
+
+@contextmanager
+def _transform(name: str) -> Iterator[_Level]:
+    """Inside, the function of a transform runs: under grad mode, and custom Functions know of it."""
+    level = _Level()
     state.ctx.transforms.append(name)
     try:
         with disable_saved_tensors_hooks(NO_HOOKS), enable_grad():
-            yield outer
+            yield level
     finally:
         state.ctx.transforms.pop()
+        level.open = False
 
 
-def _fresh(value: Any) -> Tensor:
-    """A tensor of the transform's own in the place of an input.
+def _fresh(value: Any, level: _Level) -> Tensor:
+    """A tensor of the transform's own in the place of an input; a leaf knows of the level.
 
     Raises ValueError for anything but tensors.
     """
     if not isinstance(value, Tensor):
         raise errors.bad_value(f"Thing passed to transform API must be Tensor, got {type(value)}")
-    made: Tensor = value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
-    return made
+    if value.requires_grad:
+        made: Tensor = value.view_as(value)
+        return made
+    leaf: Tensor = value.detach().requires_grad_()
+    leaf.__dict__["_level"] = level
+    return leaf
+
+
+def _leads_out(tensor: Tensor, own: list[Tensor]) -> bool:
+    """Whether a graph leads to something outside: not to these, nor to the inputs of transforms that have ended."""
+    ends = functional.ends_of(tensor)
+    return any(getattr(end, "_level", _OUTSIDE).open and not any(end is each for each in own) for end in ends)
+
+
+_OUTSIDE = _Level()  # of leaves that no transform made
 
 
 def _closed(value: Any, own: list[Tensor], outer: bool = True) -> Any:
     """A result as the caller gets it: without its graph where that leads to the transform's own inputs alone.
 
-    Without any where grad mode is off around the transform (`outer`).
+    Without any where grad mode is off around the transform (not `outer`).
 
     Raises RuntimeError for anything but tensors.
     """
@@ -68,7 +87,7 @@ def _closed(value: Any, own: list[Tensor], outer: bool = True) -> Any:
     for each in leaves:
         if not isinstance(each, Tensor):
             raise errors.bad_argument(f"Expected tensors, got unsupported type {type(each)}")
-    kept = [each if outer and functional.leads_out([each], own) else each.detach() for each in leaves]
+    kept = [each if outer and _leads_out(each, own) else each.detach() for each in leaves]
     return unflatten(kept, spec)
 
 
@@ -96,11 +115,11 @@ def _chosen(args: tuple[Any, ...], argnums: Any) -> tuple[int, ...]:
 class _Inputs:
     """The arguments of a call with those to differentiate by replaced by fresh tensors."""
 
-    def __init__(self, args: tuple[Any, ...], argnums: Any) -> None:
+    def __init__(self, args: tuple[Any, ...], argnums: Any, level: _Level) -> None:
         numbers = _chosen(args, argnums)
         parts = [args[at] for at in numbers]
         leaves, self.spec = flatten(tuple(parts) if isinstance(argnums, tuple) else parts[0])
-        self.leaves = [_fresh(each) for each in leaves]
+        self.leaves = [_fresh(each, level) for each in leaves]
         built = unflatten(list(self.leaves), self.spec)
         moved = dict(zip(numbers, built if isinstance(argnums, tuple) else [built], strict=True))
         self.args = tuple(moved.get(at, each) for at, each in enumerate(args))
@@ -129,14 +148,14 @@ def grad_and_value(func: Func, argnums: Argnums = 0, has_aux: bool = False) -> F
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with _transform("grad") as outer:
-            inputs = _Inputs(args, argnums)
+        with _transform("grad") as level:
+            inputs = _Inputs(args, argnums, level)
             value, aux = _with_aux(func(*inputs.args, **kwargs), has_aux, "grad_and_value(f)(*args)")
             _check_scalar(value)
             grads = _grads([value], inputs.leaves, [None], True)
-            result = _closed(unflatten(list(grads), inputs.spec), inputs.leaves, outer)
-            value = _closed(value, inputs.leaves, outer)
-            return (result, (value, _closed(aux, inputs.leaves, outer))) if has_aux else (result, value)
+            result = _closed(unflatten(list(grads), inputs.spec), inputs.leaves, level.outer)
+            value = _closed(value, inputs.leaves, level.outer)
+            return (result, (value, _closed(aux, inputs.leaves, level.outer))) if has_aux else (result, value)
 
     return wrapper
 
@@ -172,13 +191,13 @@ VJP = "vjp(f, *primals)"
 
 
 def _vjp(func: Func, args: tuple[Any, ...], argnums: Any, has_aux: bool, api: str = VJP) -> tuple[Any, ...]:
-    with _transform("vjp") as outer:
-        inputs = _Inputs(args, argnums) if argnums is not None else None
+    with _transform("vjp") as level:
+        inputs = _Inputs(args, argnums, level) if argnums is not None else None
         own = inputs.leaves if inputs else []
         value, aux = _with_aux(func(*(inputs.args if inputs else args)), has_aux, api)
         outputs, spec = flatten(value)
         _check_outputs(outputs, api, api is VJP)
-        closed = (_closed(value, own, outer), _closed(aux, own, outer) if has_aux else None)
+        closed = (_closed(value, own, level.outer), _closed(aux, own, level.outer) if has_aux else None)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         seeds, given = flatten(cotangents)
@@ -214,15 +233,15 @@ def _check_outputs(outputs: list[Any], api: str, differentiable: bool = True) ->
 def jvp(func: Func, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False) -> tuple[Any, ...]:
     """The output of `func` and its derivative along `tangents`."""
     directions = _directions(primals, tangents, JVP)
-    with _transform("jvp") as outer:
-        inputs = _Inputs(primals, tuple(range(len(primals))))
+    with _transform("jvp") as level:
+        inputs = _Inputs(primals, tuple(range(len(primals))), level)
         own = inputs.leaves
         value, aux = _with_aux(func(*inputs.args), has_aux, JVP)
         outputs, spec = flatten(value)
         _check_outputs(outputs, JVP, differentiable=False)
         moved = functional.pushed(outputs, own, directions)
-        closed = (_closed(value, own, outer), _closed(unflatten(moved, spec), own, outer))
-        return (*closed, _closed(aux, own, outer)) if has_aux else closed
+        closed = (_closed(value, own, level.outer), _closed(unflatten(moved, spec), own, level.outer))
+        return (*closed, _closed(aux, own, level.outer)) if has_aux else closed
 
 
 JVP = "jvp(f, primals, tangents)"

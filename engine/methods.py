@@ -27,6 +27,19 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
             slow = operator_door(function)
             setattr(Tensor, operator, fast_operator(function, slow) or slow)
 
+    for part in ("real", "imag"):
+        setattr(Tensor, part, getattr(Tensor, part).setter(_part_setter(part)))
+
+
+def _part_setter(name: str) -> Callable[[Any, Any], None]:
+    """`x.real = value`: written into the part, which is a view."""
+
+    def write(self: Any, value: Any) -> None:
+        part = getattr(self, name)
+        (part.copy_ if isinstance(value, Tensor) else part.fill_)(value)
+
+    return write
+
 
 def _where(self: Any, condition: Any, other: Any) -> Any:
     """This tensor where the condition holds, else `other`: the method takes the condition second."""

@@ -57,17 +57,17 @@ def numel(input: Tensor) -> int:
 
 def can_cast(from_: dtypes.DType, to: dtypes.DType) -> bool:
     """Whether type promotion allows a result of one dtype to be written into another."""
-    check_dtypes("can_cast", from_=from_, to=to)
+    _check_dtypes("can_cast", from_=from_, to=to)
     return from_.category <= to.category
 
 
 def promote_types(type1: dtypes.DType, type2: dtypes.DType) -> dtypes.DType:
     """The smallest dtype that holds what both do."""
-    check_dtypes("promote_types", type1=type1, type2=type2)
+    _check_dtypes("promote_types", type1=type1, type2=type2)
     return dtypes.promote_types(type1, type2)
 
 
-def check_dtypes(name: str, **given: Any) -> None:
+def _check_dtypes(name: str, **given: Any) -> None:
     """Raise TypeError, as torch does, for an argument that is no dtype."""
     for at, (each, value) in enumerate(given.items()):
         if not isinstance(value, dtypes.DType):

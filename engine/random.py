@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine import errors
+from engine.devices import CPU, Device
 
 State = dict[str, Any]
 
@@ -42,6 +43,11 @@ class Generator:
         self._seed = _checked(seed)
         self._stream = None
         return self
+
+    @property
+    def device(self) -> Device:
+        """Where numbers are drawn: the host."""
+        return CPU
 
     def initial_seed(self) -> int:
         """The seed of the current stream."""

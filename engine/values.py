@@ -45,8 +45,13 @@ class Values:
         value = arrays.to_host(self._array).reshape(()).item()
         return float(value) if self._array.dtype.kind == "V" else value
 
+    def _refuse_batched(self) -> None:
+        if state.ctx.batch is not None and state.ctx.batch.holds(self._array):
+            raise errors.bad_argument("Cannot access data pointer of Tensor that doesn't have storage")
+
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        self._refuse_batched()
         host = arrays.to_host(self._array)
         if host.dtype == dtypes.bfloat16.numpy:
             host = host.astype(np.float32)
@@ -57,6 +62,7 @@ class Values:
 
         Raises RuntimeError if the tensor requires grad, TypeError on a GPU or for bfloat16.
         """
+        self._refuse_batched()
         if force:
             return self.detach().cpu().numpy()  # type: ignore[no-any-return]  # what `Tensor` adds
         if self.requires_grad:

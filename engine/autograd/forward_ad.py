@@ -97,7 +97,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             raise errors.bad_value(f"Expected {what} to be floating point or complex, but got: {each.dtype}")
     if level not in (None, 0):
         raise errors.bad_argument("Invalid level given to _make_dual")
-    check_size(tensor, tangent)
+    _check_size(tensor, tangent)
     tensor = tensor.resolve_conj().resolve_neg()  # tangents go by array
     if tangents.get(tensor._array) is not None:
         raise errors.bad_argument(
@@ -114,7 +114,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     return dual
 
 
-def check_size(tensor: Tensor, tangent: Tensor) -> None:
+def _check_size(tensor: Tensor, tangent: Tensor) -> None:
     """Refuse a tangent of another size than its tensor.
 
     Raises RuntimeError.

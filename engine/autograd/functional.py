@@ -6,7 +6,7 @@ nothing in the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine import errors
@@ -187,23 +187,21 @@ def jacobian(
         make = _Rows(prepared, given, create_graph or forward, strict, vectorize)
         rows: list[Any] = [make.of(nr, out) for nr, out in enumerate(outputs)]
     if forward:
-        kept = leads_out(outputs, prepared)
+        kept = any(not any(end is each for each in prepared) for out in outputs for end in ends_of(out))
         rows = [_by_columns(row, out, given, kept) for row, out in zip(rows, outputs, strict=True)]
     shaped = rows if several_in and forward else tuple(row if several_in else row[0] for row in rows)
     return shaped if several_out else shaped[0]
 
 
-def leads_out(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
-    """Whether a graph behind the outputs leads to leaves other than `own`."""
-    for out in outputs:
-        if out.requires_grad and out.grad_fn is None:
-            if not any(out is each for each in own):
-                return True
-        elif out.grad_fn is not None:
-            ends = (node.variable for node in nodes_behind(iter([out.grad_fn])) if isinstance(node, AccumulateGrad))
-            if any(not any(end is each for each in own) for end in ends):
-                return True
-    return False
+def ends_of(tensor: Tensor) -> Iterator[Tensor]:
+    """The leaves behind a tensor, itself if it is one that requires grad."""
+    if tensor.grad_fn is None:
+        if tensor.requires_grad:
+            yield tensor
+        return
+    for node in nodes_behind(iter([tensor.grad_fn])):
+        if isinstance(node, AccumulateGrad):
+            yield node.variable
 
 
 def _by_columns(row: tuple[Tensor, ...], out: Tensor, given: tuple[Tensor, ...], kept: bool) -> list[Tensor]:
@@ -374,4 +372,4 @@ def _hessian_product(name: str, func: Func, inputs: Any, v: Any, create_graph: b
     return _finished(outputs, False, create_graph), _finished(products, several_in, create_graph)
 
 
-__all__ = ["hessian", "hvp", "jacobian", "jvp", "leads_out", "pushed", "vhp", "vjp"]
+__all__ = ["ends_of", "hessian", "hvp", "jacobian", "jvp", "pushed", "vhp", "vjp"]
