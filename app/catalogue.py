@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app import codec
+from app.differentiability import OF_STEPS, differentiable
 from app.examples import example_of
 from app.families import family_of, family_of_step
 from app.session.arguments import Parameter, parameters_of
@@ -18,11 +19,14 @@ from engine.op import Function, Op, registry
 
 @functools.cache
 def list_ops() -> list[dict[str, Any]]:
-    """Every step there is, by name: its family and first line of documentation."""
-    return [
-        {"name": name, "family": found["family"], "doc": found["doc"].partition("\n")[0]}
-        for name, found in ((name, describe(name)) for name in sorted({*_ops(), *SPECIALS}))
-    ]
+    """Every step there is, by name, as `describe` has it."""
+    return [describe(name) for name in sorted({*_ops(), *SPECIALS})]
+
+
+@functools.cache
+def list_of_ops() -> bytes:
+    """The same as JSON, made once."""
+    return codec.dumps({"ops": list_ops()})
 
 
 @functools.cache
@@ -68,7 +72,7 @@ def _signature(op: Op) -> dict[str, Any]:
         "params": _params(parameters_of(op)),
         "outputs": list(op.outputs),
         "returns_list": op.returns_list,
-        "differentiable": [name for name in op.index if name in op.formulas],
+        "differentiable": differentiable(op),
         "view": op.view,
     }
 
@@ -79,7 +83,7 @@ def _special(special: Special) -> dict[str, Any]:
         "params": _params(special.parameters),
         "outputs": list(special.outputs),
         "returns_list": special.several,
-        "differentiable": [],
+        "differentiable": OF_STEPS.get(special.name, []),
         "view": False,
     }
     return {

@@ -226,7 +226,7 @@ OBJECTS: dict[str, Schema] = {
             )
         }
     ),
-    "Ops": answered({"ops": listed(answered({"name": TEXT, "family": TEXT, "doc": TEXT}))}),
+    "Ops": answered({"ops": listed(ref("OpDescription"))}),
     "OpDescription": answered(
         {
             "name": TEXT,
@@ -255,7 +255,7 @@ OBJECTS: dict[str, Schema] = {
             ),
             "outputs": listed(TEXT),
             "returns_list": BOOL,
-            "differentiable": listed(TEXT, description="The inputs that it has a gradient for."),
+            "differentiable": listed(TEXT, description="The inputs that gradients flow to."),
             "view": {"type": "boolean", "description": "Whether the result shares the input's storage."},
         }
     ),

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.catalogue import describe, list_ops
+from app.catalogue import describe, list_of_ops
 from app.routes.forwarding import forward, json_body, new_router
 
 router = new_router("ops")
@@ -24,9 +24,9 @@ async def run_op(request: Request, session: str, op: str) -> Response:
 
 @router.get("/v1/ops")
 async def get_ops(request: Request) -> Response:
-    """List the ops."""
+    """Describe all ops, by name: signatures, outputs, differentiable inputs, and an example step of each."""
     body.require_acceptable(body.headers_of(request))
-    return Response(orjson.dumps({"ops": list_ops()}), media_type=body.JSON)
+    return Response(list_of_ops(), media_type=body.JSON)
 
 
 @router.get("/v1/ops/{op}")

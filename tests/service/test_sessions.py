@@ -30,8 +30,29 @@ def test_devices_include_the_cpu(client):
 
 @pytest.mark.parametrize("op", ["add", "linalg.solve", "nn.functional.softmax"])
 def test_the_catalogue_lists_ops_by_their_pytorch_names(client, op):
-    assert f'"{op}"' in client.get("/v1/ops").text
-    assert f'"{op}"' in client.get(f"/v1/ops/{op}").text
+    described = client.get(f"/v1/ops/{op}").json()
+    assert described["name"] == described["example"]["op"] == op
+    assert described in client.get("/v1/ops").json()["ops"]
+
+
+DIFFERENTIABLE = [
+    ("add", [["input", "other"]]),
+    ("max", [["input"], ["input", "other"], ["input"]]),
+    ("matmul", [["input", "other"]]),
+    ("softmax", [["input"]]),
+    ("nn.functional.linear", [["input", "weight", "bias"]]),
+    ("nn.functional.nll_loss", [["input"]]),
+    ("masked.sum", [["input"]]),
+    ("getitem", [["input"]]),
+    ("eq", [[]]),
+    ("argmax", [[]]),
+    ("detach", [[]]),
+]
+
+
+@pytest.mark.parametrize(("op", "names"), DIFFERENTIABLE)
+def test_the_catalogue_tells_where_gradients_flow_also_through_ops_made_of_others(client, op, names):
+    assert [each["differentiable"] for each in client.get(f"/v1/ops/{op}").json()["signatures"]] == names
 
 
 @pytest.mark.parametrize("op", ["nonsense", "__radd__", "save", "load"])
