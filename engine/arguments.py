@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import dtypes, errors
+from engine.keyword_order import in_table_order
 from engine.kinds import REQUIRED, Mismatch
-from engine.overloads import INPUT_FIRST, OVERLOADS
+from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS, in_python
 
 # Keywords of torch's factories that leave no choice here.
 ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
@@ -19,11 +20,11 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
     `method` is 1 for a call as a method, where messages do not count the tensor itself. Raises TypeError.
     """
     count = len(args)
-    if count and op.size_at is not None and type(args[-1]) is int:
-        args = _gather_sizes(op.size_at, args)
+    if op.size_at is not None and count > op.size_at and type(args[op.size_at]) is int:
+        args = _gather_sizes(op, args)
         count = len(args)
     if count > op.positional:
-        raise _too_many(op, count, method)
+        raise _too_many(op, count, method, kwargs)
     values = list(op.defaults)
     params = op.params
     for at, value in enumerate(args):
@@ -31,35 +32,35 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[at] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, at, value, f" (position {at + 1 - method})", mismatch) from None
+            raise _refused(op, at, value, mismatch, method, f" (position {at + 1 - method})") from None
     for name, value in kwargs.items():
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
             continue
         if place is None or place < count or (name not in op.index and params[place].name in kwargs):
-            raise _bad_keyword(op, name, values, kwargs)
+            raise _bad_keyword(op, name, values, kwargs, method)
         param = params[place]
         try:
             values[place] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, place, value, "", mismatch) from None
+            raise _refused(op, place, value, mismatch, method) from None
     for at in op.required:
         if values[at] is REQUIRED:
-            raise _missing(op, values)
+            raise _missing(op, values, method)
     return values
 
 
-def _refused(op: Any, at: int, value: Any, position: str, mismatch: Mismatch) -> Exception:
-    """torch's text for a value that its parameter does not take."""
+def _refused(op: Any, at: int, value: Any, mismatch: Mismatch, method: int, position: str = "") -> Exception:
+    """torch's text for a value that its parameter does not take; `position` where it was not given by name."""
     param = op.params[at]
     if param.name == "reduction":  # torch looks it up in a table
         return errors.bad_value(f"{value} is not a valid value for reduction")
     detail = str(mismatch)
     if detail.startswith("expected"):
-        return errors.bad_type(detail)
+        return errors.bad_type(detail.replace("in argument 0", f"in argument {at - method}"))
     if detail.startswith("failed"):
         return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
-    detail = detail or f", not {kind_of(value)}"
+    detail = (detail if position else "") or f", not {kind_of(value)}"
     return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}")
 
 
@@ -73,7 +74,9 @@ def _said(op: Any, at: int) -> str:
     return "input" if at == 0 and op.wire_name in INPUT_FIRST else str(op.params[at].name)
 
 
-def _missing(op: Any, values: list[Any]) -> TypeError:
+def _missing(op: Any, values: list[Any], method: int) -> TypeError:
+    if not method and in_python(op.wire_name):
+        return errors.bad_type(missing_in_python(op, [at for at in op.required if values[at] is REQUIRED]))
     first = next(at for at in op.required if values[at] is REQUIRED)
     missing = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
     names = ", ".join(f'"{name}"' for name in missing)
@@ -81,35 +84,64 @@ def _missing(op: Any, values: list[Any]) -> TypeError:
     return errors.bad_type(f"{op.said}() missing {len(missing)} required positional {noun}: {names}")
 
 
-def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any]) -> TypeError:
-    for at in op.required:
+def missing_in_python(op: Any, missing: list[int]) -> str:
+    """Python's own text for arguments that are not there."""
+    names = [f"'{op.params[at].name}'" for at in missing]
+    listed = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])}, and {names[-1]}"
+    return f"{op.said}() missing {len(names)} required positional argument{'s' * (len(names) > 1)}: {listed}"
+
+
+def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any], method: int) -> TypeError:
+    if method and len(op.params) == 1:
+        return errors.bad_type(f"TensorBase.{op.said}() takes no keyword arguments")
+    for at in op.required if method or not in_python(op.wire_name) else ():
         if values[at] is REQUIRED and op.params[at].name not in kwargs:
-            return _missing(op, values)  # torch tells of what is missing first
+            return _missing(op, values, method)  # torch tells of what is missing first
     if name in op.keywords:
         return errors.bad_type(f"{op.said}() got multiple values for argument '{name}'")
     return errors.bad_type(f"{op.said}() got an unexpected keyword argument '{name}'")
 
 
-def _too_many(op: Any, count: int, method: int) -> TypeError:
+def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeError:
+    if method and len(op.params) == 1:
+        no = "keyword arguments" if kwargs else f"arguments ({count - method} given)"
+        return errors.bad_type(f"TensorBase.{op.said}() takes no {no}")
+    given = f"{count - method} {'was' if count - method == 1 else 'were'} given"
+    if not method and in_python(op.wire_name):
+        for name in kwargs:
+            if op.keywords.get(name, 0) < op.positional:
+                return _bad_keyword(op, name, [], kwargs, method)
+        if kwargs:
+            given = (
+                f"{count} positional arguments (and {len(kwargs)} keyword-only argument{'s' * (len(kwargs) > 1)}) "
+                "were given"
+            )
     least = sum(at < op.positional for at in op.required) - method
     most = op.positional - method
     takes = f"{most} positional argument{'' if most == 1 else 's'}"
     if least != most:
         takes = f"from {least} to {most} positional arguments"
-    return errors.bad_type(f"{op.said}() takes {takes} but {count - method} were given")
+    return errors.bad_type(f"{op.said}() takes {takes} but {given}")
 
 
-def _gather_sizes(at: int, args: Sequence[Any]) -> Sequence[Any]:
+def _gather_sizes(op: Any, args: Sequence[Any]) -> Sequence[Any]:
     """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
-    sizes = args[at:]
-    for each in sizes:
-        if type(each) is not int:
-            return args
-    return (*args[:at], tuple(sizes)) if sizes else args
+    at = op.size_at
+    return args if at + 1 < op.positional else (*args[:at], tuple(args[at:]))
 
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:
     """torch's text for arguments that no overload takes: about the only one that takes so many, else about them all."""
+    told = []
+    for op in ops:
+        try:
+            bind(op, args, kwargs, method)
+        except TypeError as error:
+            told.append(error)
+            if "failed to unpack" in str(error):  # torch takes the first element for the whole
+                return error
+    if (method and name in OF_FUNCTION) or (not method and in_python(name)) or name in BY_FORM:
+        return told[method if name in BY_FORM else -1]
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]
@@ -119,7 +151,14 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
             bind(fitting[0], args, kwargs, method)
         except TypeError as error:
             return error
-    got = [kind_of(each) for each in args[method:]] + [f"{key}={kind_of(value)}" for key, value in kwargs.items()]
+    if kwargs and name in DEPRECATED:
+        names = ", ".join(in_table_order(kwargs))
+        text = f"{ops[0].said}() received an invalid combination of arguments - got unrecognized keyword arguments: "
+        return errors.bad_type(text + names)
+    got = [kind_of(each) for each in args[method:]]
+    got += [f"{key}={kind_of(kwargs[key])}" for key in in_table_order(kwargs)]
+    if len(got) == len(kwargs) > 0:
+        got.append("")  # torch's slip
     expected = "".join(f"\n * {op.signature(method)}" for op in ops)
     return errors.bad_type(
         f"{ops[0].said}() received an invalid combination of arguments - got ({', '.join(got)}), "

@@ -112,7 +112,7 @@ def _int(value: Any) -> int:
 
 def _float(value: Any) -> float:
     number = value if type(value) is int else _number(value)
-    if isinstance(number, (bool, complex)):
+    if isinstance(number, complex):
         raise Mismatch
     try:
         return float(number)
@@ -141,8 +141,12 @@ def _dims(value: Any) -> tuple[int, ...]:
     else:
         return tuple(value)
     for at, each in enumerate(value):
-        if (type(each) is not int and not hasattr(each, "__index__")) or isinstance(each, bool):
-            raise Mismatch(f", but found element of type {type(each).__name__} at pos {at}")
+        if (type(each) is not int and not hasattr(each, "__index__")) or (isinstance(each, bool) and not at):
+            name = type(each).__name__
+            if at:  # torch looks at the first, then takes it for a tuple of ints
+                text = f'failed to unpack the object at pos {at + 1} with error "type must be tuple of ints,but got'
+                raise Mismatch(f'{text} {name}"')
+            raise Mismatch(f", but found element of type {name} at pos {at}")
         if not INT64_MIN <= operator.index(each) <= INT64_MAX:
             raise Mismatch(f'failed to unpack the object at pos {at + 1} with error "{INT_OVERFLOW}')
     return tuple(operator.index(each) for each in value)

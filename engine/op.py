@@ -324,8 +324,8 @@ class Alias(Function):
             return super().bound(args, kwargs, method)
         except TypeError as error:
             theirs = f"{self.ops[0].said}()"
-            if str(error).startswith(theirs):
-                error.args = (f"{self.said}(){str(error).removeprefix(theirs)}",)
+            if str(error).startswith((theirs, f"TensorBase.{theirs}")):
+                error.args = (str(error).replace(theirs, f"{self.said}()", 1),)
             raise
 
 

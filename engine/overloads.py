@@ -15,15 +15,32 @@ def _named(names: str, *ranges: Range) -> dict[str, tuple[Range, ...]]:
     return dict.fromkeys(names.split(), ranges)
 
 
+_WITH_NUMBER = (
+    "eq_ ne_ lt_ le_ gt_ ge_ not_equal_ less_ less_equal_ greater_ greater_equal_ copysign_ fmod_ remainder_ xlogy_ "
+    "float_power_ floor_divide_ multiply_ true_divide_ bitwise_and_ bitwise_or_ bitwise_xor_ bitwise_left_shift_ "
+    "bitwise_right_shift_"
+)
+_POLYNOMIALS = (
+    "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w "
+    "hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p "
+    "shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v "
+    "shifted_chebyshev_polynomial_w"
+)
 OVERLOADS: dict[str, tuple[Range, ...]] = {
     # one is shown, beside deprecated ones that are not
     **_named("add sub", (2, 4)),
     **_named("addcdiv addcmul", (3, 5)),
     **_named("addbmm addmv addmv_ addr", (3, 6)),
+    **_named("addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_", (3, 5)),
     # a number or a tensor as the other operand
     **_named("eq ne lt le gt ge not_equal less less_equal greater greater_equal copysign fmod rsub", (2, 3), (2, 3)),
     **_named("bitwise_and bitwise_or bitwise_xor", (2, 3), (2, 2), (2, 3)),
-    **_named("floor_divide multiply", (2, 3), (2, 2)),
+    **_named("floor_divide multiply true_divide", (2, 3), (2, 2)),
+    **_named(_WITH_NUMBER, (2, 2), (2, 2)),
+    **_named("div_ divide_", (2, 2), (3, 3), (2, 2), (3, 3)),
+    **_named("masked_fill_", (3, 3), (3, 3)),
+    **_named("index_fill_", (4, 4), (4, 4)),
+    **{f"special.{name}": three for name, three in _named(_POLYNOMIALS, (2, 3), (2, 3), (2, 3)).items()},
     **_named("divide", (2, 3), (3, 4), (2, 2), (3, 3)),
     **_named("isin", (2, 5), (2, 5), (2, 5)),
     **_named("bucketize", (2, 5), (2, 4)),
@@ -46,6 +63,31 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("eye", (1, 7), (2, 8)),
     **_named("linalg.matrix_rank linalg.pinv", (1, 5), (1, 5), (2, 4), (2, 4)),
 }
+
+# With further overloads as functions only; of one overload as a function and of another as a method; with overloads
+# that are tried but not shown.
+OF_FUNCTION = frozenset(_named("mm bmm addmm baddbmm"))
+BY_FORM = frozenset(_named("polygamma special.polygamma"))
+DEPRECATED = frozenset(
+    _named("add sub addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
+)
+
+# Functions written in Python, whose calls Python itself refuses: all of torch.nn.functional but these, and a few more.
+_BUILT_IN = (
+    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear channel_shuffle conv1d conv2d conv3d "
+    "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu hardshrink linear logsigmoid one_hot "
+    "pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink"
+)
+BUILT_IN = frozenset(f"nn.functional.{name}" for name in _BUILT_IN.split())
+IN_PYTHON = frozenset(_named("cdist stft norm split tensordot unravel_index"))
+
+
+def in_python(name: str) -> bool:
+    """Whether torch's function of a wire name is written in Python."""
+    if name.startswith(("masked.", "signal.")):
+        return True
+    return name in IN_PYTHON or (name.startswith("nn.functional.") and name not in BUILT_IN and not name.endswith("_"))
+
 
 # Documented with a matrix `A` as their first argument, which the parser knows as `input` only.
 _MATRICES = (
@@ -70,7 +112,7 @@ NUMPYS = {
     "dim1": ("axis1",),
 }
 # What else documents call the parameters of single functions, be it that the parser itself knows them by another name.
-_SECTIONS = {"indices_or_sections": ("indices", "sections")}
+_SECTIONS: dict[str, tuple[str, ...]] = {"indices_or_sections": ("indices", "sections")}
 DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
     "broadcast_to": {"shape": ("size",)},
     "dsplit": _SECTIONS,

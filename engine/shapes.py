@@ -101,19 +101,19 @@ def expanded(shape: Shape, size: Shape, tensor_type: str = "torch.FloatTensor") 
             f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     result = list(size)
-    for at, want in enumerate(size):
-        have = shape[at - extra] if at >= extra else None
+    for at in range(len(size) - 1, -1, -1) if shape else ():
+        want, have = size[at], shape[at - extra] if at >= extra else None
         if want == -1:
             if have is None:
                 raise errors.shape_mismatch(
                     f"The expanded size of the tensor ({want}) isn't allowed in a leading, non-existing dimension {at}"
                 )
             result[at] = have
-        elif want < 0:
-            raise errors.shape_mismatch(f"The expanded size of the tensor ({want}) isn't allowed")
         elif have is not None and have not in (1, want):
             raise errors.shape_mismatch(
                 f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
                 f"dimension {at}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
             )
+    if min(result, default=0) < 0:
+        raise errors.shape_mismatch("numel: integer multiplication overflow")
     return tuple(result)

@@ -11,19 +11,31 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, mul
-from engine.ops.linalg import bmm, mv, product, refuse_added_bools, refuse_bools, scaled, sum_bytes
+from engine.ops.linalg import (
+    bmm,
+    fits_in_place,
+    mv,
+    product,
+    refuse_added_bools,
+    refuse_bools,
+    same_as_second,
+    scaled,
+    sum_bytes,
+)
 from engine.ops.matrices import HALF
 from engine.ops.products import check_vector
 from engine.ops.views import expand, t, transpose, unsqueeze
 from engine.rules import cast_bytes, check_number, default_dtype
 from engine.shapes import expanded
-from engine.tensor import check_dim
+from engine.tensor import counted_dim
 
 
 def check_numbers(op: Op, values: list[Any], dtype: Any) -> None:
     """Raise RuntimeError for a floating alpha or beta of integers."""
     for name in ("beta", "alpha"):
         value = values[op.index[name]]
+        if isinstance(value, bool) and dtype.kind != "b":
+            raise errors.bad_argument(f"Boolean {name} only supported for Boolean results.")
         if isinstance(value, (float, complex)) and not dtypes.BY_NUMPY[dtype].differentiable:
             raise errors.bad_argument(
                 f"For integral input tensors, argument {name} must not be a floating point number."
@@ -45,7 +57,7 @@ def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
 
 def expand_to(input: Any, shape: tuple[int, ...]) -> None:
     """Raise RuntimeError with torch's text unless the tensor expands to this shape."""
-    expanded(tuple(input.shape), shape, dtypes.BY_NUMPY[input.dtype].tensor_type)
+    expanded(tuple(input.shape), shape, dtypes.BY_NUMPY[input.dtype].options)
 
 
 def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: int) -> Estimate:
@@ -62,9 +74,7 @@ def sum_estimate(values: list[Any], shape: tuple[int, ...], dtype: Any, flops: i
 
 
 def check_batches(a: Any, b: Any) -> None:
-    """Raise RuntimeError for operands that are not batches of matrices, IndexError for some of too few dims."""
-    check_dim(1, len(a.shape))
-    check_dim(2, len(b.shape))
+    """Raise RuntimeError for operands that are not batches of matrices."""
     for name, each in (("batch1", a), ("batch2", b)):
         if len(each.shape) != 3:
             raise errors.shape_mismatch(f"{name} must be a 3D tensor")
@@ -73,22 +83,24 @@ def check_batches(a: Any, b: Any) -> None:
 def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of baddbmm."""
     added, a, b = values[:3]
-    check_batches(a, b)
-    shape = (a.shape[0], a.shape[1], b.shape[2])
+    ndim = len(a.shape)
+    shape = (*(a.shape[counted_dim(at, ndim)] for at in (0, 1)), b.shape[counted_dim(2, len(b.shape))])
     expand_to(added, shape)
+    check_batches(a, b)
     if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
         raise errors.shape_mismatch(
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[2]}] but got: "
             f"[{b.shape[0]}, {b.shape[1]}]."
         )
-    if a.dtype != b.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
-        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
+    fits_in_place(op, added, shape)
     if added.dtype != a.dtype:
         found = [dtypes.BY_NUMPY[each.dtype].cpp_name for each in (added, a, b)]
         raise errors.dtype_mismatch(
             "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*found)
         )
+    if a.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
+        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
     refuse_added_bools(values, "baddbmm")
     return sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
 
@@ -109,9 +121,7 @@ baddbmm.vjp(
 def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addbmm."""
     added, a, b = values[:3]
-    check_dim(1, len(a.shape))
-    check_dim(2, len(b.shape))
-    shape = (a.shape[1], b.shape[2])
+    shape = (a.shape[counted_dim(1, len(a.shape))], b.shape[counted_dim(2, len(b.shape))])
     expand_to(added, shape)
     check_batches(a, b)
     if a.shape[0] != b.shape[0]:
@@ -122,10 +132,7 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})"
         )
-    for each in (a, b):
-        if each.dtype != added.dtype:
-            names = [dtypes.BY_NUMPY[one.dtype].type_name for one in (added, b)]
-            raise errors.dtype_mismatch("self and mat2 must have the same dtype, but got {} and {}".format(*names))
+    same_as_second(added, a, b)
     refuse_bools(a, b, "addmm_impl_cpu_")
     estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
     estimate.temporaries += a.shape[0] * math.prod(shape) * (a.dtype.itemsize if a.dtype not in HALF else 6)
@@ -160,9 +167,11 @@ def addmv_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch("vector + matrix @ vector expected, got {}, {}, {}".format(*ndims))
     length = added.shape[0] if added.shape else 1
     if a.shape[1] != v.shape[0] or length not in (1, a.shape[0]):
+        counted_dim(0, len(added.shape))
         raise errors.shape_mismatch(
             f"size mismatch, got input ({length}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]})"
         )
+    fits_in_place(op, added, (a.shape[0],))
     if added.dtype != a.dtype or a.dtype != v.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (added, a, v)]
         raise errors.dtype_mismatch(
@@ -186,12 +195,23 @@ addmv.vjp(
 )
 
 
+def check_written(matrix: Any, a: Any, b: Any) -> None:
+    """Raise RuntimeError unless a matrix, written in place, has room for the product of two vectors."""
+    if len(matrix.shape) != 2:
+        raise errors.shape_mismatch(f"2D tensor expected, got {len(matrix.shape)}D tensor for input")
+    if tuple(matrix.shape) != (a.shape[0], b.shape[0]):
+        shapes = [list(each.shape) for each in (matrix, a, b)]
+        raise errors.shape_mismatch("size mismatch, input: {}, v1: {}, v2: {}".format(*shapes))
+
+
 def addr_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addr: operands promote."""
     added, a, b = values[:3]
     check_vector("addr", "vec1", a)
     check_vector("addr", "vec2", b)
     shape = (a.shape[0], b.shape[0])
+    if op.inplace_only:
+        check_written(added, a, b)
     expand_to(added, shape)
     dtype = dtypes.result_type([added, a, b], default_dtype()).numpy
     check_numbers(op, values, dtype)

@@ -34,6 +34,9 @@ from engine.ops.views import reshape, select, unsqueeze, view
 from engine.rules import Shape
 from engine.tensor import counted_dim
 
+BOTH = "running_mean and running_var must either both be None or neither be None"
+
+
 # -- batches --------------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +231,11 @@ def batch_norm(
         raise errors.bad_value(
             f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})"
         )
+    if eps < 0 or (training and eps == 0):
+        kind = "positive during training" if training else "non-negative"
+        raise errors.bad_value(f"batch_norm eps must be {kind}, but got {eps}")
+    if training and (running_mean is None) != (running_var is None):
+        raise errors.bad_value(BOTH)
     if 0 in shape:
         out = clone(input)
         for step, each in ((mul, weight), (add, bias)):
@@ -279,6 +287,8 @@ def instance_norm(
         )
     if not use_input_stats and (running_mean is None or running_var is None):
         raise errors.bad_argument("Expected running_mean and running_var to be defined when use_input_stats is false")
+    if (running_mean is None) != (running_var is None):
+        raise errors.bad_value(BOTH)
     counted_dim(1, len(shape))
     flat = view(input if not hasattr(input, "contiguous") else input.contiguous(), (1, shape[0] * shape[1], *shape[2:]))
     means, variances = repeated_copy(running_mean, shape[0]), repeated_copy(running_var, shape[0])
@@ -321,7 +331,7 @@ def group_rule(op: Op, values: list[Any]) -> Estimate:
         if each is not None and tuple(each.shape) != (c,):
             raise errors.shape_mismatch(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(each.shape)} and input of shape {shape}"
+                f"shape {list((each if weight is None else weight).shape)} and input of shape {shape}"  # torch's slip
             )
     if n * c * size != input.size or n < 0 or c < 0:
         raise errors.shape_mismatch(
@@ -330,8 +340,8 @@ def group_rule(op: Op, values: list[Any]) -> Estimate:
         )
     if input.ndim < 2 or input.shape[:2] != (n, c):
         raise errors.shape_mismatch(f"Expected an input of shape [{n}, {c}, *], but got input of shape {shape}")
-    check_floating(input, "GroupNormKernelImpl")
     dtype = parameter_dtype(input, weight, bias)
+    check_floating(input, "GroupNormKernelImpl")
     kept = (input.shape[0], groups)
     extra = 4 * input.size * max(input.dtype.itemsize, 4) + 16 * math.prod(kept)
     return Estimate(values, [(input.shape, input.dtype), (kept, dtype), (kept, dtype)], None, extra, 8 * input.size)
@@ -415,7 +425,7 @@ def group_norm(
         if each is not None and tuple(each.shape) != (shape[1],):
             raise errors.shape_mismatch(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(each.shape)} and input of shape {list(shape)}"
+                f"shape {list((each if weight is None else weight).shape)} and input of shape {list(shape)}"
             )
     return native_group_norm(input, weight, bias, shape[0], shape[1], math.prod(shape[2:]), num_groups, eps)[0]
 

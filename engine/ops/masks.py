@@ -16,6 +16,7 @@ from engine.ops.joining import unbind
 from engine.ops.selection import masked_fill
 from engine.ops.views import reshape
 from engine.rules import INT64, broadcast
+from engine.shapes import expanded
 
 
 def hits_in(op: Op, array: Any) -> int:
@@ -49,7 +50,7 @@ def masked_select_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of masked_select: as many elements as the mask holds, broadcast."""
     array, mask = values
     check_mask(op, mask)
-    shape = broadcast(array.shape, mask.shape)
+    shape = broadcast(mask.shape, array.shape)
     count = hits_in(op, mask) * times(shape, mask.shape)
     held = math.prod(shape) * (array.dtype.itemsize + 1)
     return Estimate(values, [((count,), array.dtype)], None, held, math.prod(shape))
@@ -84,6 +85,16 @@ def masked_select_backward(grad: Array, sizes: Size, mask: Array) -> Any:
 masked_select_backward.vjp(grad=lambda g, mask: masked_select(g, mask))
 
 
+def expanded_mask(op: Op, array: Any, mask: Any) -> tuple[int, ...]:
+    """The shape of a masked_scatter: of both, or of what is written into.
+
+    Raises RuntimeError.
+    """
+    if op.inplace_only:
+        return expanded(mask.shape, array.shape, dtypes.bool_.options)
+    return broadcast(mask.shape, array.shape)
+
+
 def masked_scatter_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of masked_scatter: enough elements for the places of the mask."""
     array, mask, source = values
@@ -93,7 +104,7 @@ def masked_scatter_rule(op: Op, values: list[Any]) -> Estimate:
             f"masked_scatter: expected self and source to have same dtypes but got{names[0]} and {names[1]}"
         )
     check_mask(op, mask)
-    shape = broadcast(array.shape, mask.shape)
+    shape = expanded_mask(op, array, mask)
     if not isinstance(mask, Meta):
         wanted = hits_in(op, mask) * times(shape, mask.shape)
         if source.size < wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from engine import errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dtype
@@ -182,11 +183,16 @@ alias(tanh, "nn.functional.tanh")
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input @ weight.T + bias`."""
+    shape = tuple(input.shape)
+    if not shape:
+        ndims = f"they are 0D and {len(weight.shape)}D"
+        raise errors.shape_mismatch(f"both arguments to linear need to be at least 1D, but {ndims}")
     if bias is None:
         return matmul(input, t(weight))
-    shape = tuple(input.shape)
     if len(shape) == 2:
         return addmm(bias, input, t(weight))
-    if len(weight.shape) != 2 or not shape or shape[-1] != tuple(weight.shape)[1]:
+    if len(shape) == 1 and len(weight.shape) != 2:
+        return addmm(bias, rows(input), t(weight))  # which tells what does not fit
+    if len(weight.shape) != 2 or shape[-1] != tuple(weight.shape)[1]:
         return add(matmul(input, t(weight)), bias)  # which tells what does not fit
     return view(addmm(bias, rows(input), t(weight)), (*shape[:-1], next(iter(weight.shape))))

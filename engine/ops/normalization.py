@@ -122,17 +122,20 @@ def check_floating(array: Any, kernel: str) -> None:
 def parameter_dtype(input: Any, *parameters: Any) -> Any:
     """The dtype of statistics: the parameters', which is the input's or, for half types, float32.
 
-    Raises RuntimeError for any other.
+    Raises RuntimeError for any other; the first parameter tells whether there are two dtypes.
     """
-    given = [each for each in parameters if each is not None]
-    other = [each for each in given if each.dtype != input.dtype]
-    if not other:
+    given = [each.dtype for each in parameters if each is not None]
+    if not given or given[0] == input.dtype:
+        other = next((each for each in given if each != input.dtype), None)
+        if other is not None:
+            names = [dtypes.BY_NUMPY[each].type_name for each in (input.dtype, other)]
+            raise errors.dtype_mismatch(f"expected scalar type {names[0]} but found {names[1]}")
         return input.dtype
-    if input.dtype not in HALF or [1 for each in other if each.dtype != xp.float32]:
-        raise errors.dtype_mismatch(MIXED)
-    if len(other) != len(given):
+    if [1 for each in given if each != xp.float32]:
         raise errors.dtype_mismatch(MIXED_FLOAT)
-    return other[0].dtype
+    if input.dtype not in HALF:
+        raise errors.dtype_mismatch(MIXED)
+    return given[0]
 
 
 # -- layers ---------------------------------------------------------------------------------------------------------
@@ -163,8 +166,8 @@ def layer_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of layer_norm."""
     input, shape, weight, bias, _ = values
     check_normalized(input, shape, weight, bias)
-    check_floating(input, "LayerNormKernelImpl")
     dtype = parameter_dtype(input, weight, bias)
+    check_floating(input, "LayerNormKernelImpl")
     kept = (*input.shape[: input.ndim - len(shape)], *(1,) * len(shape))
     extra = 3 * input.size * max(input.dtype.itemsize, 4) + 16 * math.prod(kept)
     outputs = [(input.shape, input.dtype), (kept, dtype), (kept, dtype)]

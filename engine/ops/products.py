@@ -17,6 +17,7 @@ from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
 from engine.ops.linalg import DOT_DTYPES, dot_rule, matmul, mm, product
 from engine.ops.matrices import HALF, check_square, same_type
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
 from engine.ops.solving import inv
 from engine.ops.stacks import several
@@ -66,10 +67,15 @@ vdot.vjp(input=lambda g, other: mul(conj_of(g), other), other=lambda g, input: m
 @op(composed, namespace="linalg", composite=True)
 def vecdot(x: Array, y: Array, *, dim: int = -1) -> Any:
     """The sum over a dim of the products of elements, those of the first conjugated."""
-    dtype = x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.BY_NUMPY[x.dtype]
+    dtype = dtype_of(x)
     if not dtype.differentiable:
         raise errors.dtype_mismatch(
             f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
+        )
+    if x.dtype != y.dtype:
+        raise errors.dtype_mismatch(
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {dtype.type_name} and y of "
+            f"type {dtype_of(y).type_name} instead"
         )
     if len(x.shape) == len(y.shape) == 1:
         return vdot(x, y)

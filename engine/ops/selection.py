@@ -65,7 +65,8 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
     if is_number(value) and dtype is not dtypes.bool_:
         check_number(value, input.dtype)
-    shape = broadcast(input.shape, mask.shape)
+    shapes = (input.shape, mask.shape)
+    shape = broadcast(*shapes) if op.inplace_only else broadcast(*shapes[::-1])
     return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
 
 
