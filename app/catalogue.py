@@ -16,6 +16,8 @@ from app.session.unknown import unknown_op
 from engine.kinds import REQUIRED
 from engine.op import Function, Op, registry
 
+DRAWS = ("bernoulli", "normal")  # of what they are given; in place it is filled with what is drawn
+
 
 @functools.cache
 def list_ops() -> list[dict[str, Any]]:
@@ -46,10 +48,16 @@ def describe(name: str) -> dict[str, Any]:
         "family": family_of(name, first),
         "doc": first.doc,
         "aliases": [other for other in _names()[id(function.ops)] if other != name],
-        "inplace": next((f"{name}_" for op in function.ops if op.twin is not None and f"{name}_" in registry), None),
+        "inplace": _inplace(name),
         "signatures": [_signature(op) for op in function.ops],
         "example": {"op": name, **example_of(name).body},
     }
+
+
+def _inplace(name: str) -> str | None:
+    """The step that does in place what an op does."""
+    changing = f"{name}_"
+    return changing if name not in DRAWS and (changing in registry or changing in SPECIALS) else None
 
 
 @functools.cache

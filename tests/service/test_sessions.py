@@ -35,6 +35,13 @@ def test_the_catalogue_lists_ops_by_their_pytorch_names(client, op):
     assert described in client.get("/v1/ops").json()["ops"]
 
 
+def test_the_catalogue_names_the_in_place_variants(client):
+    for op in ("add", "squeeze", "square", "detach", "nn.functional.elu"):
+        assert client.get(f"/v1/ops/{op}").json()["inplace"] == f"{op}_"
+    for op in ("matmul", "normal", "add_", "requires_grad"):
+        assert client.get(f"/v1/ops/{op}").json()["inplace"] is None
+
+
 DIFFERENTIABLE = [
     ("add", [["input", "other"]]),
     ("max", [["input"], ["input", "other"], ["input"]]),
