@@ -13,6 +13,7 @@ from engine.devices import CPU
 from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of
 from engine.infer import Estimate
 from engine.layouts import as_operands
+from engine.lazy import Lazy
 from engine.modes import Context, state
 from engine.op import Op, is_number
 from engine.order import next_sequence
@@ -37,7 +38,7 @@ def apply(op: Op, values: list[Any]) -> Any:
     ctx = state.ctx
     if ctx.recorder is not None:
         return ctx.recorder.apply(op, values)
-    if op.shares and isinstance(values[0], lazy.Lazy):
+    if op.shares and isinstance(values[0], Lazy):
         return lazy.apply(op, values)
     raw = values
     if op.tensor_at or not op.leaf:
@@ -64,8 +65,13 @@ def apply(op: Op, values: list[Any]) -> Any:
 Op.door = staticmethod(apply)
 
 
+PLAIN = frozenset((int, float, bool, type(None), tuple))  # what needs no unwrapping, most often
+
+
 def _unwrapped(value: Any) -> Any:
-    if isinstance(value, lazy.Lazy):
+    if type(value) in PLAIN:
+        return value
+    if isinstance(value, Lazy):
         return value._array
     if type(value) is list and value and isinstance(value[0], Tensor):
         return [each._array if isinstance(each, Tensor) else each for each in value]

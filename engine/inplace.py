@@ -25,7 +25,7 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
             raise errors.shape_mismatch(
                 f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}"
             )
-        if checks_cast:
+        if checks_cast and dtype is not array.dtype:
             check_cast(dtypes.BY_NUMPY[dtype], dtypes.BY_NUMPY[array.dtype])
         if not estimate.shared:
             estimate.temporaries += math.prod(shape) * dtype.itemsize
