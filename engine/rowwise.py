@@ -125,6 +125,11 @@ def dots(a: Array, b: Array, axis: int) -> Array:
     return np.vecdot(a, b)[..., None]
 
 
+def moderate(values: Array) -> bool:
+    """Whether all values, as far as the host knows them, lie from 0 to 60: sums of their exponentials are finite."""
+    return backend_of(values) is NUMPY and bool(values.min() >= 0 and values.max() <= 60)
+
+
 def rectified(x: Array) -> Array:
     """Zero for negative elements, else the element; NaN stays.
 

@@ -17,7 +17,7 @@ from engine.ops.linalg import addmm, matmul, rows
 from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
 from engine.ops.views import t, view
-from engine.rowwise import by_rows, dots, room_of, totals
+from engine.rowwise import by_rows, dots, moderate, room_of, totals
 from engine.rules import elementwise, softmax_like
 
 FUNCTIONAL = "nn.functional"
@@ -40,8 +40,12 @@ def softmax_of(input: Array, dim: int | None) -> Any:
 
 def shares(x: Any, axis: int, out: Any) -> None:
     """The kernel of softmax."""
-    xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
-    xp.exp(out, out=out)
+    top = x.max(axis=axis, keepdims=True)
+    if moderate(top):
+        xp.exp(x, out=out)  # neither overflows nor loses more than the difference would
+    else:
+        xp.subtract(x, top, out=out)
+        xp.exp(out, out=out)
     xp.divide(out, totals(out, axis), out=out)
 
 

@@ -119,6 +119,12 @@ def test_a_row_that_is_not_finite_leaves_the_others_alone(name: str, width: int)
         np.testing.assert_allclose(made, PAIRS[name][0](array.astype(np.float64), 1), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("level", [-1000.0, -60.0, 56.0, 70.0, 1000.0])
+@pytest.mark.parametrize("name", PAIRS)
+def test_rows_of_any_level(name: str, level: float) -> None:
+    check(name, rng().standard_normal((30, 500)) + level, 1, torch.float32)
+
+
 def test_the_size_of_numpys_buffer_is_left_as_it_was() -> None:
     before = np.getbufsize()
     torch.softmax(torch.zeros(20, 2000), 1)
