@@ -194,6 +194,16 @@ def as_array(value: Any) -> Array:
     return np.asarray(value) if isinstance(value, (np.generic, bool, int, float, complex)) else value
 
 
+def own_memory(value: Any) -> Array:
+    """A kernel's result as an array that may be written to; one made of a NumPy scalar alone has memory that may not."""
+    array = as_array(value)
+    if type(array) is not np.ndarray or array.flags.writeable or owner(array).flags.writeable:
+        return array
+    if not array.size or any(array.strides):
+        return array.copy()
+    return np.ndarray(array.shape, array.dtype, np.array(array[(0,) * array.ndim]), 0, array.strides)
+
+
 def owner(array: Array) -> Array:
     """The array that owns the memory a view looks at."""
     while True:
