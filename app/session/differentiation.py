@@ -18,16 +18,27 @@ from engine.tensor import Tensor
 
 def backward(state: State, call: Call) -> Reply:
     """`torch.autograd.backward`; answers every named tensor whose gradient changed."""
-    step = Step("backward", fields=fields_of(state, call))
-    before = {name: _mark(tensor) for name, tensor in state.names.tensors()}
-    run_step(state, step)
+    fields = fields_of(state, call)
+    before = {id(tensor): _mark(tensor) for _, tensor in state.names.tensors()}
+    run_step(state, Step("backward", fields=fields))
+    addressed = _addressed(state, fields.get("inputs"), fields["tensors"])
     writer, data = Writer(state.limits), asked_for_data(call.query)
-    grads = {
-        name: writer.gradient(tensor.grad, f"{name}.grad", data)
-        for name, tensor in state.names.tensors()
-        if tensor.grad is not None and _mark(tensor) != before[name]
-    }
+    grads = {}
+    for earliest, tensor in state.names.tensors():
+        if tensor.grad is not None and _mark(tensor) != before.get(id(tensor)):
+            name = addressed.get(id(tensor), earliest)
+            grads[name] = writer.gradient(tensor.grad, f"{name}.grad", data)
     return 200, {"grads": grads}
+
+
+def _addressed(state: State, *values: Any) -> dict[int, str]:
+    """The names that a body has for tensors, by id; the first where it has several for one."""
+    found: dict[int, str] = {}
+    for value in values:
+        for name in value if type(value) is list else [value]:
+            if type(name) is str and name in state.names:
+                found.setdefault(id(state.names.named(name)), name)
+    return found
 
 
 def _mark(tensor: Tensor) -> tuple[int, int] | None:

@@ -300,3 +300,17 @@ def test_rule(session, rule):
     steps, expected = RULES[rule]
     answer = session.run(*steps, **{"return": list(expected)})
     assert data_of(answer["tensors"]) == expected
+
+
+def test_a_leaf_of_several_names_is_told_under_the_one_it_was_addressed_by_else_its_earliest(square):
+    square.op("contiguous", input="x", out="alias")
+    assert list(square.backward("s", retain_graph=True)) == ["x"]
+    told = square.backward("s", inputs=["alias"])
+    assert {name: each["name"] for name, each in told.items()} == {"alias": "alias.grad"}
+
+
+def test_backward_tells_also_of_a_tensor_that_a_hook_has_named(square):
+    hook = "def hook(g):\n    global made\n    made = torch.ones(2, requires_grad=True)\n    made.grad = g * 3\n"
+    square.call("POST", "exec", {"code": f"{hook}x.register_hook(hook)"})
+    told = square.backward("s")
+    assert {name: each["data"] for name, each in told.items()} == {"x": [2.0, 4.0], "made": [6.0, 12.0]}
