@@ -7,8 +7,9 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.keyword_order import in_table_order
-from engine.kinds import REQUIRED, Mismatch
-from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS, in_python
+from engine.kinds import REQUIRED, TENSOR_KINDS, Mismatch
+from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS
+from engine.python_functions import called, in_python, missing
 
 # Keywords of torch's factories that leave no choice here.
 ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
@@ -60,8 +61,13 @@ def _refused(op: Any, at: int, value: Any, mismatch: Mismatch, method: int, posi
         return errors.bad_type(detail.replace("in argument 0", f"in argument {at - method}"))
     if detail.startswith("failed"):
         return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
+    said, name = op.said, _said(op, at)
+    passed = None if method else called(op.wire_name, said, name, at + 1)
+    if passed is not None:
+        said, name, place = passed
+        position = f" (position {place})"
     detail = (detail if position else "") or f", not {kind_of(value)}"
-    return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}'{position} must be {param.type_name}{detail}")
+    return errors.bad_type(f"{said}(): argument '{name}'{position} must be {param.type_name}{detail}")
 
 
 def kind_of(value: Any) -> str:
@@ -76,19 +82,12 @@ def _said(op: Any, at: int) -> str:
 
 def _missing(op: Any, values: list[Any], method: int) -> TypeError:
     if not method and in_python(op.wire_name):
-        return errors.bad_type(missing_in_python(op, [at for at in op.required if values[at] is REQUIRED]))
+        return errors.bad_type(missing(op.said, [op.params[at].name for at in op.required if values[at] is REQUIRED]))
     first = next(at for at in op.required if values[at] is REQUIRED)
-    missing = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
-    names = ", ".join(f'"{name}"' for name in missing)
-    noun = "arguments" if len(missing) == 1 else "argument"  # torch's slip
-    return errors.bad_type(f"{op.said}() missing {len(missing)} required positional {noun}: {names}")
-
-
-def missing_in_python(op: Any, missing: list[int]) -> str:
-    """Python's own text for arguments that are not there."""
-    names = [f"'{op.params[at].name}'" for at in missing]
-    listed = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])}, and {names[-1]}"
-    return f"{op.said}() missing {len(names)} required positional argument{'s' * (len(names) > 1)}: {listed}"
+    absent = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
+    names = ", ".join(f'"{name}"' for name in absent)
+    noun = "arguments" if len(absent) == 1 else "argument"  # torch's slip
+    return errors.bad_type(f"{op.said}() missing {len(absent)} required positional {noun}: {names}")
 
 
 def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any], method: int) -> TypeError:
@@ -127,7 +126,8 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
 def _gather_sizes(op: Any, args: Sequence[Any]) -> Sequence[Any]:
     """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
     at = op.size_at
-    return args if at + 1 < op.positional else (*args[:at], tuple(args[at:]))
+    alone = at + 1 == op.positional and (not at or (at == 1 and op.params[0].kind in TENSOR_KINDS))
+    return (*args[:at], tuple(args[at:])) if alone else args
 
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:

@@ -72,23 +72,6 @@ DEPRECATED = frozenset(
     _named("add sub addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
 )
 
-# Functions written in Python, whose calls Python itself refuses: all of torch.nn.functional but these, and a few more.
-_BUILT_IN = (
-    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear channel_shuffle conv1d conv2d conv3d "
-    "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu hardshrink linear logsigmoid one_hot "
-    "pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink"
-)
-BUILT_IN = frozenset(f"nn.functional.{name}" for name in _BUILT_IN.split())
-IN_PYTHON = frozenset(_named("cdist stft norm split tensordot unravel_index"))
-
-
-def in_python(name: str) -> bool:
-    """Whether torch's function of a wire name is written in Python."""
-    if name.startswith(("masked.", "signal.")):
-        return True
-    return name in IN_PYTHON or (name.startswith("nn.functional.") and name not in BUILT_IN and not name.endswith("_"))
-
-
 # Documented with a matrix `A` as their first argument, which the parser knows as `input` only.
 _MATRICES = (
     "cholesky cholesky_ex cond eig eigh eigvals eigvalsh lstsq matrix_exp matrix_norm matrix_power matrix_rank norm "

@@ -71,12 +71,23 @@ def check_channels(x: Shape, w: Shape, bias: Any, transposed: bool, groups: int)
         )
 
 
+def mixed(input: dtypes.DType, weight: dtypes.DType) -> str:
+    """torch's text for a weight of another dtype, by the library that it computes the input's dtype with."""
+    if not input.is_complex and input is not dtypes.bfloat16:
+        return f"expected scalar type {input.type_name} but found {weight.type_name}"
+    other = "" if input.is_complex else " or input should be a MKLDNN tensor and weight is a dense tensor"
+    return f"Input type ({input.options}) and weight type ({weight.options}) should be the same{other}"
+
+
 def check_dtypes(input: Any, weight: Any, bias: Any, transposed: bool) -> None:
     """Raise RuntimeError for mixed dtypes, NotImplementedError for those there is no kernel for."""
     dtype = dtypes.BY_NUMPY[input.dtype]
-    if weight.dtype != input.dtype:
-        name = dtypes.BY_NUMPY[weight.dtype].type_name
-        raise errors.dtype_mismatch(f"expected scalar type {dtype.type_name} but found {name}")
+    if bias is not None and bias.dtype != input.dtype and not transposed:
+        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
+        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
+    own = transposed or dtype is dtypes.bool_  # a dtype without a kernel is told of first
+    if weight.dtype != input.dtype and not (own and dtype.category < dtypes.FLOATING and dtype is not dtypes.int64):
+        raise errors.dtype_mismatch(mixed(dtype, dtypes.BY_NUMPY[weight.dtype]))
     if bias is not None and bias.dtype != input.dtype:
         name = dtypes.BY_NUMPY[bias.dtype].cpp_name
         raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
@@ -135,11 +146,12 @@ def backward_sizes(
     return sizes
 
 
-def misfit(x: Sequence[int], w: Sequence[int]) -> RuntimeError:
-    """torch's texts for a weight whose dims are not the input's."""
+def misfit(x: Sequence[int], w: Sequence[int], stride: Sequence[int]) -> RuntimeError:
+    """torch's texts for a weight whose dims are not the input's; it looks at the stride first."""
     if len(w) < 3:
         return errors.shape_mismatch("weight should have at least three dimensions")
+    of_each_dim("stride", stride, len(w) - 2)
     return errors.shape_mismatch(
-        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight{list(w)}, but got {len(x)}-dimensional "
+        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but got {len(x)}-dimensional "
         f"input of size {list(x)} instead"
     )

@@ -290,13 +290,13 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     x, w = tuple(input.shape), tuple(weight.shape)
     count = len(w) - 2
     if count < 1:
-        raise misfit(x, w)
+        raise misfit(x, w, stride)
     stride, padding = of_each_dim("stride", stride, count), of_each_dim("padding", padding, count)
     dilation = of_each_dim("dilation", dilation, count)
     output_padding = of_each_dim("output_padding", output_padding, count)
     check_numbers(stride, padding, dilation, output_padding, groups)
     if len(x) != len(w):
-        raise misfit(x, w)
+        raise misfit(x, w, stride)
     check_channels(x, w, bias, transposed, groups)
     check_dtypes(input, weight, bias, transposed)
     if transposed and 0 in w[:2]:

@@ -36,7 +36,7 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
     weight, bias, stride, padding, dilation, output_padding, groups = rest
     whole = batched(name, input, count)
     if len(weight.shape) != count + 2:
-        raise misfit(input.shape, weight.shape)
+        raise misfit(input.shape, weight.shape, of_each_dim("stride", stride, count))
     settings = [
         of_each_dim(key, each, count)
         for key, each in (("stride", stride), ("padding", padding), ("dilation", dilation))
@@ -58,7 +58,7 @@ def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
         raise errors.bad_argument("padding='same' is not supported for strided convolutions")
     dilation = of_each_dim("dilation", dilation, count)
     if len(weight.shape) != count + 2:
-        raise misfit(input.shape, weight.shape)
+        raise misfit(input.shape, weight.shape, of_each_dim("stride", stride, count))
     total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
     if [1 for each in total if each % 2] and batched(name, input, count) is not None:
         input = zero_pad(input, tuple((0, each % 2) for each in total))

@@ -49,7 +49,7 @@ def pooled_size(size: int, kernel: int, step: int, pad: int, gap: int, ceil: boo
         raise errors.bad_argument("stride should not be zero")
     if pad < 0:
         raise errors.bad_argument(f"pad must be non-negative, but got pad: {pad}")
-    if pad > ((kernel - 1) * gap + 1) // 2:
+    if pad > int(((kernel - 1) * gap + 1) / 2):
         raise errors.bad_argument(
             f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={kernel} and "
             f"dilation={gap}"
@@ -69,6 +69,7 @@ def pooled_shape(
     count = len(kernel)
     if 0 in stride:
         raise errors.bad_argument("stride should not be zero")
+    sizes = [pooled_size(*each, ceil) for each in zip(shape[-count:], kernel, stride, padding, dilation, strict=True)]
     for word, symbol, values in (("kernel size", "k", kernel), ("stride", "d", stride), ("dilation", "", dilation)):
         if min(values) <= 0:
             what = f"dilation{AXES[count][0]}: {values[0]}" if word == "dilation" else named(symbol, values)
@@ -77,7 +78,6 @@ def pooled_shape(
             raise errors.bad_argument(f"{word} should be greater than zero, but got {what}")
     if 0 in shape[-count - 1 :]:
         raise errors.shape_mismatch(text)
-    sizes = [pooled_size(*each, ceil) for each in zip(shape[-count:], kernel, stride, padding, dilation, strict=True)]
     if min(sizes) < 1:
         channels = shape[-count - 1]
         have, made = ("x".join(map(str, (channels, *each))) for each in (shape[-count:], sizes))

@@ -1,0 +1,77 @@
+"""Functions that torch has written in Python: Python itself refuses a call that does not fit, and what they call in
+turn, by position, refuses an argument of another type.
+"""
+
+from __future__ import annotations
+
+# Of torch.nn.functional all but these; a few more of torch itself.
+_BUILT_IN = (
+    "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear channel_shuffle conv1d conv2d conv3d "
+    "conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity gelu hardshrink linear logsigmoid one_hot "
+    "pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink"
+)
+BUILT_IN = frozenset(_BUILT_IN.split())
+OF_TORCH = ("cdist", "stft", "norm", "split", "tensordot", "unravel_index")
+FUNCTIONAL = "nn.functional."
+
+# What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them.
+_CALLED = """
+alpha_dropout: . input p training=train
+batch_norm: . input weight bias running_mean running_var training momentum eps
+binary_cross_entropy_with_logits: . input target weight pos_weight
+cross_entropy: cross_entropy_loss input target weight reduction ignore_index label_smoothing
+dropout: . input p training=train
+dropout2d: feature_dropout input p training=train
+dropout3d: feature_dropout input p training=train
+embedding: . weight input=indices padding_idx scale_grad_by_freq sparse
+embedding_bag: . weight input=indices offsets scale_grad_by_freq mode sparse - include_last_offset padding_idx
+feature_alpha_dropout: . input p training=train
+grid_sample: grid_sampler input grid mode padding_mode align_corners
+huber_loss: . input target reduction delta
+instance_norm: . input weight bias running_mean running_var use_input_stats momentum eps
+multi_margin_loss: . input target p margin
+nll_loss: nll_loss_nd input target weight reduction ignore_index
+smooth_l1_loss: . input target reduction beta
+softmin: softmax dim
+tensordot: . a=input b=other
+unfold: im2col input kernel_size dilation padding stride
+"""
+
+
+def _called() -> dict[str, dict[str, tuple[str, str, int]]]:
+    found = {}
+    for line in _CALLED.strip().splitlines():
+        name, _, call = line.partition(": ")
+        said, *arguments = call.split()
+        pairs = [each.partition("=") for each in arguments]
+        said = name if said == "." else said
+        found[name] = {own: (said, other or own, at) for at, (own, _, other) in enumerate(pairs, 1)}
+    return found
+
+
+CALLED = _called()
+
+
+def in_python(name: str) -> bool:
+    """Whether torch's function of a wire name is written in Python."""
+    short = name.removeprefix(FUNCTIONAL)
+    if short == name:
+        return name in OF_TORCH or name.startswith(("masked.", "signal."))
+    return short not in BUILT_IN and not short.endswith("_")
+
+
+def called(name: str, said: str, parameter: str, place: int) -> tuple[str, str, int] | None:
+    """What a function written in Python gives its parameter to: that function's name, its name for it, and the place.
+
+    None where the function is not in Python, or looks at its arguments itself.
+    """
+    if not in_python(name) or name.startswith(("masked.", "signal.")):
+        return None
+    return CALLED.get(name.removeprefix(FUNCTIONAL), {}).get(parameter, (said, parameter, place))
+
+
+def missing(said: str, names: list[str]) -> str:
+    """Python's own text for arguments that are not there."""
+    quoted = [f"'{name}'" for name in names]
+    listed = " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+    return f"{said}() missing {len(quoted)} required positional argument{'s' * (len(quoted) > 1)}: {listed}"
