@@ -303,7 +303,21 @@ def logsigmoid(input: Array) -> Any:
     return xp.asarray(xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x))), order="C")  # row-major, as in torch
 
 
-logsigmoid.vjp(input=lambda g, input: mul(g, sigmoid(neg(input))))
+logsigmoid.vjp(input=lambda g, input: logsigmoid_backward(g, input))
+
+
+@op(BACKWARD, hidden=True, node="LogSigmoidBackwardBackward0")
+def logsigmoid_backward(grad_output: Array, input: Array) -> Any:
+    """The gradient of logsigmoid: times the sigmoid of the negative, however small."""
+    x = widened(input)
+    size = xp.exp(-xp.abs(x))
+    return grad_output * (xp.where(x < 0, x.dtype.type(1), size) / (1 + size))
+
+
+logsigmoid_backward.vjp(
+    grad_output=lambda g, input: logsigmoid_backward(g, input),
+    input=lambda g, grad_output, input: neg(mul(mul(g, grad_output), softplus_bend(input, 1.0))),
+)
 
 
 # -- gated, normalised, composed --------------------------------------------------------------------------------------

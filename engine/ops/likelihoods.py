@@ -37,7 +37,8 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     if len(scores.shape) <= 2 and len(target.shape) > 1:
         raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
     if target.dtype not in (xp.int64, xp.uint8):
-        raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
+        name = dtypes.BY_NUMPY[target.dtype].type_name
+        raise errors.dtype_mismatch(f"expected target dtype to be Long or Byte, but got {name}")
     _check_batch(scores.shape, target.shape)
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]
     if weight is not None and weight.shape != (classes,):
