@@ -227,14 +227,14 @@ def _reduced_dtype(dtype: dtypes.DType, out: str) -> dtypes.DType:
 
 def moved_bytes(array: Any, dim: int | None) -> int:
     """The bytes of the copy in which NumPy brings a dim to the end, or lays all elements in a row; 0 without one."""
-    pairs = list(zip(array.shape, array.strides, strict=True))
-    if dim is not None and pairs:
-        pairs.append(pairs.pop(dim))
-    expected = array.dtype.itemsize
-    for size, stride in reversed(pairs):
-        if size > 1 and stride != expected:
-            return int(array.size) * int(array.dtype.itemsize)
-        expected *= size
+    sizes, strides = array.shape, array.strides
+    if dim is not None and dim < len(sizes) - 1:
+        sizes, strides = ((*each[:dim], *each[dim + 1 :], each[dim]) for each in (sizes, strides))
+    expected = itemsize = array.dtype.itemsize
+    for at in range(len(sizes) - 1, -1, -1):
+        if strides[at] != expected and sizes[at] > 1:
+            return int(array.size * itemsize)
+        expected *= sizes[at]
     return 0
 
 
@@ -281,7 +281,7 @@ def roomy(rule: Rule, buffers: int, masks: int = 0, half: int = 0) -> Rule:
         shape, dtype = estimate.outputs[0]
         wide = max(dtype.itemsize, 0 if estimate.compute is None else estimate.compute.itemsize)
         width = buffers * wide + masks
-        if dtype in dtypes.HALF_TYPES:
+        if wide == 2 and dtype in dtypes.HALF_TYPES:
             width = 4 * (buffers + half) + masks
         estimate.temporaries += width * math.prod(shape)
         return estimate

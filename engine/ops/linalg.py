@@ -262,8 +262,10 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     refuse_added_bools(values, "addmm_impl_cpu_")
     for number in values[3:]:
         check_number(number, a.dtype)
-    held = 4 * math.prod(out) if a.dtype in HALF else 0
-    return Estimate(values, [(out, a.dtype)], None, held + sum_bytes(*values[:4]), 2 * a.size * b.shape[1])
+    held = 0
+    if a.dtype.itemsize == 2 or values[3] not in (0, 1):
+        held = sum_bytes(*values[:4]) + (4 * out[0] * out[1] if a.dtype in HALF else 0)
+    return Estimate(values, [(out, a.dtype)], None, held, 2 * a.size * b.shape[1])
 
 
 def fits_in_place(op: Op, added: Any, shape: tuple[int, ...]) -> None:

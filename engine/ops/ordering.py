@@ -25,22 +25,21 @@ def sort_rule(op: Op, values: list[Any]) -> Estimate:
     if array.dtype.kind == "c":
         raise errors.dtype_mismatch(" Sort does not support complex dtypes on CPU")
     outputs = [(array.shape, array.dtype), (array.shape, INT64)][-len(op.outputs) :]
-    width = order_width(array, argument(op, values, "descending"))
-    if len(op.outputs) > 1:
-        width = 8  # the places of the elements in memory
-    if moved_bytes(array, array.ndim - 1):
-        width = max(width, 8)  # the order in the input's layout
+    # beside the order, the places of the elements in memory; for argsort the order in the input's layout
+    width = 8 if len(op.outputs) > 1 else order_width(array, argument(op, values, "descending"))
+    if width < 8 and moved_bytes(array, None):
+        width = 8
     held = width * array.size + merge_bytes(array, dim)
     return Estimate(with_values(op, values, dim=dim), outputs, None, held, 20 * array.size)
 
 
 def order_width(array: Any, descending: bool) -> int:
     """The bytes for each element that `order_of` holds beside the order."""
+    if array.dtype.itemsize == 8:
+        return 8 if descending else 0
     if array.dtype in dtypes.HALF_TYPES:
         return 10
-    if array.dtype.itemsize <= 4:
-        return 5 if array.dtype.kind == "f" else 0
-    return 8 if descending else 0
+    return 5 if array.dtype.kind == "f" else 0
 
 
 def merge_bytes(array: Any, dim: int) -> int:
