@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 Array = Any
 
@@ -180,6 +181,29 @@ def layer_norm_both(x: Array, w: Array, b: Array, g: Array) -> tuple[Array, ...]
     return out, back, weight, bias
 
 
+def group_norm(x: Array, w: Array, b: Array, groups: int) -> Array:
+    """Groups of channels standardised, scaled and shifted."""
+    rest = standardized(x.reshape(len(x) * groups, -1))[0].reshape(x.shape)
+    rest *= w[:, None, None]
+    rest += b[:, None, None]
+    return rest
+
+
+def group_norm_both(x: Array, w: Array, b: Array, g: Array, groups: int) -> tuple[Array, ...]:
+    """The same, and its gradients."""
+    y, scale = standardized(x.reshape(len(x) * groups, -1))
+    rest = y.reshape(x.shape)
+    out = rest * w[:, None, None] + b[:, None, None]
+    weight, bias = np.einsum("nchw,nchw->c", g, rest), g.sum((0, 2, 3))
+    back = (g * w[:, None, None]).reshape(y.shape)
+    slope = np.einsum("ij,ij->i", back, y)[:, None] / np.float32(y.shape[1])
+    back -= back.mean(1, keepdims=True)
+    y *= slope
+    back -= y
+    back *= scale
+    return out, back.reshape(x.shape), weight, bias
+
+
 def cumsum_both(x: Array, g: Array) -> tuple[Array, ...]:
     """Running sums of rows, and sums from the other end."""
     return np.cumsum(x, 1), np.cumsum(g[:, ::-1], 1)[:, ::-1]
@@ -220,6 +244,17 @@ def gather_both(x: Array, i: Array, g: Array) -> tuple[Array, ...]:
     return np.take_along_axis(x, i, 1), back.reshape(x.shape)
 
 
+def scatter_add(x: Array, i: Array, v: Array) -> Array:
+    """Values added to a copy, each in its column, at the row an index says."""
+    flat = (i * x.shape[1] + np.arange(x.shape[1])).ravel()
+    return x + np.bincount(flat, v.ravel(), x.size).astype(np.float32).reshape(x.shape)
+
+
+def scatter_add_both(x: Array, i: Array, v: Array, g: Array) -> tuple[Array, ...]:
+    """The same, and its gradients."""
+    return scatter_add(x, i, v), g.copy(), np.take_along_axis(g, i, 0)
+
+
 def rows_both(x: Array, i: Array, g: Array) -> tuple[Array, ...]:
     """Rows by number, and gradients added where they came from."""
     return x[i], added_rows(i.ravel(), g.reshape(-1, x.shape[1]), len(x))
@@ -243,6 +278,41 @@ def put(x: Array, i: Array, v: Array) -> Array:
 def put_both(x: Array, i: Array, v: Array, g: Array) -> tuple[Array, ...]:
     """The same, and its gradients."""
     return put(x, i, v), g.copy(), g[i]
+
+
+def relu_both(x: Array, g: Array) -> tuple[Array, ...]:
+    """Zero for negative elements, and the gradient of the others."""
+    return np.maximum(x, np.float32(0)), g * (x > 0)
+
+
+def cube_both(x: Array, g: Array) -> tuple[Array, ...]:
+    """The third power, and its gradient."""
+    square = x * x
+    back = square * g
+    back *= np.float32(3)
+    square *= x
+    return square, back
+
+
+def gelu(x: Array) -> Array:
+    """Each element times the normal distribution's share below it."""
+    share: Array = special.ndtr(x)
+    share *= x
+    return share
+
+
+def gelu_both(x: Array, g: Array) -> tuple[Array, ...]:
+    """The same, and its gradient."""
+    share = special.ndtr(x)
+    slope = x * x
+    slope *= np.float32(-0.5)
+    np.exp(slope, out=slope)
+    slope *= x
+    slope *= np.float32(1 / np.sqrt(2 * np.pi))
+    slope += share
+    slope *= g
+    share *= x
+    return share, slope
 
 
 def chain(x: Array, w: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
-BLOCK_BYTES = 1 << 16  # four such buffers stay in a second-level cache, and two in the first
+BLOCK_BYTES = 1 << 17  # four such buffers stay in a second-level cache
 FEW = 1 << 10  # elements for which SciPy is as quick
 # From the highest power of the square down; the denominator's first is 1.
 ABOVE = (
