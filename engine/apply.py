@@ -22,7 +22,8 @@ from engine.shapes import check_empty
 from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved
 from engine.views import check_inplace, edge_of, rebase, view_of
 
-REPEATS = ("fill_", "zero_", "masked_fill_")  # may write one memory cell several times
+# May write one memory cell several times; `fill_` only with a number.
+REPEATS = frozenset({"fill_", "zero_", "masked_fill_", "index_fill_", "tril_", "triu_"})
 
 
 def apply(op: Op, values: list[Any]) -> Any:
@@ -406,10 +407,13 @@ def _check_inplace(op: Op, values: list[Any], ctx: Context) -> Links:
             check_inplace(values[0])
         links = edges_of(op, values)
     array = values[0]._array
-    if not op.writes and arrays.overlaps_itself(array) and op.name not in REPEATS:
-        raise errors.overlapping_write()
+    if not op.writes and arrays.overlaps_itself(array):
+        other = values[1] if len(values) > 1 else None
+        repeats = op.name in REPEATS and not (op.name == "fill_" and isinstance(other, Tensor))
+        if not repeats and not (op.name == "copy_" and other is values[0]):
+            raise errors.overlapping_write()
     overlaps = arrays.overlaps if op.apart else arrays.overlaps_partly
-    for at in op.tensor_at[1:]:
+    for at in () if op.name == "fill_" else op.tensor_at[1:]:  # what fills is read once, before
         if isinstance(values[at], Tensor) and overlaps(array, values[at]._array):
             raise errors.partial_overlap()
     return links

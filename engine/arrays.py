@@ -195,7 +195,7 @@ def as_array(value: Any) -> Array:
 
 
 def own_memory(value: Any) -> Array:
-    """A kernel's result as an array that may be written to; one made of a NumPy scalar alone has memory that may not."""
+    """A kernel's result as an array that may be written to, which one made of a NumPy scalar alone is not."""
     array = as_array(value)
     if type(array) is not np.ndarray or array.flags.writeable or owner(array).flags.writeable:
         return array
@@ -263,7 +263,7 @@ def overlaps_partly(written: Array, read: Array) -> bool:
     """True if two dense arrays share some memory without being the same elements (torch's rule)."""
     if read is written or owner(read) is not owner(written):
         return False
-    same = address(written) == address(read) and written.shape == read.shape and written.strides == read.strides
+    same = address(written) == address(read) and written.nbytes == read.nbytes and written.strides == read.strides
     return not same and overlaps(written, read)
 
 

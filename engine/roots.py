@@ -182,7 +182,8 @@ def targets_of(inputs: Sequence[Any]) -> set[tuple[Node, int]]:
         if not isinstance(place, (Tensor, GradientEdge)):
             raise errors.bad_argument(f"all inputs have to be Tensors or GradientEdges, but got {type(place).__name__}")
         edge = link_of(place)
-        if edge is None:
+        if edge is not None:
+            targets.add(edge[:2])
+        elif isinstance(place, GradientEdge) or not place.requires_grad:  # else a view made under no_grad: unused
             raise errors.bad_argument("One of the differentiated Tensors does not require grad")
-        targets.add(edge[:2])
     return targets

@@ -94,8 +94,7 @@ def refresh(tensor: Tensor, view: View) -> None:
     if state.ctx.log is not None:
         state.ctx.log.tensor(tensor)
     if source is None and tensor._edge is None:
-        view.stamp = tensor._counter[0]
-        return
+        return  # asked again when next needed: the base may begin to require grad
     if view.creation is not None:
         raise _ambiguous(tensor, view, through_base=True)
     old = tensor._edge

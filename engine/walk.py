@@ -11,14 +11,12 @@ import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from engine import arrays, dtypes, errors
+from engine import arrays, errors
+from engine.gradients import accumulate, as_gradient, conform, conform_tensor
 from engine.graph import AccumulateGrad, Edge, Node
 from engine.hooks import Hooks, call_accumulated, call_after, call_before
 from engine.modes import state
-from engine.ops.copies import grad_copy
-from engine.tensor import InferenceCounter, Tensor, wrap
+from engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from engine.guard import Guard
@@ -60,7 +58,7 @@ class Walk:
         gradient = self.captured.get(edge[:2]) if edge is not None else None
         if gradient is None or self.record:
             return gradient
-        return _made(arrays.as_array(gradient))
+        return as_gradient(gradient)
 
     def runs(self, node: Node) -> bool:
         """Whether this pass brings a gradient to a node that its hooks see.
@@ -292,6 +290,7 @@ class Walk:
             results = node.backward(grads, self.record, wanted)
         if hooks is not None and hooks.after:
             seen = [grads[at] for at in node.flows()]
+            results = [self._fitted(each, edge) for each, edge in zip(results, node.edges, strict=True)]
             results = self._bare(call_after(hooks.after, self._shown(results), self._shown(seen)))
         if state.ctx.anomaly is not None:
             state.ctx.anomaly.check(node, results)
@@ -305,9 +304,15 @@ class Walk:
         if not self.keep:
             node.release()
 
+    def _fitted(self, g: Any, edge: Edge | None) -> Any:
+        """A gradient in the form in which the next node gets it."""
+        if g is None or edge is None:
+            return g
+        return (conform_tensor if self.record else conform)(g, *edge[2:])
+
     def _filtered(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
         """Gradients after the tensors' hooks; then those to retain are kept."""
-        wrapper = None if self.record else _made
+        wrapper = None if self.record else as_gradient
         grads = [hooks.filter(nr, each, wrapper) for nr, each in enumerate(grads)]
         self._retain(hooks, grads)
         return grads
@@ -328,7 +333,7 @@ class Walk:
         """Gradients as hooks see them: tensors, None where there is none."""
         if self.record:
             return tuple(grads)
-        return tuple(None if each is None else _made(arrays.as_array(each)) for each in grads)
+        return tuple(None if each is None else as_gradient(each) for each in grads)
 
     def _passes(self, node: Node) -> bool:
         """Whether a node runs where only some gradients are asked for; those to be kept in tensors want it to."""
@@ -347,7 +352,7 @@ class Walk:
         for nr, reference in hooks.retains.items():
             tensor = reference()
             if tensor is not None and grads[nr] is not None:
-                gradient = grads[nr] if self.record else wrap(arrays.as_array(grads[nr]).copy())
+                gradient = grads[nr] if self.record else as_gradient(arrays.as_array(grads[nr]).copy())
                 tensor._log()
                 tensor._grad = gradient if tensor._grad is None else tensor._grad + gradient
 
@@ -400,7 +405,7 @@ class Walk:
         hooks = variable._hooks
         grads = [self.grads.pop(node, None)]
         if hooks is not None:
-            grads[0] = hooks.filter(0, grads[0], None if self.record else _made)
+            grads[0] = hooks.filter(0, grads[0], None if self.record else as_gradient)
         if node.hooks is not None:
             grads = self._filtered(node.hooks, grads)
         if not self.fills:
@@ -421,90 +426,3 @@ def _take(results: list[Any], at: int) -> Any:
     """An entry that its list lets go of, so that a leaf may adopt it."""
     taken, results[at] = results[at], None
     return taken
-
-
-def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """A gradient summed back to its input's shape, dtype and realness (arrays)."""
-    if g.shape != shape:
-        g = sum_to(g, shape)
-    if g.dtype != dtype:
-        if g.dtype.kind == "c" and dtype.kind != "c":
-            g = g.real
-        g = g.astype(dtype)
-    return g
-
-
-def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the dimensions along which `shape` was broadcast to the gradient's."""
-    extra = g.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        extra + at for at, size in enumerate(shape) if size == 1 and g.shape[extra + at] != 1
-    )
-    wide = np.float32 if g.dtype in dtypes.HALF_TYPES else None
-    summed = g.sum(axis=axes, dtype=wide).astype(g.dtype, copy=False) if axes else g
-    return summed.reshape(shape)
-
-
-def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
-    """`conform` for gradients that are themselves recorded."""
-    array = g._array
-    if array.shape != shape:
-        g = g.sum_to_size(shape)
-    if array.dtype != dtype:
-        if array.dtype.kind == "c" and dtype.kind != "c":
-            g = g.real
-        g = g.to(dtypes.BY_NUMPY[dtype])
-    return g
-
-
-def accumulate(variable: Tensor, g: Any, record: bool) -> None:
-    """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
-    if arrays.gpu_loaded():
-        g = g.to(variable.device) if record else arrays.put(arrays.as_array(g), variable.device)
-    log = state.ctx.log
-    before = variable._grad
-    if log is not None:
-        log.tensor(variable)
-    if record:
-        variable._grad = _written(grad_copy(None, g)) if before is None else before + g
-        return
-    if before is None:
-        if not variable._array.flags.c_contiguous:
-            made = _laid_out(g, variable._array)  # a dense leaf's gradient lies in memory as it does
-        elif arrays.is_sole_owner(g):
-            made = _made(g)
-        else:
-            made = _written(_made(arrays.as_array(g).copy()))
-        variable._grad = made
-        return
-    if type(before._counter) is InferenceCounter and not state.ctx.inference:
-        raise errors.inference_update()
-    if log is not None:
-        log.storage(before)
-    if before._array.shape != g.shape:  # the leaf has other data by now
-        before.add_(wrap(arrays.as_array(g)))
-        return
-    before._array[...] += g
-    before._counter[0] += 1
-
-
-def _laid_out(g: Any, like: Any) -> Tensor:
-    if not arrays.is_dense(like):
-        return _made(arrays.as_array(g).copy())
-    made = arrays.backend_of(like).xp.empty_like(like)
-    made[...] = g
-    return _written(_made(made))
-
-
-def _made(array: Any) -> Tensor:
-    """A gradient as a tensor; under inference mode it is one of those."""
-    made = wrap(array)
-    if state.ctx.inference:
-        made._counter = InferenceCounter([0])
-    return made
-
-
-def _written(copied: Tensor) -> Tensor:
-    """A copy at the version at which torch's is: made empty, and then filled."""
-    copied._counter[0] = 1
-    return copied
