@@ -181,7 +181,7 @@ def edges_rule(op: Op, values: list[Any]) -> Estimate:
     if bins.dtype != array.dtype:
         raise errors.dtype_mismatch("torch.histogramdd: input tensor and bins tensors should have the same dtype")
     if bins.ndim == 1 and bins.size == 1:
-        return Estimate(values, [((0,), array.dtype), (bins.shape, array.dtype)])
+        raise errors.bad_argument("torch.histogram(): bins must be > 0, but got 0 for dimension 0")
     if bins.ndim != 1 or not bins.size:
         raise errors.shape_mismatch(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim}")
     outputs = [((bins.size - 1,), array.dtype), (bins.shape, array.dtype)]
@@ -212,9 +212,11 @@ def distinct_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for("unique", dtypes.BY_NUMPY[array.dtype].type_name)
     count = array.size
     if dim is not None:
+        if not array.ndim:
+            raise errors.bad_index(f"Dimension specified as {dim} but tensor has no dimensions")
         dim = check_dim(dim, array.ndim)
         others = [size for at, size in enumerate(array.shape) if at != dim]
-        count = array.shape[dim] if array.ndim else 1
+        count = array.shape[dim]
         if 0 in others and count:
             raise errors.bad_argument(
                 "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"

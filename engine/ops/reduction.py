@@ -293,11 +293,7 @@ def any(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Any:
 
 def norm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of norms: floating or complex input, a real result."""
-    dtype = values[op.index["dtype"]] or dtypes.BY_NUMPY[values[0].dtype]
-    if not dtype.differentiable:
-        raise errors.dtype_mismatch(
-            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
-        )
+    dtype = norm_dtype(dtypes.BY_NUMPY[values[0].dtype], values[op.index["dtype"]])
     order = values[1]
     if isinstance(order, complex):
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
@@ -310,6 +306,30 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
         )
     held = norm_width(dtype, order) * values[0].size + cast_bytes([values[0]], dtype.numpy)
     return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, held, 4 * values[0].size)
+
+
+def norm_dtype(given: dtypes.DType, asked: dtypes.DType | None) -> dtypes.DType:
+    """The dtype a norm is computed in: the tensor's, or a wider one that was asked for.
+
+    Raises RuntimeError for a dtype that is not floating or complex, or does not hold the tensor's numbers.
+    """
+    name = "linalg.vector_norm"
+    if not given.differentiable:
+        text = f"{name}: Expected a floating point or complex tensor as input. Got {given.type_name}"
+        raise errors.dtype_mismatch(text)
+    if asked is None:
+        return given
+    if not asked.differentiable:
+        raise errors.dtype_mismatch(f"{name}: dtype should be floating point or complex, but got {asked.type_name}")
+    if given.is_complex != asked.is_complex:
+        kind = "complex" if given.is_complex else "real"
+        raise errors.dtype_mismatch(f"{name}: dtype should be {kind} for {kind} inputs, but got {asked.type_name}")
+    if dtypes.promote_types(given, asked) is not asked:
+        raise errors.dtype_mismatch(
+            f"{name}: the dtype of the input ({given.type_name}) should be convertible without narrowing to the "
+            f"specified dtype ({asked.type_name})"
+        )
+    return asked
 
 
 def norm_width(dtype: dtypes.DType, p: Any) -> int:

@@ -16,7 +16,7 @@ from engine.ops.gathering import check_range, gather, open_index
 from engine.ops.joining import zeros_of
 from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
-from engine.rules import INT64, check_number, with_values
+from engine.rules import INT64, check_number, refuse_dtype, with_values
 from engine.tensor import check_dim, wrap
 
 NOT_THERE = "torch::autograd::NotImplemented"
@@ -344,6 +344,8 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
         )
     check_entries("index_reduce_()", array, dim, index, source)
     check_places(index, array.shape[dim] if array.ndim else 1)
+    kernel = "index_func_" if values[5] else "index_reduce_func_exclude_input_init"
+    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.COMPLEX), kernel)
     held = 16 * source.size + reduced_bytes(array, how, values[5])  # the index, and where it points in memory
     if array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * source.size

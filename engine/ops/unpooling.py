@@ -16,7 +16,9 @@ from engine.ops.conv_shapes import of_each_dim
 from engine.ops.maxima import plane_gather
 from engine.ops.pooling import FUNCTIONAL
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import INT64
+from engine.rules import INT64, refuse_dtype
+
+NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
 
 # -- back from maxima -----------------------------------------------------------------------------------------------
 
@@ -43,6 +45,7 @@ def unpool_rule(op: Op, values: list[Any]) -> Estimate:
     if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < math.prod(size):
         wrong = int(indices.min() if indices.min() < 0 else indices.max())
         raise errors.bad_argument(f"found an invalid max index: {wrong} (output volumes are of size {list(size)})")
+    refuse_dtype(op, dtypes.BY_NUMPY[input.dtype], NOT_FLOATING, f"max_unpool{max(count, 2)}d")
     shape = (*input.shape[:-count], *size)
     return Estimate(values, [(shape, input.dtype)], None, 24 * input.size, input.size)
 

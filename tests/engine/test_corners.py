@@ -134,6 +134,42 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         RuntimeError,
         "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]",
     ),
+    "unique": (
+        lambda: torch.unique(torch.tensor(1.0), dim=-1),
+        IndexError,
+        "Dimension specified as -1 but tensor has no dimensions",
+    ),
+    "index_reduce": (
+        lambda: torch.index_reduce(torch.ones(2, dtype=C128), 0, torch.tensor([0]), torch.ones(1, dtype=C128), "mean"),
+        NotImplementedError,
+        "\"index_func_\" not implemented for 'ComplexDouble'",
+    ),
+    "max_unpool1d": (
+        lambda: F.max_unpool1d(torch.ones(1, 1, 2, dtype=C128), torch.tensor([[[0, 1]]]), 1),
+        NotImplementedError,
+        "\"max_unpool2d\" not implemented for 'ComplexDouble'",
+    ),
+    "vector_norm of integers": (
+        lambda: torch.linalg.vector_norm(torch.ones(3, dtype=torch.int64), dtype=F64),
+        RuntimeError,
+        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
+    ),
+    "vector_norm in a narrower dtype": (
+        lambda: torch.norm(torch.ones(3, dtype=F64), dtype=torch.float32),
+        RuntimeError,
+        "linalg.vector_norm: the dtype of the input (Double) should be convertible without narrowing to the specified "
+        "dtype (Float)",
+    ),
+    "vector_norm of complex numbers": (
+        lambda: torch.linalg.vector_norm(torch.ones(3, dtype=C128), dtype=F64),
+        RuntimeError,
+        "linalg.vector_norm: dtype should be complex for complex inputs, but got Double",
+    ),
+    "histogram": (
+        lambda: torch.histogram(torch.ones(3), torch.tensor([1.0])),
+        RuntimeError,
+        "torch.histogram(): bins must be > 0, but got 0 for dimension 0",
+    ),
     "pivots": (
         lambda: torch.linalg.ldl_solve(torch.ones(2, 2), torch.ones(3, dtype=torch.int32), torch.ones(2, 2)),
         RuntimeError,
