@@ -20,7 +20,7 @@ from engine.ops.selection import where
 from engine.ops.special import xlogy
 from engine.ops.unary import exp, log1p, sigmoid
 from engine.ops.views import expand
-from engine.rules import broadcast, default_dtype, elementwise
+from engine.rules import broadcast, default_dtype, elementwise, roomy
 
 # -- probabilities --------------------------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ logits_entropy.vjp(
 )
 
 
-@op(elementwise("float", cost=20), hidden=True, node="LogSigmoidBackward0")
+@op(roomy(elementwise("float", cost=20), 2, half=2), hidden=True, node="LogSigmoidBackward0")
 def log_sigmoid(input: Array) -> Any:
     """The logarithm of the sigmoid, without overflow."""
     x = computed(input)

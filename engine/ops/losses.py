@@ -18,7 +18,7 @@ from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.unary import abs, sign
 from engine.ops.views import expand
-from engine.rules import Shape, broadcast, default_dtype, elementwise, shape_of
+from engine.rules import Shape, broadcast, default_dtype, elementwise, roomy, shape_of
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
@@ -157,7 +157,7 @@ squared_error.vjp(
 )
 
 
-@op(elementwise(), hidden=True, node="MseLossBackwardBackward0")
+@op(roomy(elementwise(), 2), hidden=True, node="MseLossBackwardBackward0")
 def mse_backward(grad_output: Array, input: Array, target: Array, reduction: str) -> Any:
     """2 (input - target) g, over the number of elements for the mean."""
     gap = input - target

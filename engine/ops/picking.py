@@ -46,7 +46,7 @@ def index_select_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(text)
     check_selected(array, dim, index)
     shape = (*array.shape[:dim], index.size, *array.shape[dim + 1 :]) if array.ndim else ()
-    return Estimate([array, dim, index], [(shape, array.dtype)], None, 0, math.prod(shape))
+    return Estimate([array, dim, index], [(shape, array.dtype)], None, moved_bytes(array, None), math.prod(shape))
 
 
 def check_selected(array: Any, dim: int, index: Any) -> None:

@@ -16,7 +16,7 @@ from engine.ops.creation import zeros_like
 from engine.ops.powers import pow_number
 from engine.ops.selection import where
 from engine.rowwise import rectified
-from engine.rules import elementwise, same_as_input
+from engine.rules import elementwise, roomy, same_as_input
 
 FLOAT = elementwise("float", cost=10)
 FLOAT_HELD = elementwise("float", cost=10, extra=1)  # the kernel holds one more array
@@ -180,7 +180,7 @@ def tanh(input: Array) -> Any:
 tanh.vjp(input=lambda g, out: tanh_backward(g, out))
 
 
-@op(elementwise(), hidden=True)
+@op(roomy(elementwise(), 2), hidden=True)
 def tanh_backward(grad_output: Array, output: Array) -> Any:
     """The gradient of tanh from its result."""
     square = output * output
@@ -205,7 +205,7 @@ def sigmoid(input: Array) -> Any:
 sigmoid.vjp(input=lambda g, out: sigmoid_backward(g, out))
 
 
-@op(elementwise(), hidden=True)
+@op(roomy(elementwise(), 2), hidden=True)
 def sigmoid_backward(grad_output: Array, output: Array) -> Any:
     """The gradient of sigmoid from its result."""
     slope = (1 - output) * output
