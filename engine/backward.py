@@ -216,7 +216,7 @@ def tensor_backward(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Accumulate the gradients of this tensor into the leaves (`torch.Tensor.backward`)."""
-    if gradient is None and not (create_graph or state.ctx.transforms) and inputs is None:
+    if gradient is None and create_graph is False and inputs is None and not state.ctx.transforms:
         edge, array = edge_of(self), self._array
         if edge is not None and array.shape == () and array.dtype.kind == "f" and type(array) is np.ndarray:
             gradient = array.dtype.type(1)
@@ -226,7 +226,7 @@ def tensor_backward(
                 raise errors.no_grad_fn(0)
             if type(gradient) is Tensor:
                 gradient = gradient._array
-        Walk(False, bool(retain_graph), None).run([(edge, gradient)])
+        Walk(False, retain_graph is not None and _flag(retain_graph), None).run([(edge, gradient)])
     else:
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 

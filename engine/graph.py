@@ -278,7 +278,7 @@ class Node(Inspection):
         return errors.modified_inplace(what, origin, version[0], stamp, state.ctx.anomaly is not None)
 
     def _ungraphed(self, at: int, array: Any, version: list[Any]) -> bool:
-        """Whether a saved value has no node: an output without gradient, or an input that still does not require one."""
+        """Whether a saved value has no node: an output without gradient, or an input that still requires none."""
         op, source, place = self.plan.op, self.plan.sources[at], self.plan.origins[at]
         if source < 0:
             return op.outputs[-1 - source] not in op.differentiable
@@ -427,7 +427,7 @@ class AccumulateGrad(Node):
 
     def __call__(self, *grads: Any) -> tuple[Any, ...]:
         """Add a gradient to the leaf's, outside any pass."""
-        from engine.walk import accumulate
+        from engine.gradients import accumulate
 
         (grad,) = self.given(grads, 1)
         if grad is not None:

@@ -11,6 +11,8 @@ from engine.saved import SavedTensor
 
 FACE = ("_sequence_nr", "metadata", "name", "next_functions", "register_hook", "register_prehook", "requires_grad")
 
+REDUCTIONS = ("none", "mean", "sum")  # torch saves the number
+
 _GEOMETRY: dict[str, Callable[[Any], Any]] = {
     "_sym_sizes": lambda tensor: tuple(tensor.shape),
     "_sym_strides": lambda tensor: tensor.stride(),
@@ -96,7 +98,8 @@ class Inspection:
                 return self.unpacked(at)
         for at, name in enumerate(plan.attributes):
             if saved_name(name) == torch_name:
-                return self.attributes[at]
+                value = self.attributes[at]
+                return REDUCTIONS.index(value) if name == "reduction" and value in REDUCTIONS else value
         op_names = [saved_name(name) for name in (*plan.op.index, *plan.op.outputs)]
         if torch_name in op_names:
             return None  # torch has the slot, but this call needed nothing in it

@@ -286,7 +286,7 @@ class _Linking:
         if not _among(tensor, self.inputs):
             warnings.warn(NOT_INPUT, UserWarning, stacklevel=5)
         if self.recording and tensor.requires_grad:
-            if tensor.is_leaf:
+            if tensor._requires_grad and tensor._edge is None:
                 text = "a leaf Variable that requires grad has been used in an in-place operation."
                 raise errors.coded(RuntimeError, "inplace_on_leaf", text)
             check_inplace(tensor)

@@ -18,8 +18,8 @@ from engine.compiled.program import Kind, Program
 from engine.compiled.recorder import Record, Recorder
 from engine.compiled.scattering import add_part, part_of
 from engine.compiled.values import Symbol, Untraceable, Value, Variable, nested
+from engine.gradients import conform
 from engine.op import Op
-from engine.walk import conform
 
 
 class Backward:
