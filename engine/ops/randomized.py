@@ -26,7 +26,8 @@ def slopes_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[array.dtype]
     if not dtype.is_floating_point:
         raise errors.not_implemented_for(KERNEL[0] if training else KERNEL[1], dtype.type_name)
-    return Estimate(values, [(array.shape, array.dtype)], None, 9 * array.size, 5 * array.size)
+    width = 2 * max(array.dtype.itemsize, 4) + 1 if training else 1
+    return Estimate(values, [(array.shape, array.dtype)], None, width * array.size, 5 * array.size)
 
 
 @op(slopes_rule, hidden=True)
