@@ -404,7 +404,10 @@ def wrapped(indices: Any, size: int) -> Any:
 
     Raises RuntimeError for a dim without elements.
     """
-    if not hasattr(indices, "_array") or first_outside(indices._array, 0, size) is None:
+    if not hasattr(indices, "_array"):
+        return indices
+    known = arrays.backend_of(indices._array) is arrays.NUMPY  # those on a GPU are not looked at
+    if known and first_outside(indices._array, 0, size) is None:
         return indices
     if not size:
         raise errors.bad_argument("ZeroDivisionError")
