@@ -398,6 +398,7 @@ KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
     Extra.PARAMS: ref("Params"),
     Extra.OPTIONS: {"type": "object"},
     Extra.STEPS: listed(ref("Step")),
+    Extra.PLACES: listed(any_of(ref("TensorArgument"), NULL)),
 }
 
 

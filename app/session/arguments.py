@@ -44,6 +44,7 @@ class Extra(enum.Enum):
     PARAMS = "list of names and parameter groups"
     OPTIONS = "object of options"
     STEPS = "list of steps"
+    PLACES = "list of tensors or null"
 
 
 _SPREAD = (Kind.TENSORS, Extra.SHAPES)  # PyTorch takes these one by one where they come last
@@ -126,6 +127,8 @@ def _wire_name(param: Param) -> str:
 
 
 def _kind(param: Param) -> Kind | Extra:
+    if param.kind is Kind.TENSORS and param.name in _INDICES:
+        return Extra.PLACES
     return Extra.SETTING if param.kind is Kind.INDEX and param.name not in _INDICES else param.kind
 
 
@@ -177,6 +180,12 @@ def _tensors(value: Any, scope: Scope, weak: bool) -> list[Tensor]:
     if type(value) is not list:
         raise Mismatch("")
     return [_solid(each, scope, weak) for each in value]
+
+
+def _places(value: Any, scope: Scope, weak: bool) -> list[Tensor | None]:
+    if type(value) is not list:
+        raise Mismatch("")
+    return [None if each is None else _solid(each, scope, weak) for each in value]
 
 
 def _roots(value: Any, scope: Scope, weak: bool) -> list[Tensor]:
@@ -312,6 +321,7 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.PARAMS: _params,
     Extra.OPTIONS: _exactly(dict),
     Extra.STEPS: _exactly(list),
+    Extra.PLACES: _places,
 }
 
 

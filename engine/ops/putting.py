@@ -29,16 +29,17 @@ put_at.vjp(
 
 
 def positions(input: Any, indices: list[Any]) -> Any:
-    """Index tensors as advanced indexing takes them: in range, not negative, masks as places."""
+    """Index tensors as advanced indexing takes them: in range, not negative, masks as places; None for whole dims."""
     from engine.indexing import as_index, checked, consumed
 
-    for each in indices:
+    given = [each for each in indices if each is not None]
+    for each in given:
         if each._array.dtype.kind not in "iub":
             raise errors.bad_index("tensors used as indices must be long, int, byte or bool tensors")
-    keys = [each._array if each._array.ndim == 0 else as_index(each) for each in indices]
-    if not keys:
+    if not given:
         raise errors.bad_argument("at least one index must be provided")
-    if sum(consumed(each) for each in keys) > len(input.shape):
+    keys = [each if each is None else each._array if each._array.ndim == 0 else as_index(each) for each in indices]
+    if sum(1 if each is None else consumed(each) for each in keys) > len(input.shape):
         raise errors.bad_index(f"too many indices for tensor of dimension {len(input.shape)} (got {len(keys)})")
     return checked(input._array, keys)
 
@@ -50,7 +51,8 @@ def _put(run: Any, input: Any, indices: list[Any], values: Any, accumulate: bool
     if not hasattr(input, "_array"):
         return input
     at = positions(input, indices)
-    kept = watched([each._array for each in indices], indices) if records(input, values) else ()
+    arrays = [None if each is None else each._array for each in indices]
+    kept = watched(arrays, indices) if records(input, values) else ()
     made = run(input, at, values, accumulate)
     if kept:
         watch(made, kept)

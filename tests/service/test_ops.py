@@ -170,6 +170,18 @@ def test_an_argument_goes_by_one_name_only(x):
         problem(x.send("POST", "ops/cumsum", {"input": "x", **body}), 422, "bad_argument", "unexpected keyword")
 
 
+def test_null_among_index_tensors_stands_for_a_whole_dim(x):
+    put = x.op("index_put", input="x", indices=[None, [1]], values={"data": [[7.0], [8.0]]}, out="p")
+    assert (put["data"], put["grad_fn"]) == ([[1.0, 7.0], [3.0, 8.0]], "IndexPutBackward0")
+    x.op("sum", input="p", out="s")
+    assert x.backward("s")["x"]["data"] == [[1.0, 0.0], [1.0, 0.0]]
+    x.op("zeros", size=[2, 2], out="z")
+    assert x.op("index_put_", input="z", indices=[[1], None], values=5.0)["data"] == [[0.0, 0.0], [5.0, 5.0]]
+    for indices in ([None, None], [None, None, [0]]):
+        body = {"input": "z", "indices": indices, "values": 1.0}
+        problem(x.send("POST", "ops/index_put", body), 422, "bad_argument")
+
+
 def test_null_is_none_where_pytorch_takes_none(x):
     assert x.op("clamp", input="x", min=None, max=2)["data"] == [[1.0, 2.0], [2.0, 2.0]]
     assert x.op("sum", input="x", dim=None)["data"] == 10.0
