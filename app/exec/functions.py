@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from contextlib import ExitStack
 from typing import Any
@@ -160,6 +161,19 @@ class FunctionValue:
             return result
         finally:
             run.depth = depth
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The parameters as `inspect.signature` has them, which the engine asks for the places of named arguments."""
+        own, kinds = self.signature, inspect.Parameter
+        listed = [
+            *((name, kinds.POSITIONAL_OR_KEYWORD) for name in own.positional),
+            *((name, kinds.VAR_POSITIONAL) for name in [own.vararg] if name is not None),
+            *((name, kinds.KEYWORD_ONLY) for name in own.keyword_only),
+        ]
+        return inspect.Signature(
+            [kinds(name, kind, default=self.defaults.get(name, kinds.empty)) for name, kind in listed]
+        )
 
     def held(self) -> list[Any]:
         """What the function keeps alive, for the session's account of memory."""
