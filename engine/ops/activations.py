@@ -13,6 +13,7 @@ from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
 from engine.ops.compare import le, lt
+from engine.ops.copies import copied
 from engine.ops.joining import cat
 from engine.ops.nn import FUNCTIONAL, softmax
 from engine.ops.reduction import norm
@@ -316,7 +317,7 @@ def logsigmoid_backward(grad_output: Array, input: Array) -> Any:
 
 logsigmoid_backward.vjp(
     grad_output=lambda g, input: logsigmoid_backward(g, input),
-    input=lambda g, grad_output, input: neg(mul(mul(g, grad_output), softplus_bend(input, 1.0))),
+    input=lambda g, grad_output, input: mul(neg(mul(g, grad_output)), softplus_bend(input, 1.0)),
 )
 
 
@@ -346,15 +347,45 @@ def glu(input: Array, dim: int = -1) -> Any:
     return widened(input[(*front, slice(0, half))]) * logistic(input[(*front, slice(half, None))])
 
 
-glu.vjp(input=lambda g, input, dim: glu_input(g, input, dim))
+glu.vjp(input=lambda g, input, dim: glu_backward(g, input, dim))
 
 
-def glu_input(g: Any, x: Any, dim: int) -> Any:
-    """The gradients of both halves, joined."""
+@op(roomy(lambda op, values: copied(values, values[1].shape), 3), hidden=True, node="GluBackwardBackward0")
+def glu_backward(grad_output: Array, input: Array, dim: int) -> Any:
+    """The gradients of both halves, joined: g * s and g * s * (1 - s) * x, s the sigmoid of the second half."""
+    half = input.shape[dim] // 2
+    front = (slice(None),) * dim
+    first, gate = widened(input[(*front, slice(0, half))]), logistic(input[(*front, slice(half, None))])
+    passed = grad_output * gate
+    return xp.concatenate([passed, passed * (1 - gate) * first], dim)
+
+
+glu_backward.vjp(
+    grad_output=lambda g, input, dim: glu_twice(g, input, dim),
+    input=lambda g, grad_output, input, dim: glu_bend(g, grad_output, input, dim),
+)
+
+
+def halves(x: Any, dim: int) -> Any:
+    """Both halves of a dim."""
     size = tuple(x.shape)[dim]
-    first, gate = slice_(x, dim, 0, size // 2, 1), sigmoid(slice_(x, dim, size // 2, size, 1))
-    passed = mul(g, gate)
-    return cat([passed, mul(mul(passed, shift(neg(gate), 1)), first)], dim)
+    return slice_(x, dim, 0, size // 2, 1), slice_(x, dim, size // 2, size, 1)
+
+
+def glu_twice(g: Any, x: Any, dim: int) -> Any:
+    """The gradient of glu_backward to the incoming gradient."""
+    (g_first, g_second), (first, second) = halves(g, dim), halves(x, dim)
+    gate = sigmoid(second)
+    return add(mul(g_first, gate), mul(g_second, mul(mul(gate, shift(neg(gate), 1)), first)))
+
+
+def glu_bend(g: Any, sent: Any, x: Any, dim: int) -> Any:
+    """The gradient of glu_backward to glu's input."""
+    (g_first, g_second), (first, second) = halves(g, dim), halves(x, dim)
+    gate = sigmoid(second)
+    slope = mul(sent, mul(gate, shift(neg(gate), 1)))
+    bend = mul(mul(slope, shift(scale(gate, -2), 1)), first)
+    return cat([mul(g_second, slope), add(mul(g_first, slope), mul(g_second, bend))], dim)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

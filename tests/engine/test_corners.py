@@ -186,3 +186,21 @@ def test_refusals(name: str) -> None:
         run()
     assert str(caught.value) == text
     assert hasattr(caught.value, "code")
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (F.logsigmoid, ["LogSigmoidBackwardBackward0", "MulBackward0", "LogSigmoidBackwardBackward0"]),
+        (lambda x: F.glu(x, 0), ["GluBackwardBackward0", "CatBackward0", "AddBackward0"]),
+    ],
+    ids=["logsigmoid", "glu"],
+)
+def test_nodes_of_double_backward(function: Any, names: list[str]) -> None:
+    x = leaf([0.5, -0.3])
+    sent = torch.ones_like(function(x).detach()).requires_grad_()
+    (made,) = torch.autograd.grad(function(x), x, sent, create_graph=True)
+    again = torch.autograd.grad(
+        made, [x, sent], torch.ones_like(made).requires_grad_(), create_graph=True, allow_unused=True
+    )
+    assert [made.grad_fn.name(), *(each.grad_fn.name() for each in again)] == names
