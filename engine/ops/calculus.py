@@ -53,12 +53,12 @@ def after(x: Any, dim: int) -> Any:
     return narrow(x, dim, 1, x.shape[dim] - 1)
 
 
-def steps_of(y: Any, x: Any, dim: int) -> Any:
+def steps_of(name: str, y: Any, x: Any, dim: int) -> Any:
     """The distances of sample points, in a form that goes with the samples."""
     ndim, given = len(y.shape), len(x.shape)
     if given == 1:
         if x.shape[0] != y.shape[dim]:
-            raise errors.shape_mismatch("There must be one `x` value for each sample point")
+            raise errors.shape_mismatch(f"{name}: There must be one `x` value for each sample point")
         if ndim != 1:
             x = view(x, tuple(x.shape[0] if at == dim else 1 for at in range(ndim)))
     elif given < ndim:
@@ -68,10 +68,9 @@ def steps_of(y: Any, x: Any, dim: int) -> Any:
 
 def check_points(y: Any, x: Any, name: str) -> None:
     """Raise RuntimeError for bools."""
-    if y.dtype.kind == "b":
-        raise errors.dtype_mismatch(f"{name}: received a bool input for `y`, but bool is not supported")
-    if x is not None and x.dtype.kind == "b":
-        raise errors.dtype_mismatch(f"{name}: received a bool input for `x`, but bool is not supported")
+    if y.dtype.kind == "b" or (x is not None and x.dtype.kind == "b"):
+        which = "`y`" if x is None else "`x` or `y`"
+        raise errors.dtype_mismatch(f"{name}: received a bool input for {which}, but bool is not supported")
 
 
 @op(composed, composite=True, method=False)
@@ -83,7 +82,7 @@ def trapezoid(y: Array, x: Array | None = None, *, dx: Number = 1, dim: int = -1
         return mul(sum_dim(y, (dim,), False), 0) if y.shape else mul(y, 0)
     if x is not None:
         sums = add(before(y, dim), after(y, dim))
-        return div_number(sum_dim(mul(sums, steps_of(y, x, dim)), (dim,), False), 2)
+        return div_number(sum_dim(mul(sums, steps_of("trapezoid", y, x, dim)), (dim,), False), 2)
     ends = add(select(y, dim, 0), select(y, dim, -1))
     return scale(sub(sum_dim(y, (dim,), False), scale(ends, 0.5)), dx)
 
@@ -103,7 +102,7 @@ def cumulative_trapezoid(y: Array, x: Array | None = None, *, dx: Number = 1, di
         raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
     sums = add(before(y, dim), after(y, dim))
     if x is not None:
-        return div_number(cumsum(mul(sums, steps_of(y, x, dim)), dim), 2)
+        return div_number(cumsum(mul(sums, steps_of("cumulative_trapezoid", y, x, dim)), dim), 2)
     return cumsum(scale(sums, dx / 2), dim)
 
 
@@ -118,9 +117,7 @@ def diff(input: Array, n: int = 1, dim: int = -1, prepend: Array | None = None, 
         raise errors.bad_argument(f"order must be non-negative but got {n}")
     for each in (prepend, append):
         if each is not None and len(each.shape) != ndim:
-            raise errors.shape_mismatch(
-                f"diff expects prepend or append to be the same dimension as input, got {len(each.shape)}"
-            )
+            raise errors.shape_mismatch("diff expects prepend or append to be the same dimension as input")
         if each is not None:
             check_ends(input, each, dim)
     if n == 0:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import arrays, dtypes, errors
+from engine import arrays, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
 from engine.layouts import dense_copy
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
-from engine.rules import Shape, broadcast, same_as_input, shape_of
+from engine.rules import Shape, broadcast, check_number, same_as_input, shape_of
 
 
 def copied(values: list[Any], shape: Shape, dtype: Any = None) -> Estimate:
@@ -139,9 +139,8 @@ def fill_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"fill_ only supports 0-dimension value tensor but got tensor with {values[1].ndim} dimensions."
         )
-    if len(values) > 1 and isinstance(values[1], complex) and array.dtype.kind != "c":
-        target = dtypes.BY_NUMPY[array.dtype].scalar_name
-        raise errors.bad_argument(f"value cannot be converted to type {target} without overflow")
+    if len(values) > 1 and is_number(values[1]):
+        check_number(values[1], array.dtype)
     return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size, shared=op.inplace_only)
 
 

@@ -53,7 +53,29 @@ def by_size(op: Op, values: list[Any]) -> Estimate:
 def by_size_and_value(op: Op, values: list[Any]) -> Estimate:
     """The rule of full: the value's dtype unless one is asked for."""
     size, value = checked_size(values[0]), values[1]
-    return factory(op, [size, *values[1:]], size, dtypes.number_dtype(value, default_dtype()))
+    return filled(factory(op, [size, *values[1:]], size, dtypes.number_dtype(value, default_dtype())), value)
+
+
+LARGEST_HALF = {dtypes.float16.numpy: 65504.0, dtypes.bfloat16.numpy: (2 - 2**-7) * 2.0**127}
+
+
+def filled(estimate: Estimate, value: Any) -> Estimate:
+    """The estimate.
+
+    Raises RuntimeError unless its dtype can hold a value.
+    """
+    dtype = estimate.outputs[0][1]
+    top = LARGEST_HALF.get(dtype)
+    if top is not None and not isinstance(value, complex) and top < abs(value) < math.inf:
+        name = dtypes.BY_NUMPY[dtype].cpp_name
+        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
+    check_number(value, dtype)
+    return estimate
+
+
+def full_like_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of full_like."""
+    return filled(like(op, values), values[1])
 
 
 def like(op: Op, values: list[Any]) -> Estimate:
@@ -140,7 +162,7 @@ def empty_like(
     return xp.zeros_like(input, dtype and dtype.numpy, order_of(input, memory_format))
 
 
-@op(like, method=False, leaf=True)
+@op(full_like_rule, method=False, leaf=True)
 def full_like(
     input: Array,
     fill_value: Number,
@@ -244,8 +266,8 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
         inferred = default_dtype().to_complex()
         if dtype is not None and not dtype.is_complex:
             raise errors.dtype_mismatch(
-                f"torch.linspace(): inferred dtype {inferred.type_name} can't be safely cast to passed dtype "
-                f"{dtype.cpp_name}"
+                f"torch.linspace(): inferred dtype {inferred.cpp_name} can't be safely cast to passed dtype "
+                f"{dtype.type_name}"
             )
         return factory(op, values, (steps,), inferred)
     if dtype is not None and dtype.category == dtypes.INTEGRAL:

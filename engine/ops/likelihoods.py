@@ -34,18 +34,17 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[scores.dtype]
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("nll_loss_out_frame", dtype.type_name)
-    if len(scores.shape) <= 2 and len(target.shape) > 1:
-        raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
+    _check_batch(scores.shape, target.shape)
     if target.dtype not in (xp.int64, xp.uint8):
         name = dtypes.BY_NUMPY[target.dtype].type_name
         raise errors.dtype_mismatch(f"expected target dtype to be Long or Byte, but got {name}")
-    _check_batch(scores.shape, target.shape)
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]
     if weight is not None and weight.shape != (classes,):
-        raise errors.shape_mismatch(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
-            f"shape: {list(weight.shape)}"
-        )
+        raise errors.shape_mismatch(misweighted(classes, weight, op.name == "nll2d"))
+    _check_places(scores.shape, target.shape)
+    if weight is not None and weight.dtype != scores.dtype:
+        name = dtypes.BY_NUMPY[weight.dtype].type_name
+        raise errors.dtype_mismatch(f"expected scalar type {dtype.type_name} but found {name}")
     if isinstance(target, np.ndarray):
         _check_classes(target, classes, ignore)
     out = target.shape if reduction == "none" else ()
@@ -57,9 +56,30 @@ def _check_batch(scores: Any, target: Any) -> None:
         raise errors.bad_value(
             f"Expected input batch_size ({scores[0]}) to match target batch_size ({target[0] if target else 0})."
         )
+    if len(scores) <= 2 and len(target) > 1:
+        raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
+    if len(scores) == len(target) == 1:
+        raise errors.bad_value(f"For 1D input, 1D target must have size 1, but got target size: {target[0]}")
+
+
+def _check_places(scores: Any, target: Any) -> None:
     wanted = () if len(scores) == 1 else (scores[0], *scores[2:])
-    if target != wanted:
+    if target == wanted:
+        return
+    if len(scores) != 4:
         raise errors.shape_mismatch(f"Expected target size {list(wanted)}, got {list(target)}")
+    if len(target) != 3:
+        text = f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(target)}"
+        raise errors.shape_mismatch(text)
+    raise errors.shape_mismatch(f"size mismatch (got input: {list(scores)} , target: {list(target)}")
+
+
+def misweighted(classes: int, weight: Any, images: bool) -> str:
+    """torch's text for weights that are not one for each class."""
+    text = "weight tensor should be defined either for all"
+    if images:
+        return f"{text} or no classes"
+    return f"{text} {classes} classes or no classes but got weight tensor of shape: {list(weight.shape)}"
 
 
 def _check_classes(target: Any, classes: int, ignore: int) -> None:
@@ -150,6 +170,8 @@ _nll2d_backward.vjp(
 def negative_likelihood(scores: Any, target: Any, weight: Any, ignore: int, reduction: str) -> Any:
     """nll_loss of scores of any number of dims; torch brings what is no image of two dims into the form of one."""
     shape = tuple(scores.shape)
+    if len(shape) == 1 and tuple(target.shape) == (1,):
+        target = view(target, ())
     if len(shape) <= 2:
         return _nll(scores, target, weight, ignore, reduction)
     if len(shape) == 4 or tuple(target.shape) != (shape[0], *shape[2:]):
@@ -190,15 +212,19 @@ def cross_entropy(
     if tuple(input.shape) == tuple(target.shape) and target.dtype.kind not in "fV":
         name = dtypes.BY_NUMPY.get(target.dtype, target.dtype).type_name
         raise errors.dtype_mismatch(f"Expected floating point type for target with class probabilities, got {name}")
+    if tuple(input.shape) == tuple(target.shape) and ignore_index >= 0:
+        raise errors.bad_argument("ignore_index is not supported for floating point target")
     if not len(input.shape):
-        raise errors.bad_index("Expected 1 or more dimensions (got 0)")
+        raise errors.dim_out_of_range(1, 0)
     axis = 0 if len(input.shape) == 1 else 1
     scores = log_softmax(input, axis)
     if tuple(input.shape) == tuple(target.shape):
         return probability_loss(scores, target, weight, reduction, label_smoothing, axis)
     loss = negative_likelihood(scores, target, weight, ignore_index, reduction)
-    if label_smoothing == 0.0:
+    if label_smoothing <= 0.0:
         return loss
+    if label_smoothing > 1.0:
+        raise errors.bad_argument(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     return smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, axis, loss)
 
 
@@ -210,6 +236,8 @@ def for_classes(weight: Any, scores: Any, axis: int) -> Any:
 def probability_loss(scores: Any, target: Any, weight: Any, reduction: str, smoothing: float, axis: int) -> Any:
     """cross_entropy with a probability for each class."""
     classes = tuple(scores.shape)[axis]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise errors.shape_mismatch(f"cross_entropy: {misweighted(classes, weight, False)}")
     if smoothing > 0.0:
         target = shift(scale(target, 1 - smoothing), smoothing / max(classes, 1))
     product = mul(scores, target)

@@ -14,9 +14,18 @@ from engine.ops.arithmetic import add, neg
 from engine.ops.diagonals import tril, triu
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, check_float, check_kernel, check_matrix, check_square, same_type, transposed
+from engine.ops.matrices import (
+    adjoint,
+    check_differentiable,
+    check_kernel,
+    check_matrix,
+    check_square,
+    same_type,
+    transposed,
+)
 from engine.ops.solving import fit, triangle
 from engine.rules import Shape, broadcast
+from engine.tensor import counted_dim
 from engine.workspace import matrix_bytes
 
 
@@ -289,7 +298,7 @@ def lu_solve_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of linalg.lu_solve."""
     packed, pivots, b, left = values[:4]
     name = "linalg.lu_solve"
-    check_float(name, packed)
+    check_differentiable(f"torch.{name}", packed)
     same_type(
         f"{name}: Expected LU and B to have the same dtype, but found LU of type {{}} and B of type {{}} instead",
         packed,
@@ -297,15 +306,17 @@ def lu_solve_rule(op: Op, values: list[Any]) -> Estimate:
     )
     if pivots.dtype != lapack.INT32:
         raise errors.dtype_mismatch(f"{name}: pivots should be a Tensor of scalar type torch.int32")
-    check_matrix(name, packed)
-    if packed.shape[-1] != packed.shape[-2]:
-        check_square("torch.linalg.lu_solve", packed)
+    check_square(f"torch.{name}", packed)
     check_matrix(name, b, "B")
     fit(name, packed.shape, b.shape, left)
-    if not pivots.ndim or packed.shape[-1] != pivots.shape[-1]:
+    if packed.shape[-1] != pivots.shape[counted_dim(-1, pivots.ndim)]:
         raise errors.shape_mismatch(f"{name}: Number of pivots per batch should be same as the dimension of the matrix")
     if packed.shape[:-2] != pivots.shape[:-1]:
-        raise errors.shape_mismatch(f"{name}: Batch dimensions of LU and pivots should match")
+        raise errors.shape_mismatch(
+            f"{name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+            f"{list(pivots.shape)} instead"
+        )
+    check_kernel("linalg.lu_solve_cpu", packed)
     shape = (*broadcast(b.shape[:-2], packed.shape[:-2]), *b.shape[-2:])
     work = (2 * packed.shape[-1] ** 2 + 2 * math.prod(shape)) * packed.dtype.itemsize
     return Estimate(values, [(shape, b.dtype)], None, work, 2 * math.prod(shape) * packed.shape[-1])

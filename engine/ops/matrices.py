@@ -40,13 +40,19 @@ def check_square(name: str, a: Any) -> None:
         )
 
 
-def check_float(name: str, a: Any, low: str | None = None) -> None:
-    """Raise unless the dtype is float32, float64 or complex; `low` names the kernel half types lack."""
+def check_differentiable(name: str, a: Any) -> None:
+    """Raise RuntimeError for integers and bools."""
     dtype = dtypes.BY_NUMPY[a.dtype]
     if not dtype.differentiable:
         raise errors.dtype_mismatch(
             f"{name}: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
         )
+
+
+def check_float(name: str, a: Any, low: str | None = None) -> None:
+    """Raise unless the dtype is float32, float64 or complex; `low` names the kernel half types lack."""
+    check_differentiable(name, a)
+    dtype = dtypes.BY_NUMPY[a.dtype]
     if a.dtype in HALF:
         if low is not None:
             raise errors.not_implemented_for(low, dtype.type_name)

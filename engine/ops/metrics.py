@@ -217,11 +217,11 @@ def renorm_rule(op: Op, values: list[Any]) -> Estimate:
     a, p, dim, bound = values
     if isinstance(p, complex):
         raise errors.bad_argument("renorm: p must be real-valued")
-    if p <= 0:
+    if not p > 0:
         raise errors.bad_argument("renorm: non-positive-norm not supported")
     if isinstance(bound, complex):
         raise errors.bad_argument("renorm: maxnorm must be real-valued")
-    if bound < 0:
+    if not bound >= 0:
         raise errors.bad_argument(f"renorm: expected maxnorm to be >= 0 but got {bound:g}")
     ndim = len(a.shape)
     if ndim < 2:

@@ -48,7 +48,7 @@ def check_norm(a: Any, dims: Any, dtype: Any, low: bool) -> tuple[int, int]:
         raise errors.bad_argument(f"{name}: dim must be a 2-tuple. Got {' '.join(str(each) for each in dims)}")
     first, second = (check_dim(each, len(a.shape)) for each in dims)
     if first == second:
-        raise errors.bad_argument(f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")
+        raise errors.bad_argument(f"{name}: dims must be different. Got ({first}, {second})")
     if dtype is not None:
         check_norm_dtype(name, given, dtype)
     return first, second
@@ -163,7 +163,7 @@ def old_named_norm(
 ) -> Any:
     """The Frobenius norm over some or all dims, or the nuclear norm over two."""
     if p not in ("fro", "nuc"):
-        raise errors.bad_argument(f"Unknown norm type {p!s:.64}", RuntimeError)
+        raise errors.bad_argument(f"linalg.matrix_norm: Order {p!s:.64} not supported.")
     if p == "fro":
         return vector_norm(input, 2, dim, keepdim, dtype=dtype)
     return named_matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)

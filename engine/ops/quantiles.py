@@ -44,7 +44,7 @@ def check_quantile(name: str, input: Any, q: Any, interpolation: str) -> None:
         if len(q.shape) > 1:
             raise errors.shape_mismatch(f"{name}() q must be a scalar or 1D tensor")
         if q.dtype.name != input.dtype.name:
-            raise errors.dtype_mismatch(f"{name}() q tensor must be same dtype as the input tensor")
+            raise errors.dtype_mismatch("quantile() q tensor must be same dtype as the input tensor")
         array = getattr(q, "_array", None)
         if array is not None and array.size and not bool(((array >= 0) & (array <= 1)).all()):
             raise errors.bad_argument(f"{name}() q values must be in the range [0, 1]")

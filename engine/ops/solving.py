@@ -16,6 +16,7 @@ from engine.ops.linalg import matmul
 from engine.ops.matrices import (
     adjoint,
     as_column,
+    check_differentiable,
     check_float,
     check_kernel,
     check_matrix,
@@ -54,11 +55,12 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of solve: square floating matrices, and a right side that fits."""
     a, b, left = values[:3]
     name = "linalg.solve"
+    check_differentiable(name, a)
     same_type(
         f"{name}: Expected A and B to have the same dtype, but found A of type {{}} and B of type {{}} instead", a, b
     )
     check_square(name, a)
-    check_float(name, a)
+    check_float(name, a, "lu_cpu")
     vector = is_vector(a.shape, b.shape)
     if not vector:
         check_matrix(name, b, "B")
@@ -258,11 +260,11 @@ def tensorsolve(A: Array, B: Array, dims: Dims | None = None) -> Any:
         moved = [check_dim(each, ndim) for each in dims]
         A = permute(A, tuple([at for at in range(ndim) if at not in moved] + moved))
     shape, count = tuple(A.shape), len(B.shape)
-    rows, columns = shape[:count], shape[count:]
-    if math.prod(rows) != math.prod(columns):
+    columns, wanted = shape[count:], math.prod(tuple(B.shape))
+    if math.prod(columns) != wanted:  # torch says one thing and looks at another
         raise errors.shape_mismatch(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
-            f"but got {math.prod(columns)} != {math.prod(rows)}"
+            f"but got {math.prod(columns)} != {wanted}"
         )
     return reshape(solve(reshape(A, (math.prod(columns), math.prod(columns))), reshape(B, (-1,))), columns)
 

@@ -69,10 +69,8 @@ def eigh_rule(op: Op, values: list[Any]) -> Estimate:
             f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
         )
     dtype = dtypes.BY_NUMPY[a.dtype]
-    if not dtype.differentiable:
+    if not dtype.differentiable or dtype.numpy in HALF:
         raise errors.not_implemented_for("linalg_eigh_cpu", dtype.type_name)
-    if dtype.numpy in HALF:
-        raise errors.dtype_mismatch(f"linalg.eigh: Low precision dtypes not supported. Got {dtype.type_name}")
     if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
         raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
     n, size = a.shape[-1], a.size * dtype.itemsize
@@ -129,7 +127,7 @@ def eig_rule(op: Op, values: list[Any]) -> Estimate:
     if not dtype.differentiable:
         raise errors.dtype_mismatch(f"Unknown Complex ScalarType for {dtype.type_name}")
     if a.dtype in HALF:
-        raise errors.not_implemented_for(f"linalg_{'eig' if op.multiple else 'eigvals'}_out_cpu", dtype.type_name)
+        raise errors.not_implemented_for("linalg_eig_out_cpu", dtype.type_name)
     wide = complex_dtype(a)
     outputs = [(a.shape[:-1], wide), (a.shape, wide)][: len(op.outputs)]
     size = a.size * wide.itemsize

@@ -85,8 +85,7 @@ def variance_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[array.dtype]
     if not dtype.differentiable:
         name = "std and var" if len(op.outputs) == 1 else op.name
-        only = "only support" if len(op.outputs) == 1 else "only supports"
-        raise errors.dtype_mismatch(f"{name} {only} floating point and complex dtypes")
+        raise errors.dtype_mismatch(f"{name} only support floating point and complex dtypes")
     estimate = reduction()(op, values)
     shape = estimate.outputs[0][0]
     correction = argument(op, values, "correction")

@@ -18,6 +18,7 @@ from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import ge, gt, logical_and, logical_not, lt
 from engine.ops.creation import zeros_like
 from engine.ops.nn import FUNCTIONAL
+from engine.ops.properties import dtype_of
 from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
@@ -111,19 +112,13 @@ def prelu(input: Array, weight: Array) -> Any:
     check_weight(tuple(input.shape), tuple(weight.shape))
     if input.dtype != weight.dtype:
         raise errors.dtype_mismatch(
-            f"prelu: Type promoting not supported. Got {names(input.dtype)} and {names(weight.dtype)}"
+            f"prelu: Type promoting not supported. Got {dtype_of(input).type_name} and {dtype_of(weight).type_name}"
         )
     ndim = len(input.shape)
     if ndim != len(weight.shape):
         size = weight.shape[0] if len(weight.shape) else 1
         weight = reshape(weight, (1, size, *(1,) * (ndim - 2)) if ndim > 1 else (1,) * ndim)
     return prelu_kernel(input, weight)
-
-
-def names(dtype: Any) -> str:
-    """A dtype, of a tensor or an array, as torch's messages name it."""
-    known: dtypes.DType = dtypes.BY_NUMPY.get(dtype, dtype)
-    return known.cpp_name if isinstance(known, dtypes.DType) else str(known)
 
 
 def check_weight(shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
