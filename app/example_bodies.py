@@ -52,7 +52,12 @@ HEADS: Body = {
     "out_proj_weight": [[1.0, 0.0], [0.0, 1.0]],
 }
 
+REFLECTIONS: Body = {"input": [[1.0, 0.0], [0.5, 1.0]], "tau": [1.6, 0.0]}
 LINEAR: dict[str, Body] = {
+    "householder_product": REFLECTIONS,
+    "orgqr": REFLECTIONS,
+    "ormqr": {**REFLECTIONS, "other": MATRIX},
+    "ldl_solve": {"LD": [[2.0, 0.0], [0.5, 1.0]], "pivots": [1, 2], "B": MATRIX},
     "addbmm": {"input": MATRIX, **BATCHES},
     "addmv": {"input": SIGNS, "mat": MATRIX, "vec": SIGNS},
     "addr": {"input": MATRIX, "vec1": SIGNS, "vec2": [3.0, 4.0]},
@@ -198,6 +203,7 @@ SHAPES: dict[str, Body] = {
     "chunk": {"input": MATRIX, "chunks": 2},
     "meshgrid": {"tensors": [[1, 2], [3, 4]], "indexing": "ij"},
     "split_with_sizes": {"input": VECTOR, "split_sizes": [1, 2]},
+    "unsafe_split_with_sizes": {"input": VECTOR, "split_sizes": [1, 2]},
     "split_with_sizes_copy": {"input": VECTOR, "split_size_or_sections": [1, 2]},
     "tensor_split": {"input": VECTOR, "tensor_indices_or_sections": 2},
     "unflatten": {"input": grid(4), "dim": 0, "sizes": [2, 2]},

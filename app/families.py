@@ -22,12 +22,14 @@ _MODULES: dict[str, str] = {
     "reductions where a mask says so": "masked",
     "scans and differences": "calculus scans",
     "sorting and searching": "counting ordering searching",
-    "conversion and properties": "copies properties",
+    "conversion and properties": "conjugates copies properties",
     "shapes and views": "flipping repeating restriding strided viewcopies viewing views windows",
     "joining and splitting": "joining stacks",
     "indexing": "diagonals gathering indexing masks picking putting scattering selection slices",
     "products of matrices": "added_products einsum linalg matrices products",
-    "linear algebra": "cholesky determinants ldl lowrank lu matrix_functions norms orthogonal pseudo reflections solving spectral",
+    "linear algebra": (
+        "cholesky determinants ldl lowrank lu matrix_functions norms orthogonal pseudo reflections solving spectral"
+    ),
     "Fourier transforms": "fourier frequencies stft tapers",
     "nn: activations": "activations activations_inplace randomized thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",
