@@ -35,6 +35,11 @@ def planned(function: Function, arrays: Arrays, wrt: Sequence[int], cotangents: 
     return compile_function(function, [torch.tensor(each) for each in arrays], wrt, cotangents)
 
 
+def bits(array: Any) -> bytes:
+    """The bytes of an array, those of any NaN the same: its sign is the processor's choice."""
+    return bytes(np.where(array != array, np.nan, array).astype(array.dtype).tobytes())
+
+
 def check(function: Function, first: Arrays, second: Arrays, wrt: Sequence[int] = (0,), seed: int = 0) -> Plan:
     """The plan made with the first arguments gives for both what the function gives."""
     rng = np.random.default_rng(seed)
@@ -54,7 +59,7 @@ def check(function: Function, first: Arrays, second: Arrays, wrt: Sequence[int] 
             if one is not None:
                 one = np.asarray(one)
                 assert (one.dtype, one.shape) == (other.dtype, other.shape), at
-                assert one.tobytes() == other.tobytes(), (at, one, other)
+                assert bits(one) == bits(other), (at, one, other)
         assert all((one == other).all() for one, other in zip(arrays, kept, strict=True)), "an argument has changed"
     return plan
 
@@ -266,7 +271,7 @@ PLACES = st.integers(0, 5)
 STEPS = st.lists(st.tuples(st.sampled_from([*UNARY, *BINARY]), PLACES, PLACES), min_size=1, max_size=12)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, shape=st.sampled_from([(4,), (3, 3), (2, 3), (1,), (5, 1)]), seed=st.integers(0, 999))
 def test_plans_of_random_programs_give_every_bit(
     steps: list[tuple[str, int, int]], shape: tuple[int, ...], seed: int
