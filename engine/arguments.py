@@ -62,7 +62,7 @@ def _refused(op: Any, at: int, value: Any, mismatch: Mismatch, method: int, posi
     if detail.startswith("failed"):
         return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
     said, name = op.said, _said(op, at)
-    passed = None if method else called(op.wire_name, said, name, at + 1)
+    passed = called(op.wire_name, said, name, at + 1, method)
     if passed is not None:
         said, name, place = passed
         position = f" (position {place})"
@@ -140,8 +140,9 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
             told.append(error)
             if "failed to unpack" in str(error):  # torch takes the first element for the whole
                 return error
-    if (method and name in OF_FUNCTION) or (not method and in_python(name)) or name in BY_FORM:
-        return told[method if name in BY_FORM else -1]
+    if (method and name in OF_FUNCTION) or in_python(name, method) or name in BY_FORM:
+        unknown = [each for each in told if "unexpected keyword" in str(each)]
+        return unknown[0] if unknown else told[method if name in BY_FORM else -1]
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]

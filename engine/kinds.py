@@ -90,7 +90,7 @@ def _number(value: Any) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if hasattr(value, "_array") and value._array.size == 1 and not value.requires_grad:
+    if hasattr(value, "_array") and not value._array.shape and not value.requires_grad:
         return value.item()
     raise Mismatch
 

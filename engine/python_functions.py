@@ -33,6 +33,7 @@ multi_margin_loss: . input target p margin
 nll_loss: nll_loss_nd input target weight reduction ignore_index
 smooth_l1_loss: . input target reduction beta
 softmin: softmax dim
+split: split_with_sizes - split_size_or_sections=split_sizes dim
 tensordot: . a=input b=other
 unfold: im2col input kernel_size dilation padding stride
 """
@@ -52,20 +53,22 @@ def _called() -> dict[str, dict[str, tuple[str, str, int]]]:
 CALLED = _called()
 
 
-def in_python(name: str) -> bool:
-    """Whether torch's function of a wire name is written in Python."""
+def in_python(name: str, method: int = 0) -> bool:
+    """Whether torch's function of a wire name, or (`method=1`) its method, is written in Python."""
+    if method:
+        return name == "split"
     short = name.removeprefix(FUNCTIONAL)
     if short == name:
         return name in OF_TORCH or name.startswith(("masked.", "signal."))
     return short not in BUILT_IN and not short.endswith("_")
 
 
-def called(name: str, said: str, parameter: str, place: int) -> tuple[str, str, int] | None:
+def called(name: str, said: str, parameter: str, place: int, method: int) -> tuple[str, str, int] | None:
     """What a function written in Python gives its parameter to: that function's name, its name for it, and the place.
 
     None where the function is not in Python, or looks at its arguments itself.
     """
-    if not in_python(name) or name.startswith(("masked.", "signal.")):
+    if not in_python(name, method) or name.startswith(("masked.", "signal.")):
         return None
     return CALLED.get(name.removeprefix(FUNCTIONAL), {}).get(parameter, (said, parameter, place))
 

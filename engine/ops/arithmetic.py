@@ -15,10 +15,12 @@ from engine.op import Op, Rule, alias, is_number, op
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
 from engine.rules import (
+    broadcast,
     check_number,
     elementwise,
     operands,
     same_as_input,
+    shape_of,
     weak,
 )
 
@@ -109,6 +111,8 @@ def with_alpha(name: str) -> Rule:
     base = elementwise()
 
     def rule(op: Op, values: list[Any]) -> Estimate:
+        if op.name == "rsub":
+            broadcast(shape_of(values[1]), shape_of(values[0]))  # named in the order of the subtraction
         estimate = base(op, values)
         alpha = values[op.index["alpha"]]
         dtype = dtypes.BY_NUMPY[estimate.compute]

@@ -140,7 +140,8 @@ LARGEST_POWER = 308  # of 10 that a double holds
 
 def decimals_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of round to decimals: floats only."""
-    return roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel="round_cpu"), 2)(op, values)
+    kernel = "round_cpu" if values[op.index["decimals"]] else "round_vml_cpu"
+    return roomy(elementwise(refuse=(*WHOLE, *COMPLEX), kernel=kernel), 2)(op, values)
 
 
 @op(decimals_rule, name="round", inplace=True, node="RoundBackward1")

@@ -109,10 +109,11 @@ def check_ndim(op: Op, array: Any, count: int) -> None:
         )
 
 
-def check_kind(op: Op, array: Any, kernel: str) -> None:
-    """Raise NotImplementedError for bools and complex numbers."""
+def check_kind(op: Op, array: Any, kernel: str, whole: tuple[dtypes.DType, ...] | None = None) -> None:
+    """Raise NotImplementedError for bools and complex numbers, and integers of other dtypes than `whole` has."""
     dtype = dtypes.BY_NUMPY[array.dtype]
-    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+    narrow = whole is not None and dtype.category == dtypes.INTEGRAL and dtype not in whole
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX) or narrow:
         raise errors.not_implemented_for(kernel, dtype.type_name)
 
 
@@ -148,7 +149,7 @@ def average_rule(count: int) -> Any:
         if divisor == 0:
             raise errors.bad_argument("divisor must be not zero")
         check_ndim(op, array, count)
-        check_kind(op, array, "avg_pool2d" if count == 2 else "avg_pool3d_out_frame")
+        check_kind(op, array, "avg_pool2d" if count == 2 else "avg_pool3d_out_frame", whole=(dtypes.int64,))
         if count == 3 and [1 for n, k, p in zip(array.shape[-3:], kernel, padding, strict=True) if n + 2 * p < k]:
             have = " ".join(f"{axis}: {n}" for axis, n in zip("THW", array.shape[-3:], strict=True))
             raise (

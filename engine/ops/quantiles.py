@@ -34,34 +34,34 @@ between.vjp(
 WAYS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-def check_quantile(name: str, input: Any, q: Any, interpolation: str) -> None:
+def check_quantile(input: Any, q: Any, interpolation: str) -> None:
     """Raise RuntimeError with torch's texts for arguments that do not fit."""
     if 0 in tuple(input.shape):
-        raise errors.bad_argument(f"{name}() input tensor must be non-empty")
+        raise errors.bad_argument("quantile() input tensor must be non-empty")
     if input.dtype.name not in ("float32", "float64"):
-        raise errors.dtype_mismatch(f"{name}() input tensor must be either float or double dtype")
+        raise errors.dtype_mismatch("quantile() input tensor must be either float or double dtype")
     if hasattr(q, "shape"):
         if len(q.shape) > 1:
-            raise errors.shape_mismatch(f"{name}() q must be a scalar or 1D tensor")
+            raise errors.shape_mismatch("quantile() q must be a scalar or 1D tensor")
         if q.dtype.name != input.dtype.name:
             raise errors.dtype_mismatch("quantile() q tensor must be same dtype as the input tensor")
         array = getattr(q, "_array", None)
         if array is not None and array.size and not bool(((array >= 0) & (array <= 1)).all()):
-            raise errors.bad_argument(f"{name}() q values must be in the range [0, 1]")
+            raise errors.bad_argument("quantile() q values must be in the range [0, 1]")
     elif not 0 <= q <= 1:
-        raise errors.bad_argument(f"{name}() q must be in the range [0, 1] but got {q:g}")
+        raise errors.bad_argument(f"quantile() q must be in the range [0, 1] but got {q:g}")
     if interpolation not in WAYS:
         raise errors.bad_argument(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
             f"{interpolation!s:.64}"
         )
 
 
-def quantiles(name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
+def quantiles(input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
     """The body of quantile and nanquantile."""
     shape = tuple(input.shape)
     at = 0 if dim is None else check_dim(dim, len(shape))
-    check_quantile(name, input, q, interpolation)
+    check_quantile(input, q, interpolation)
     one = not hasattr(q, "shape") or not len(q.shape)
     kept = (1,) * len(shape) if dim is None else (*shape[:at], 1, *shape[at + 1 :])[: len(shape)]
     gone = () if dim is None else (*shape[:at], *shape[at + 1 :])
@@ -108,12 +108,12 @@ def declare(name: str, skip_nan: bool, doc: str) -> None:
     def by_tensor(
         input: Array, q: Array, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
     ) -> Any:
-        return quantiles(name, input, q, dim, keepdim, interpolation, skip_nan)
+        return quantiles(input, q, dim, keepdim, interpolation, skip_nan)
 
     def by_number(
         input: Array, q: float, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
     ) -> Any:
-        return quantiles(name, input, q, dim, keepdim, interpolation, skip_nan)
+        return quantiles(input, q, dim, keepdim, interpolation, skip_nan)
 
     for kernel in (by_tensor, by_number):
         kernel.__doc__ = doc

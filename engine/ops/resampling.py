@@ -35,7 +35,8 @@ def resize_rule(op: Op, values: list[Any]) -> Estimate:
     if min((*size, *have), default=1) <= 0:
         shown = [", ".join(f"{n}: {each}" for n, each in zip(names, sizes, strict=True)) for sizes in (have, size)]
         raise errors.shape_mismatch(
-            f"Input and output sizes should be greater than 0, but got input ({shown[0]}) output ({shown[1]})"
+            f"Input and output sizes should be greater than 0, but got input ({shown[0]}) "
+            f"{'and ' if count == 1 else ''}output ({shown[1]})"
         )
     if array.shape[1] == 0:
         raise errors.shape_mismatch(

@@ -7,17 +7,9 @@ from fnmatch import fnmatchcase
 NAMES = "PyTorch's composition has other steps or names"
 AT_ZERO = "PyTorch's second gradient at a singular point is another convention"
 UNUSED = "PyTorch hangs the gradient of nothing elsewhere in the graph"
-OVERLOADS = "the binder names another overload, or counts `self`, where PyTorch's parser says it otherwise"
 WIDER = "the solution lies, as in PyTorch, in an array of as many rows as the right side has"
 
 PENDING: list[tuple[str, str, str]] = [
-    *(
-        ("error", call, OVERLOADS)
-        for call in (
-            "torch.split(f, 'x')",
-            "f.split(1.5)",
-        )
-    ),
     *(
         ("torch-graph", sample, NAMES)
         for sample in (
