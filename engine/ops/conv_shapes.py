@@ -88,12 +88,12 @@ def check_dtypes(input: Any, weight: Any, bias: Any, transposed: bool) -> None:
     own = transposed or dtype is dtypes.bool_  # a dtype without a kernel is told of first
     if weight.dtype != input.dtype and not (own and dtype.category < dtypes.FLOATING and dtype is not dtypes.int64):
         raise errors.dtype_mismatch(mixed(dtype, dtypes.BY_NUMPY[weight.dtype]))
-    if bias is not None and bias.dtype != input.dtype:
-        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
-        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
     if dtype.category < dtypes.FLOATING and dtype is not dtypes.int64:
         kernel = "slow_conv_transpose2d_out_cpu" if transposed else "slow_conv2d_cpu"
         raise errors.not_implemented_for(kernel, dtype.type_name)
+    if bias is not None and bias.dtype != input.dtype:
+        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
+        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
 
 
 def forward_sizes(x: Shape, w: Shape, stride: Shape, padding: Shape, dilation: Shape) -> list[int]:

@@ -98,7 +98,7 @@ def histogram_rule(op: Op, values: list[Any]) -> Estimate:
     array, bins, span, weight, _ = values
     check_histogram(array, weight)
     if bins <= 0:
-        raise errors.bad_argument(f"torch.histogramdd(): bins must be > 0, but got {bins} for dimension 0")
+        raise errors.bad_argument(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     check_span(span)
     low, high = span or (0.0, 0.0)
     if span is None and array.size and not isinstance(array, Meta):

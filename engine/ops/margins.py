@@ -52,12 +52,15 @@ def one_class_rule(op: Op, values: list[Any]) -> Estimate:
     count = input.shape[0] if len(input.shape) == 2 else 1
     classes = input.shape[-1] if input.shape else 1
     if target.ndim > 1 or target.size != count:
-        raise errors.shape_mismatch(f"inconsistent target size, expected {count} but got {list(target.shape)}")
+        raise errors.shape_mismatch(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            f"size). Expected target size [{count}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
+        )
     if target.dtype != xp.int64:
         raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
     if weight is not None and (weight.ndim > 1 or weight.size != classes):
         raise errors.shape_mismatch(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
-    check_floating("multi_margin_loss", input)
+    check_floating("multi_margin_loss_cpu_kernel", input)
     if weight is not None and weight.dtype != input.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (input, weight)]
         raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))

@@ -118,11 +118,11 @@ def cross_rule(op: Op, values: list[Any]) -> Estimate:
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[at]} and {b.shape[at]}"
         )
     shape = broadcast(a.shape, b.shape)
+    if a.dtype == bool:
+        raise errors.not_implemented_for("cross", "Bool")
     if a.dtype != b.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
         raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
-    if a.dtype == bool:
-        raise errors.not_implemented_for("cross", "Bool")
     return Estimate([a, b, at], [(shape, a.dtype)], None, 4 * math.prod(shape) * a.dtype.itemsize, 3 * math.prod(shape))
 
 
