@@ -50,7 +50,9 @@ SOFTMAX += [
     Sample("softmax", "far", (of([[1000.0, 0.0], [-1000.0, 0.0]]), 1), lambda x, dim: np.array([[1.0, 0], [0, 1]])),
     Sample("log_softmax", "far", (of([[1000.0, 0.0]]), 1), lambda x, dim: np.array([[0.0, -1000.0]]), smooth=False),
     Sample("nn.functional.softmax", "named", (X,), lambda x, dim: soft(x, dim), {"dim": 1}),
+    Sample("nn.functional.softmax", "last", (X,), lambda x, dim: soft(x, dim), {"dim": -1}),
     Sample("nn.functional.log_softmax", "named", (X,), lambda x, dim: log_soft(x, dim), {"dim": 0}),
+    Sample("nn.functional.log_softmax", "last", (X,), lambda x, dim: log_soft(x, dim), {"dim": -1}),
     Sample("softmax", "int-dtype", (of([1, 2], "int64"), 0), soft, {"dtype": Dtype("float32")}, differentiable=False),
 ]
 
