@@ -61,7 +61,9 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
         if not variable._array.flags.c_contiguous:
             made = _laid_out(g, variable._array)  # a dense leaf's gradient lies in memory as it does
         elif arrays.is_sole_owner(g):
-            made = as_gradient(g)
+            made = wrap(g)
+            if state.ctx.inference:
+                made._counter = InferenceCounter([0])
         else:
             made = _written(as_gradient(arrays.as_array(g).copy()))
         variable._grad = made
