@@ -17,6 +17,7 @@ from engine.ops.calculus import div_number
 from engine.ops.compare import bitwise_not, eq
 from engine.ops.copies import contiguous
 from engine.ops.creation import zeros_like
+from engine.ops.gathering import first_outside
 from engine.ops.losses import FUNCTIONAL, HALF, checked_reduction, legacy
 from engine.ops.nn import log_softmax
 from engine.ops.picking import take
@@ -83,7 +84,7 @@ def misweighted(classes: int, weight: Any, images: bool) -> str:
 
 
 def _check_classes(target: Any, classes: int, ignore: int) -> None:
-    if target.size and target.min() >= 0 and target.max() < classes:
+    if first_outside(target, 0, classes) is None:
         return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore)]
     if wrong.size:
@@ -94,17 +95,27 @@ def class_losses(
     input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
     """Minus the score of each target class: mean (weighted), sum, or each."""
-    picked, scale = class_scores(input, target, weight, ignore_index)
-    losses = -picked * scale
+    if weight is None and all_count(target, ignore_index):
+        losses, scale = -input[class_index(input.shape, target)], None
+    else:
+        picked, scale = class_scores(input, target, weight, ignore_index)
+        losses = -picked * scale
     if reduction == "none":
         return losses
     total = losses.sum(dtype=xp.float32 if losses.dtype in HALF else None)
-    return total if reduction == "sum" else total / scale.sum(dtype=total.dtype)
+    if reduction == "sum":
+        return total
+    return total / (total.dtype.type(target.size) if scale is None else scale.sum(dtype=total.dtype))
 
 
 # torch has a node of its own for images; what it computes is the same
 _nll = op(nll_rule, name="nll", hidden=True, node="NllLossBackward0", cast=("input", "weight"))(class_losses)
 _nll2d = op(nll_rule, name="nll2d", hidden=True, node="NllLoss2DBackward0", cast=("input", "weight"))(class_losses)
+
+
+def all_count(target: Any, ignore: int) -> bool:
+    """Whether there are targets and none is ignored, as far as the host knows: most often so, and half the work."""
+    return arrays.backend_of(target) is arrays.NUMPY and bool(target.size) and not (target == ignore).any()
 
 
 def class_scores(input: Any, target: Any, weight: Any, ignore: int) -> Any:
@@ -133,6 +144,12 @@ def class_gradient(
     grad_output: Array, input: Array, target: Array, weight: Array | None, ignore: int, reduction: str
 ) -> Any:
     """Minus the weight, times the gradient, at each target class; zero elsewhere."""
+    if weight is None and all_count(target, ignore):
+        one = grad_output.dtype.type(1)
+        share = one / grad_output.dtype.type(target.size) if reduction == "mean" else one
+        out = xp.zeros(input.shape, grad_output.dtype)
+        out[class_index(input.shape, target)] = -share * grad_output
+        return out
     keep = target != ignore
     safe = xp.where(keep, target, 0)
     scale = keep.astype(grad_output.dtype) if weight is None else arrays.keep(keep, weight[safe])
@@ -209,16 +226,18 @@ def cross_entropy(
 ) -> Any:
     """The negative log-likelihood of softmax: of class indices, or of class probabilities."""
     reduction = legacy(size_average, reduce, reduction)
-    if tuple(input.shape) == tuple(target.shape) and target.dtype.kind not in "fV":
+    shape = tuple(input.shape)
+    probable = shape == tuple(target.shape)  # probabilities, not classes
+    if probable and target.dtype.kind not in "fV":
         name = dtypes.BY_NUMPY.get(target.dtype, target.dtype).type_name
         raise errors.dtype_mismatch(f"Expected floating point type for target with class probabilities, got {name}")
-    if tuple(input.shape) == tuple(target.shape) and ignore_index >= 0:
+    if probable and ignore_index >= 0:
         raise errors.bad_argument("ignore_index is not supported for floating point target")
-    if not len(input.shape):
+    if not shape:
         raise errors.dim_out_of_range(1, 0)
-    axis = 0 if len(input.shape) == 1 else 1
+    axis = 0 if len(shape) == 1 else 1
     scores = log_softmax(input, axis)
-    if tuple(input.shape) == tuple(target.shape):
+    if probable:
         return probability_loss(scores, target, weight, reduction, label_smoothing, axis)
     loss = negative_likelihood(scores, target, weight, ignore_index, reduction)
     if label_smoothing <= 0.0:
