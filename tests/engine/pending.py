@@ -15,7 +15,6 @@ PENDING: list[tuple[str, str, str]] = [
         for sample in (
             "floor_divide-float-with-int",
             "floor_divide_-float-with-int",
-            "setitem-everything-number",
         )
     ),
     *(
