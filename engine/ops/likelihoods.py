@@ -18,7 +18,7 @@ from engine.ops.compare import bitwise_not, eq
 from engine.ops.copies import contiguous
 from engine.ops.creation import zeros_like
 from engine.ops.gathering import first_outside
-from engine.ops.losses import FUNCTIONAL, HALF, checked_reduction, legacy
+from engine.ops.losses import FUNCTIONAL, HALF, checked_reduction, legacy, refuse_grad
 from engine.ops.nn import log_softmax
 from engine.ops.picking import take
 from engine.ops.reduction import sum, sum_dim
@@ -189,7 +189,10 @@ def negative_likelihood(scores: Any, target: Any, weight: Any, ignore: int, redu
     shape = tuple(scores.shape)
     if len(shape) == 1 and tuple(target.shape) == (1,):
         target = view(target, ())
-    if len(shape) <= 2:
+    images = len(shape) > 2
+    if weight is not None:
+        refuse_grad(f"nll_loss{'2d' * images}_forward", "weight", weight)
+    if not images:
         return _nll(scores, target, weight, ignore, reduction)
     if len(shape) == 4 or tuple(target.shape) != (shape[0], *shape[2:]):
         return _nll2d(scores, target, weight, ignore, reduction)

@@ -14,7 +14,7 @@ from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import mul, scale, sub
 from engine.ops.gathering import gather, gather_backward
-from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, total_of
+from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, total_of, refuse_grad
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, unsqueeze
 from engine.rules import Shape
@@ -142,6 +142,7 @@ def multi_margin_loss(
         raise errors.bad_value("only p == 1 and p == 2 supported")
     if weight is not None and len(weight.shape) != 1:
         raise errors.bad_value("weight must be one-dimensional")
+    refuse_grad("multi_margin_loss", "weight", weight)
     return one_class(input, target, p, margin, weight, legacy(size_average, reduce, reduction))
 
 
