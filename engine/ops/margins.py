@@ -14,7 +14,7 @@ from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import mul, scale, sub
 from engine.ops.gathering import gather, gather_backward
-from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, total_of, refuse_grad
+from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, refuse_grad, total_of
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, unsqueeze
 from engine.rules import Shape
