@@ -12,6 +12,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Number
 from engine.op import Op, op
+from engine.ops.arithmetic import NOT_THERE
 from engine.rules import INT64, LARGEST_DOUBLE, check_number
 from engine.tensor import check_dim
 
@@ -88,9 +89,6 @@ def histc(input: Array, bins: int = 100, min: Number = 0, max: Number = 0) -> An
     inside = input[(input >= min) & (input <= max)]
     places = ((inside - min) * (bins / (max - min))).astype(xp.int64)
     return xp.bincount(xp.minimum(places, bins - 1), minlength=bins)
-
-
-NOT_THERE = "torch::autograd::NotImplemented"
 
 
 def histogram_rule(op: Op, values: list[Any]) -> Estimate:
