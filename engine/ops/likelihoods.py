@@ -25,6 +25,8 @@ from engine.ops.reduction import sum, sum_dim
 from engine.ops.selection import masked_fill
 from engine.ops.views import view
 
+CLASSES = (dtypes.int64.numpy, dtypes.uint8.numpy)  # the dtypes of class indices
+
 
 def nll_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nll_loss: scores (N, C, ...) or (C), classes (N, ...) or ()."""
@@ -36,7 +38,7 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("nll_loss_out_frame", dtype.type_name)
     _check_batch(scores.shape, target.shape)
-    if target.dtype not in (xp.int64, xp.uint8):
+    if target.dtype not in CLASSES:
         name = dtypes.BY_NUMPY[target.dtype].type_name
         raise errors.dtype_mismatch(f"expected target dtype to be Long or Byte, but got {name}")
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]

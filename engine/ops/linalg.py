@@ -256,6 +256,10 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addmm: the added tensor broadcasts to the product's shape."""
     added, a, b = values[:3]
     out = _mm_shape_named(a.shape, b.shape)
+    flops = 2 * a.size * b.shape[1]
+    alike = added.dtype is a.dtype is b.dtype and a.dtype.char in "fd"
+    if alike and added.shape == out[1:] and values[3] == values[4] == 1 and not op.inplace_only:
+        return Estimate(values, [(out, a.dtype)], None, 0, flops)  # a layer's bias, most often
     fits_in_place(op, added, out)
     same_as_second(added, a, b)
     expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].options)
@@ -265,7 +269,7 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     held = 0
     if a.dtype.itemsize == 2 or values[3] not in (0, 1):
         held = sum_bytes(*values[:4]) + (4 * out[0] * out[1] if a.dtype in HALF else 0)
-    return Estimate(values, [(out, a.dtype)], None, held, 2 * a.size * b.shape[1])
+    return Estimate(values, [(out, a.dtype)], None, held, flops)
 
 
 def fits_in_place(op: Op, added: Any, shape: tuple[int, ...]) -> None:
