@@ -26,6 +26,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks._cases import CASES, Call, Case
+from benchmarks._options import chosen
 from benchmarks._timing import Sample, loops_for_a_block, measure
 
 SEED = 2026
@@ -171,9 +172,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", choices=CASES, metavar="CASE", help="profile one case instead of timing")
     parser.add_argument("--module", default="engine", help="what to measure (default: engine)")
     options = parser.parse_args(argv)
-    options.cases = options.cases.split(",")
-    if unknown := [name for name in options.cases if name not in CASES]:
-        parser.error(f"unknown case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    options.cases = chosen(parser, options.cases, CASES)
     if options.rounds < 1:
         parser.error("--rounds is at least 1")
     return options

@@ -20,6 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import engine
+from benchmarks._options import chosen
 from benchmarks._timing import Sample, measure
 from engine.compiled import compile_function
 
@@ -210,9 +211,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", default=",".join(CASES), help=f"of {', '.join(CASES)} (default: all)")
     parser.add_argument("--rounds", type=int, default=20, help="blocks per contender (default: 20)")
     options = parser.parse_args(argv)
-    options.cases = options.cases.split(",")
-    if unknown := [name for name in options.cases if name not in CASES]:
-        parser.error(f"unknown case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    options.cases = chosen(parser, options.cases, CASES)
     return options
 
 

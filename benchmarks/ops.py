@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 import engine
 from benchmarks._ops_cases import CASES, OpCase
+from benchmarks._options import chosen
 from benchmarks._timing import Sample, measure
 from benchmarks.engine import as_array, compare, duration, optional_torch
 
@@ -119,9 +120,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print the rows as a table of Markdown")
     parser.add_argument("--profile", choices=CASES, metavar="CASE", help="profile one case instead of timing")
     options = parser.parse_args(argv)
-    options.cases = options.cases.split(",")
-    if unknown := [name for name in options.cases if name not in CASES]:
-        parser.error(f"unknown case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    options.cases = chosen(parser, options.cases, CASES)
     return options
 
 

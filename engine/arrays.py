@@ -227,10 +227,9 @@ def offset_of(array: Array) -> int:
 
 
 def element_strides(array: Array) -> tuple[int, ...]:
-    """Strides in elements, as torch counts them; dimensions of size 1 get the stride of a contiguous tensor."""
+    """Strides in elements, as torch counts them."""
     itemsize = array.dtype.itemsize
-    strides = [stride // itemsize for stride in array.strides]
-    return tuple(strides)
+    return tuple([stride // itemsize for stride in array.strides])
 
 
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
