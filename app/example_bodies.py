@@ -128,6 +128,8 @@ NETWORKS: dict[str, Body] = {
     "embedding": {"input": [0, 1, 1], "weight": MATRIX},
     "embedding_bag": {"input": [[0, 1], [1, 1]], "weight": MATRIX},
     "fold": {"input": grid(1, 4, 1), "output_size": [2, 2], "kernel_size": [2, 2]},
+    "fractional_max_pool2d": {"input": IMAGE, "kernel_size": 2, "output_size": 2},
+    "fractional_max_pool3d": {"input": VOLUME, "kernel_size": 1, "output_size": 1},
     "grid_sample": {"input": IMAGE, "grid": HALF},
     "grid_sampler": {
         "input": IMAGE,

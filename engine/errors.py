@@ -7,7 +7,8 @@ against torch catches the same things. Each carries an attribute `code`; a calle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 E = TypeVar("E", bound=Exception)
@@ -74,6 +75,17 @@ def coded(kind: type[E], code: str, text: str) -> E:
     error = kind(text)
     error.code = code  # type: ignore[attr-defined]  # builtin exceptions take attributes at run time
     return error
+
+
+@contextlib.contextmanager
+def of_python() -> Iterator[None]:
+    """Around what torch leaves to Python itself: its own exceptions for wrong types and numbers get a code."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        if not hasattr(error, "code"):
+            error.code = "bad_argument"  # type: ignore[union-attr]  # as in `coded`
+        raise
 
 
 class LinAlgError(RuntimeError):
@@ -159,6 +171,12 @@ def no_grad_fn(index: int) -> RuntimeError:
     """A root of backward that neither requires grad nor has a graph."""
     text = f"element {index} of tensors does not require grad and does not have a grad_fn"
     return coded(RuntimeError, "no_grad_fn", text)
+
+
+def invalid_gradient(name: str | None, at: int, got: Sequence[int], wanted: Sequence[int]) -> RuntimeError:
+    """A gradient of a shape that cannot be summed to its input's: of the node called so, or given for a root."""
+    text = f"invalid gradient at index {at} - got {list(got)} but expected shape compatible with {list(wanted)}"
+    return shape_mismatch(f"Function {name} returned an {text}" if name else text)
 
 
 def unused_input(index: int) -> RuntimeError:

@@ -50,6 +50,9 @@ DeviceLike = Annotated[Any, Kind.DEVICE]
 Random = Annotated[Any, Kind.GENERATOR]
 Index = Annotated[Any, Kind.INDEX]
 Data = Annotated[Any, Kind.DATA]
+# What torch's Python code takes by its truth, or looks at itself: documented and sent like other bools and ints.
+Truth = Annotated[Any, Kind.BOOL, bool]
+Given = Annotated[Any, Kind.DIMS, lambda value: value]
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a parameter that has none
 INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1

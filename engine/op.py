@@ -46,7 +46,7 @@ class Param:
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.kind, self.optional = _kind_of(annotation)
         self.optional = self.optional or self.default is None
-        self.accept = ACCEPT[self.kind]
+        self.accept = _own_accept(annotation) or ACCEPT[self.kind]
         self.type_name = "Tensor" if self.kind is Kind.OPERAND else self.kind.value.strip()
 
     def describe(self) -> str:
@@ -63,6 +63,15 @@ def _kind_of(annotation: Any) -> tuple[Kind, bool]:
             return extra, False
     members = [each for each in typing.get_args(annotation) if each is not type(None)]
     return _kind_of(members[0])[0], True
+
+
+def _own_accept(annotation: Any) -> Callable[[Any], Any] | None:
+    """What an annotation itself makes of a value, where it is not as strict as its kind."""
+    for each in (annotation, *typing.get_args(annotation)):
+        for extra in getattr(each, "__metadata__", ()):
+            if callable(extra):
+                return extra  # type: ignore[no-any-return]
+    return None
 
 
 class Op:

@@ -153,6 +153,47 @@ def bins(size: Any, shape: Any, count: int) -> tuple[list[int], Any]:
     return out, windows
 
 
+def fractions(x: Array, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+              return_indices: bool = False, _random_samples: Any = None, count: int = 2) -> Any:  # fmt: skip
+    """Windows of each channel, that begin at the whole parts of steps of one length from a random place."""
+    kernel, sizes = each(kernel_size, count), x.shape[-count:]
+    ratios = each(output_ratio, count)
+    out = each(output_size, count) if output_size else [int(n * r) for n, r in zip(sizes, ratios, strict=True)]
+    found = []
+    for at, plane in zip(np.ndindex(*_random_samples.shape[:2]), x.reshape(-1, *sizes), strict=True):
+        begins = []
+        shares = _random_samples[at] if count == 3 else _random_samples[at][::-1]  # an image's width comes first
+        for share, n, k, o in zip(shares, sizes, kernel, out, strict=True):
+            step = (n - k) / max(o - 1, 1)
+            begins.append([int((i + share) * step) - int(share * step) for i in range(o - 1)] + [n - k])
+        spans = [[range(i, i + k) for i in line] for line, k in zip(begins, kernel, strict=True)]
+        windows = [(i, [span[j] for span, j in zip(spans, i, strict=True)]) for i in np.ndindex(*out)]
+        found.append(largest(plane, out, windows, True))
+    values, places = (np.stack(each).reshape(*x.shape[:-count], *out) for each in zip(*found, strict=True))
+    return (values, places) if return_indices else values
+
+
+FRACTIONS: dict[int, list[Call]] = {
+    2: [
+        ("size", (PLANE, 2, (4, 3)), {}),
+        ("indices", (PLANE, (3, 1), (2, 4)), {"return_indices": True}),
+        ("ratio", (PLANE, 2), {"output_ratio": (0.7, 0.5)}),
+        ("unbatched", (tensor(2, 7, 6, seed=15), 3, 3), {}),
+        ("one", (PLANE, 2, 1), {}),
+    ],
+    3: [
+        ("size", (tensor(1, 2, 6, 4, 5, seed=16), 2, (3, 2, 3)), {}),
+        ("indices", (tensor(1, 2, 4, 5, 4, seed=17), (1, 2, 1), 2), {"return_indices": True}),
+    ],
+}
+FRACTIONAL = [
+    Sample(f"nn.functional.fractional_max_pool{count}d", name, args, of_dims(fractions, count),
+           {**kwargs, "_random_samples": tensor(1, 2, count, low=0.05, high=0.95, seed=18, grad=False)})
+    for count in (2, 3)
+    for name, args, kwargs in FRACTIONS[count]
+]  # fmt: skip
+
+
 def averaged_to(x: Array, output_size: Any, count: int = 2) -> Array:
     out, windows = bins(output_size, x.shape, count)
     made = np.zeros((*x.shape[:-count], *out), x.dtype)
@@ -237,4 +278,4 @@ UNPOOL = [
     )
 ]
 
-SAMPLES = [*POOLS, *TO_SIZE, *NORMS, *UNPOOL]
+SAMPLES = [*POOLS, *FRACTIONAL, *TO_SIZE, *NORMS, *UNPOOL]
