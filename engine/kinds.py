@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import numpy as np
@@ -50,9 +50,12 @@ DeviceLike = Annotated[Any, Kind.DEVICE]
 Random = Annotated[Any, Kind.GENERATOR]
 Index = Annotated[Any, Kind.INDEX]
 Data = Annotated[Any, Kind.DATA]
-# What torch's Python code takes by its truth, or looks at itself: documented and sent like other bools and ints.
+# What torch's Python code takes by its truth, looks at itself, or makes two of: documented and sent like others.
 Truth = Annotated[Any, Kind.BOOL, bool]
 Given = Annotated[Any, Kind.DIMS, lambda value: value]
+Two = Annotated[Any, Kind.DIMS, lambda value: _pair(value)]
+Word = Annotated[Any, Kind.STR, lambda value: value]
+Switch = Annotated[Any, Kind.BOOL, lambda value: value]
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a parameter that has none
 INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
@@ -105,7 +108,8 @@ def _int(value: Any) -> int:
         raise errors.bad_value(INT_OVERFLOW)
     if isinstance(value, (bool, np.bool_, float)):
         raise Mismatch
-    if getattr(getattr(value, "_array", None), "dtype", None) == np.bool_:
+    array = getattr(value, "_array", None)
+    if array is not None and (array.shape or array.dtype == np.bool_):
         raise Mismatch
     try:
         return operator.index(value)
@@ -155,10 +159,18 @@ def _dims(value: Any) -> tuple[int, ...]:
     return tuple(operator.index(each) for each in value)
 
 
+def _pair(value: Any) -> tuple[int, ...]:
+    """What torch's Python code makes of a value where it wants two: that twice, unless it has entries of its own."""
+    return _dims(tuple(value) if isinstance(value, Iterable) else (value, value))
+
+
 def _size(value: Any) -> tuple[int, ...]:
     if not isinstance(value, (list, tuple)):
         raise Mismatch  # `x.view(2, 3)`: ints one by one are gathered before
     return _dims(value)
+
+
+Ints = Annotated[Any, Kind.DIMS, _size]  # one int does not stand for a tuple
 
 
 def _dtype(value: Any) -> dtypes.DType:

@@ -1,4 +1,4 @@
-"""Pooling to a size: windows as large as the result's size asks for, their averages, maxima and norms."""
+"""Pooling to a size: windows as large as the result's size asks for, their averages and maxima."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import numpy as np
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Index, Number
+from engine.kinds import Array, Dims, Index, Truth
 from engine.op import Op, op
-from engine.ops.arithmetic import mul
 from engine.ops.creation import zeros_like
 from engine.ops.maxima import PAIR, plane_scatter
-from engine.ops.pooling import FUNCTIONAL, avg_pool1d, avg_pool2d, avg_pool3d, one_int
-from engine.ops.powers import pow_number
+from engine.ops.pooling import FUNCTIONAL, check_line, one_int
 from engine.ops.reduction import mean_dim
 from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
-from engine.ops.unary import abs, relu, sign
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import INT64, Shape
 
@@ -132,24 +129,11 @@ def adaptive_avg_pool3d(input: Array, output_size: Index) -> Any:
     return averaged_to(average3d, 3, input, output_size)
 
 
-def check_line(name: str, input: Any) -> int:
-    """The dim a plane is made at for an input of one pooled dim.
-
-    Raises RuntimeError unless the input has 2 or 3 dims.
-    """
-    ndim = len(input.shape)
-    if ndim not in (2, 3):
-        raise errors.shape_mismatch(
-            f"Expected 2 to 3 dimensions, but got {ndim}-dimensional tensor for argument #1 'self' (while checking "
-            f"arguments for {name})"
-        )
-    return ndim - 1
-
-
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def adaptive_avg_pool1d(input: Array, output_size: Dims) -> Any:
     """The means of as many windows as asked for over the last dim."""
-    at = check_line("adaptive_avg_pool1d", input)
+    check_line("adaptive_avg_pool1d", input)
+    at = len(input.shape) - 1
     size = one_int("adaptive_avg_pool1d", "output_size", output_size)
     return squeeze_dim(averaged_to(average2d, 2, unsqueeze(input, at), (1, size)), at)
 
@@ -258,7 +242,7 @@ maximum3d.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def adaptive_max_pool2d(input: Array, output_size: Index, return_indices: bool = False) -> Any:
+def adaptive_max_pool2d(input: Array, output_size: Index, return_indices: Truth = False) -> Any:
     """The maxima of as many windows as asked for over the last two dims; also their places if asked for."""
     text = "adaptive_max_pool2d(): internal error: output_size.size() must be 2"
     made = maximum2d(input, target_size(output_size, tuple(input.shape), 2, text))
@@ -266,7 +250,7 @@ def adaptive_max_pool2d(input: Array, output_size: Index, return_indices: bool =
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def adaptive_max_pool3d(input: Array, output_size: Index, return_indices: bool = False) -> Any:
+def adaptive_max_pool3d(input: Array, output_size: Index, return_indices: Truth = False) -> Any:
     """The maxima of as many windows as asked for over the last three dims; also their places if asked for."""
     text = "adaptive_max_pool3d(): internal error: output_size.size() must be 3"
     made = maximum3d(input, target_size(output_size, tuple(input.shape), 3, text))
@@ -274,52 +258,11 @@ def adaptive_max_pool3d(input: Array, output_size: Index, return_indices: bool =
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def adaptive_max_pool1d(input: Array, output_size: Dims, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(input: Array, output_size: Dims, return_indices: Truth = False) -> Any:
     """The maxima of as many windows as asked for over the last dim; also their places if asked for."""
-    at = check_line("adaptive_max_pool1d", input)
+    check_line("adaptive_max_pool1d", input)
+    at = len(input.shape) - 1
     size = one_int("adaptive_max_pool1d", "output_size", output_size)
     check_filled("adaptive_max_pool1d", tuple(input.shape), 2 if at == 2 else 1)
     made = maximum2d(unsqueeze(input, at), (1, size))
     return tuple(squeeze_dim(each, at) for each in made) if return_indices else squeeze_dim(made[0], at)
-
-
-# -- norms ----------------------------------------------------------------------------------------------------------
-
-
-def rooted(means: Any, norm_type: float, count: int) -> Any:
-    """The norm of windows from the means of powers."""
-    if norm_type == 0:
-        raise errors.coded(ZeroDivisionError, "bad_argument", "float division by zero")
-    return pow_number(mul(mul(sign(means), relu(abs(means))), count), 1.0 / norm_type)
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def lp_pool1d(
-    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
-) -> Any:
-    """The p-norms of windows over the last dim."""
-    means = avg_pool1d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True)
-    return rooted(means, norm_type, math.prod(kernel_size))
-
-
-def all_dims(kernel: Shape, count: int) -> int:
-    """The number of elements of a window."""
-    return math.prod(kernel) if len(kernel) > 1 else int(kernel[0]) ** count
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def lp_pool2d(
-    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
-) -> Any:
-    """The p-norms of windows over the last two dims."""
-    means = avg_pool2d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True, None)
-    return rooted(means, norm_type, all_dims(kernel_size, 2))
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def lp_pool3d(
-    input: Array, norm_type: Number, kernel_size: Dims, stride: Dims | None = None, ceil_mode: bool = False
-) -> Any:
-    """The p-norms of windows over the last three dims."""
-    means = avg_pool3d(pow_number(input, norm_type), kernel_size, stride, (0,), ceil_mode, True, None)
-    return rooted(means, norm_type, all_dims(kernel_size, 3))

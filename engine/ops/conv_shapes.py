@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,29 +72,99 @@ def check_channels(x: Shape, w: Shape, bias: Any, transposed: bool, groups: int)
         )
 
 
-def mixed(input: dtypes.DType, weight: dtypes.DType) -> str:
-    """torch's text for a weight of another dtype, by the library that it computes the input's dtype with."""
-    if not input.is_complex and input is not dtypes.bfloat16:
-        return f"expected scalar type {input.type_name} but found {weight.type_name}"
-    other = "" if input.is_complex else " or input should be a MKLDNN tensor and weight is a dense tensor"
-    return f"Input type ({input.options}) and weight type ({weight.options}) should be the same{other}"
+def check_map(x: Shape, w: Shape, out: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int) -> None:
+    """Raise RuntimeError where a convolution from `x` to `out` is not one with this weight: its windows must fit.
+
+    Only data that was set after the forward call may be so.
+    """
+    if len(x) != len(stride) + 2 or len(w) != len(x):
+        raise misfit(x, w, stride)
+    check_channels(x, w, None, False, groups)
+    if out[1] != w[0]:
+        raise errors.shape_mismatch(f"grad_output.size(1)={out[1]} must be weight.size(0)={w[0]}")
+    reach = [
+        (size - 1) * step + gap * (taps - 1) + 1
+        for size, step, gap, taps in zip(out[2:], stride, dilation, w[2:], strict=True)
+    ]
+    room = [size + 2 * pad for size, pad in zip(x[2:], padding, strict=True)]
+    if x[0] != out[0] or any(need > size for need, size in zip(reach, room, strict=True) if 0 not in out):
+        raise errors.shape_mismatch(
+            f"Given input of size {list(x)} and weight of size {list(w)}, a gradient of size {list(out)} does not fit"
+        )
 
 
-def check_dtypes(input: Any, weight: Any, bias: Any, transposed: bool) -> None:
+def by_library(x: Shape, w: Shape, dtype: dtypes.DType, groups: int) -> bool:
+    """Whether torch leaves a convolution of this input to its library, which has texts of its own."""
+    if dtype is not dtypes.float32:
+        return dtype is dtypes.bfloat16
+    sizes = (*x[:2], 1, x[2]) if len(x) == 3 else x[:4]
+    return groups > 1 or x[0] > 1 or math.prod(sizes) > 20480 or (len(w) > 3 and w[-1] > 3 and w[-2] > 3)
+
+
+def mixed(input: dtypes.DType, other: dtypes.DType, what: str, library: bool) -> RuntimeError:
+    """torch's text for a weight or bias of another dtype than the input's."""
+    if not input.is_complex and not library:
+        return errors.dtype_mismatch(f"expected scalar type {input.type_name} but found {other.type_name}")
+    dense = f" or input should be a MKLDNN tensor and {what} is a dense tensor" * library
+    return errors.dtype_mismatch(
+        f"Input type ({input.options}) and {what} type ({other.options}) should be the same{dense}"
+    )
+
+
+def refused_kernel(dtype: dtypes.DType, w: Shape, plain: bool, transposed: bool, dilation: Shape) -> str:
+    """The kernel that torch has not for a dtype; empty for one that it computes with.
+
+    Integers are refused by transposes and where windows have gaps; `plain`: nothing is padded, skipped or grouped.
+    """
+    if dtype.category >= dtypes.FLOATING or dtype is dtypes.int64:
+        return ""
+    volume = len(w) == 5
+    if transposed:
+        return f"slow_conv_transpose{2 + volume}d_out_cpu"
+    if max(dilation) > 1:
+        return "slow_conv_dilated<>"
+    if dtype is not dtypes.bool_:
+        return ""
+    if volume and not (plain and max(w[2:]) == 1):
+        return "compute_columns3d"
+    return f"slow_conv{2 + volume}d_cpu"
+
+
+def check_dtypes(
+    input: Any, weight: Any, groups: int, stride: Shape, padding: Shape, dilation: Shape, transposed: bool
+) -> None:
     """Raise RuntimeError for mixed dtypes, NotImplementedError for those there is no kernel for."""
     dtype = dtypes.BY_NUMPY[input.dtype]
-    if bias is not None and bias.dtype != input.dtype and not transposed:
-        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
-        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
-    own = transposed or dtype is dtypes.bool_  # a dtype without a kernel is told of first
-    if weight.dtype != input.dtype and not (own and dtype.category < dtypes.FLOATING and dtype is not dtypes.int64):
-        raise errors.dtype_mismatch(mixed(dtype, dtypes.BY_NUMPY[weight.dtype]))
-    if dtype.category < dtypes.FLOATING and dtype is not dtypes.int64:
-        kernel = "slow_conv_transpose2d_out_cpu" if transposed else "slow_conv2d_cpu"
-        raise errors.not_implemented_for(kernel, dtype.type_name)
-    if bias is not None and bias.dtype != input.dtype:
-        name = dtypes.BY_NUMPY[bias.dtype].cpp_name
-        raise errors.dtype_mismatch(f"Input type ({dtype.cpp_name}) and bias type ({name}) should be the same")
+    x, w = tuple(input.shape), tuple(weight.shape)
+    plain = groups == 1 and max(padding) == 0 and max(stride) == 1
+    missing = refused_kernel(dtype, w, plain, transposed, dilation)
+    if missing:
+        raise errors.not_implemented_for(missing, dtype.type_name)
+    if weight.dtype != input.dtype:
+        raise mixed(dtype, dtypes.BY_NUMPY[weight.dtype], "weight", by_library(x, w, dtype, groups))
+
+
+def mixed_bias(input: Any, bias: Any) -> RuntimeError:
+    """torch's text for a bias of another dtype than the input's, where it looks at it first."""
+    have, other = (of_numpy(each.dtype).cpp_name for each in (input, bias))
+    return errors.dtype_mismatch(f"Input type ({have}) and bias type ({other}) should be the same")
+
+
+def of_numpy(dtype: Any) -> dtypes.DType:
+    """The dtype of a tensor, or of what stands for one."""
+    return dtypes.BY_NUMPY[getattr(dtype, "numpy", dtype)]
+
+
+def check_other_bias(input: Any, weight: Any, bias: Any, transposed: bool, groups: int) -> None:
+    """Raise RuntimeError for a bias of a dtype that cannot be added to the result, where others can."""
+    dtype, other = of_numpy(input.dtype), of_numpy(bias.dtype)
+    library = by_library(tuple(input.shape), tuple(weight.shape), dtype, groups)
+    if dtype.is_complex or library or (transposed and len(weight.shape) == 5):
+        raise mixed(dtype, other, "bias", library)
+    if transposed and other.category > dtype.category:
+        raise errors.dtype_mismatch(
+            f"result type {other.type_name} can't be cast to the desired output type {dtype.type_name}"
+        )
 
 
 def forward_sizes(x: Shape, w: Shape, stride: Shape, padding: Shape, dilation: Shape) -> list[int]:
@@ -122,12 +193,13 @@ def backward_sizes(
     Raises RuntimeError where nothing is left, or `output_padding` exceeds what the stride leaves open.
     """
     groups = zip(output_padding, stride, dilation, strict=True)
+    line = len(stride) == 1  # told of as a plane
     if [1 for extra, step, gap in groups if extra >= step and extra >= gap]:
-        axes = AXES[-len(stride) :]
+        axes = AXES[-len(stride) - line :]
         named = [
             f"{name}_{axis}: {size}"
             for name, sizes in (("output_padding", output_padding), ("stride", stride), ("dilation", dilation))
-            for axis, size in zip(axes, sizes, strict=True)
+            for axis, size in zip(axes, ((name != "output_padding") * 1,) * line + sizes, strict=True)
         ]
         raise errors.bad_argument(
             f"output padding must be smaller than either stride or dilation, but got {' '.join(named)}"
@@ -140,18 +212,19 @@ def backward_sizes(
     ]
     if min(sizes) < 1:
         raise errors.shape_mismatch(
-            f"Given input size per channel: {text(x[2:])}. Calculated output size per channel: {text(sizes)}. Output "
-            "size is too small"
+            f"Given input size per channel: {text((*(1,) * line, *x[2:]))}. Calculated output size per channel: "
+            f"{text((*(1,) * line, *sizes))}. Output size is too small"
         )
     return sizes
 
 
-def misfit(x: Sequence[int], w: Sequence[int], stride: Sequence[int]) -> RuntimeError:
-    """torch's texts for a weight whose dims are not the input's; it looks at the stride first."""
+def misfit(x: Sequence[int], w: Sequence[int], stride: Sequence[int] = ()) -> RuntimeError:
+    """torch's texts for a weight whose dims are not the input's; it looks at the stride first, if there is one."""
     if len(w) < 3:
         return errors.shape_mismatch("weight should have at least three dimensions")
-    of_each_dim("stride", stride, len(w) - 2)
+    if stride:
+        of_each_dim("stride", stride, len(w) - 2)
     return errors.shape_mismatch(
-        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but got {len(x)}-dimensional "
-        f"input of size {list(x)} instead"
+        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight{' ' * bool(stride)}{list(w)}, but got "
+        f"{len(x)}-dimensional input of size {list(x)} instead"
     )

@@ -22,6 +22,7 @@ from engine.ops.conv_shapes import (
     backward_sizes,
     check_channels,
     check_dtypes,
+    check_map,
     check_numbers,
     forward_sizes,
     misfit,
@@ -147,6 +148,10 @@ def turned_padding(
 def map_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the three maps: the last argument but four is the shape of the result."""
     a, b, shape, stride, padding, dilation, groups = values
+    x, w, out = {"correlate": (a.shape, b.shape, shape), "spread_back": (shape, b.shape, a.shape)}.get(
+        op.name, (b.shape, shape, a.shape)
+    )
+    check_map(x, w, out, stride, padding, dilation, groups)
     if op.name == "correlate":
         extra, flops = work(a.shape, b.shape, shape, groups, a.dtype, padding)
     elif op.name == "spread_back":
@@ -298,7 +303,7 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     if len(x) != len(w):
         raise misfit(x, w, stride)
     check_channels(x, w, bias, transposed, groups)
-    check_dtypes(input, weight, bias, transposed)
+    check_dtypes(input, weight, groups, stride, padding, dilation, transposed)
     if transposed and 0 in w[:2]:
         wide = w if count > 1 else (*w[:2], 1, w[2])
         what = "2D or 4D weight" if len(wide) == 4 else VOLUME
@@ -309,6 +314,10 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     else:
         shape = (x[0], w[0], *forward_sizes(x, w, stride, padding, dilation))
         extra, flops = work(x, w, shape, groups, input.dtype, padding)
+    if 0 in x[2:] and 0 not in x[:2]:
+        raise errors.shape_mismatch(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}"
+        )
     values = [input, weight, bias, stride, padding, dilation, transposed, output_padding, groups]
     return Estimate(values, [(shape, input.dtype)], None, extra, flops)
 

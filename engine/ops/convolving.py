@@ -9,10 +9,18 @@ from engine import errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index
+from engine.modes import warn_once
 from engine.op import Op, alias, op
-from engine.ops.conv_shapes import misfit, of_each_dim
+from engine.ops.conv_shapes import check_other_bias, misfit, mixed_bias, of_each_dim, of_numpy, refused_kernel
 from engine.ops.convolution import FUNCTIONAL, convolution, inner
+from engine.ops.copies import to_copy
 from engine.ops.views import slice_, squeeze_dim, unsqueeze
+from engine.rules import Shape
+
+UNEVEN = (
+    "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be "
+    "created"
+)
 
 # -- the functions --------------------------------------------------------------------------------------------------
 
@@ -35,6 +43,11 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
     """A convolution of an input with or without a batch dim."""
     weight, bias, stride, padding, dilation, output_padding, groups = rest
     whole = batched(name, input, count)
+    x = input if whole else unsqueeze(input, 0)
+    if bias is not None and bias.dtype != input.dtype:
+        if not transposed:
+            raise mixed_bias(input, bias)
+        bias = other_bias(x, weight, bias, True, groups)
     if len(weight.shape) != count + 2:
         raise misfit(input.shape, weight.shape, of_each_dim("stride", stride, count))
     settings = [
@@ -42,9 +55,20 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
         for key, each in (("stride", stride), ("padding", padding), ("dilation", dilation))
     ]
     extra = of_each_dim("output_padding", output_padding, count)
-    x = input if whole else unsqueeze(input, 0)
     out = convolution(x, weight, bias, *settings, transposed, extra, groups)
     return out if whole else squeeze_dim(out, 0)
+
+
+def other_bias(input: Any, weight: Any, bias: Any, transposed: bool, groups: int) -> Any:
+    """A bias of another dtype in the input's; None where the weight's or the input's dtype is refused anyway.
+
+    Raises RuntimeError where torch does not take one.
+    """
+    dtype = of_numpy(input.dtype)
+    if weight.dtype != input.dtype or (transposed and refused_kernel(dtype, tuple(weight.shape), False, True, ())):
+        return None
+    check_other_bias(input, weight, bias, transposed, groups)
+    return to_copy(bias, dtype, None)
 
 
 def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
@@ -54,16 +78,34 @@ def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
         raise errors.bad_argument(f"Invalid padding string: '{padding:.64}'")
     if padding == "valid":
         return convolved(name, count, False, input, weight, bias, stride, (0,), dilation, (0,), groups)
+    whole = batched(name, input, count)
+    x = input if whole else unsqueeze(input, 0)
+    dilation = settings_of_same(tuple(x.shape), tuple(weight.shape), stride, dilation, groups)
+    total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
+    if [1 for each in total if each % 2]:
+        warn_once(UNEVEN, level=7)
+        x = zero_pad(x, tuple((0, each % 2) for each in total))
+    half = tuple(each // 2 for each in total)
+    if bias is not None and bias.dtype != input.dtype:
+        bias = other_bias(x, weight, bias, False, groups)
+    out = convolution(x, weight, bias, (1,) * count, half, dilation, False, (0,) * count, groups)
+    return out if whole else squeeze_dim(out, 0)
+
+
+def settings_of_same(x: Shape, w: Shape, stride: Any, dilation: Any, groups: int) -> Shape:
+    """The dilation of each dim, where the settings of a convolution that keeps sizes fit.
+
+    Raises RuntimeError.
+    """
+    count = len(w) - 2
+    if count < 1 or groups <= 0 or len(x) != len(w):
+        raise misfit(x, w) if count < 1 or groups > 0 else errors.bad_argument("non-positive groups is not supported")
+    for name, given in (("stride", stride), ("dilation", dilation)):
+        if len(given) not in (1, count):
+            raise errors.bad_argument(f"{name} cannot broadcast to {count} dimensions")
     if [1 for each in stride if each != 1]:
         raise errors.bad_argument("padding='same' is not supported for strided convolutions")
-    dilation = of_each_dim("dilation", dilation, count)
-    if len(weight.shape) != count + 2:
-        raise misfit(input.shape, weight.shape, of_each_dim("stride", stride, count))
-    total = [gap * (size - 1) for gap, size in zip(dilation, tuple(weight.shape)[2:], strict=True)]
-    if [1 for each in total if each % 2] and batched(name, input, count) is not None:
-        input = zero_pad(input, tuple((0, each % 2) for each in total))
-    half = tuple(each // 2 for each in total)
-    return convolved(name, count, False, input, weight, bias, stride, half, dilation, (0,), groups)
+    return of_each_dim("dilation", dilation, count)
 
 
 def zero_pad_rule(op: Op, values: list[Any]) -> Estimate:

@@ -8,7 +8,7 @@ from typing import Any
 from engine import arrays, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims
+from engine.kinds import Array, Dims, Truth
 from engine.modes import state
 from engine.op import Op, op
 from engine.ops.convolution import places
@@ -17,11 +17,13 @@ from engine.ops.pooling import (
     FUNCTIONAL,
     HALF,
     check_kind,
+    check_line,
     check_ndim,
     each_dim,
     empty_text,
     frame_bytes,
     framed,
+    one_int,
     pooled_shape,
     pooled_size,
     reach,
@@ -43,9 +45,9 @@ def maximum_rule(count: int) -> Any:
         padding = each_dim(op, "padding", padding, count)
         dilation = each_dim(op, "dilation", dilation, count)
         check_ndim(op, array, count)
-        check_kind(op, array, f"max_pool{count}d")
         text = empty_text(op, array.shape, count)
         shape = pooled_shape(array.shape, kernel, stride, padding, dilation, ceil, text)
+        check_kind(op, array, f"max_pool{count}d")
         extra = frame_bytes(array, shape, kernel, stride) + 20 * math.prod(shape)
         values = [array, kernel, stride, padding, dilation, ceil]
         work = 3 * math.prod(shape) * math.prod(kernel)
@@ -177,7 +179,7 @@ def max_pool2d(
     padding: Dims = (0,),
     dilation: Dims = (1,),
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: Truth = False,
 ) -> Any:
     """The maxima of windows over the last two dims; also their places if asked for."""
     made = max_pool2d_with_indices(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
@@ -192,7 +194,7 @@ def max_pool3d(
     padding: Dims = (0,),
     dilation: Dims = (1,),
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: Truth = False,
 ) -> Any:
     """The maxima of windows over the last three dims; also their places if asked for."""
     made = max_pool3d_with_indices(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
@@ -222,11 +224,17 @@ def max_pool1d(
     padding: Dims = (0,),
     dilation: Dims = (1,),
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: Truth = False,
 ) -> Any:
     """The maxima of windows over the last dim; also their places if asked for."""
-    kernel, step, pad, gap = line_settings(input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode)
     at = len(input.shape) - 1
+    given = (kernel_size, stride or kernel_size, padding, dilation)
+    if return_indices:
+        check_line("max_pool1d", input)
+        names = ("kernel_size", "stride", "padding", "dilation")
+        kernel, step, pad, gap = (one_int("max_pool1d", *each) for each in zip(names, given, strict=True))
+    else:
+        kernel, step, pad, gap = line_settings(input, *given, ceil_mode)
     if not return_indices and not (getattr(input, "requires_grad", False) and state.ctx.grad_enabled):
         return line_maximum(input, kernel, step, pad, gap, ceil_mode)
     made = max_pool2d_with_indices(unsqueeze(input, at), (1, kernel), (1, step), (0, pad), (1, gap), ceil_mode)

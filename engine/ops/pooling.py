@@ -14,6 +14,7 @@ from engine.ops.convolution import inner, places
 from engine.ops.creation import zeros_like
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import Shape, with_values
+from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
@@ -60,9 +61,16 @@ def pooled_size(size: int, kernel: int, step: int, pad: int, gap: int, ceil: boo
 
 
 def pooled_shape(
-    shape: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil: bool, text: str
+    shape: Shape,
+    kernel: Shape,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    ceil: bool,
+    text: str,
+    fitting: bool = False,
 ) -> Shape:
-    """The shape after pooling the last dims.
+    """The shape after pooling the last dims; with `fitting` no window may be larger than the padded input.
 
     Raises RuntimeError with torch's texts for settings and sizes that do not fit.
     """
@@ -78,6 +86,9 @@ def pooled_shape(
             raise errors.bad_argument(f"{word} should be greater than zero, but got {what}")
     if 0 in shape[-count - 1 :]:
         raise errors.shape_mismatch(text)
+    if fitting and [1 for n, k, p in zip(shape[-count:], kernel, padding, strict=True) if n + 2 * p < k]:
+        have = " ".join(f"{axis}: {n}" for axis, n in zip(AXES[count], shape[-count:], strict=True))
+        raise errors.shape_mismatch(f"input image ({have}) smaller than kernel size ({named('k', kernel)})")
     if min(sizes) < 1:
         channels = shape[-count - 1]
         have, made = ("x".join(map(str, (channels, *each))) for each in (shape[-count:], sizes))
@@ -92,28 +103,32 @@ def empty_text(op: Op, shape: Shape, count: int) -> str:
     if count == 2:
         return f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
     name = "max_pool3d_with_indices_out_cpu_template" if op.name.startswith("max") else op.name
-    inner_shape = shape[-count - 1 :]
     return (
         f"{name}(): Expected input's non-batch dimensions to have positive length, but input has a shape of "
-        f"{list(shape)} and non-batch dimension {inner_shape.index(0) if 0 in inner_shape else 0} has length zero!"
+        f"{list(shape)} and non-batch dimension 0 has length zero!"
     )
 
 
 def check_ndim(op: Op, array: Any, count: int) -> None:
-    """Raise RuntimeError unless the input has one or two dims before the pooled ones."""
-    if array.ndim not in (count + 1, count + 2):
-        raise errors.shape_mismatch(
-            f"non-empty {count + 1}D or {count + 2}D (batch mode) tensor expected for input"
-            if op.name != "avg_pool2d"
-            else f"Dimension out of range (expected to be in range of [{-array.ndim}, {array.ndim - 1}], but got -3)"
-        )
+    """Raise RuntimeError unless the input has one or two dims before the pooled ones; IndexError where torch asks."""
+    if array.ndim in (count + 1, count + 2):
+        return
+    if op.name == "avg_pool2d":
+        counted_dim(-3, array.ndim)
+        raise errors.shape_mismatch(empty_text(op, array.shape, count))
+    raise errors.shape_mismatch(f"non-empty {count + 1}D or {count + 2}D (batch mode) tensor expected for input")
 
 
-def check_kind(op: Op, array: Any, kernel: str, whole: tuple[dtypes.DType, ...] | None = None) -> None:
-    """Raise NotImplementedError for bools and complex numbers, and integers of other dtypes than `whole` has."""
+def check_kind(
+    op: Op, array: Any, kernel: str, whole: tuple[dtypes.DType, ...] | None = None, half: bool = True
+) -> None:
+    """Raise NotImplementedError for bools and complex numbers, and for integers of other dtypes than `whole` has.
+
+    Without `half` for half types too.
+    """
     dtype = dtypes.BY_NUMPY[array.dtype]
     narrow = whole is not None and dtype.category == dtypes.INTEGRAL and dtype not in whole
-    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX) or narrow:
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX) or narrow or not (half or array.dtype not in HALF):
         raise errors.not_implemented_for(kernel, dtype.type_name)
 
 
@@ -149,16 +164,9 @@ def average_rule(count: int) -> Any:
         if divisor == 0:
             raise errors.bad_argument("divisor must be not zero")
         check_ndim(op, array, count)
-        check_kind(op, array, "avg_pool2d" if count == 2 else "avg_pool3d_out_frame", whole=(dtypes.int64,))
-        if count == 3 and [1 for n, k, p in zip(array.shape[-3:], kernel, padding, strict=True) if n + 2 * p < k]:
-            have = " ".join(f"{axis}: {n}" for axis, n in zip("THW", array.shape[-3:], strict=True))
-            raise (
-                errors.shape_mismatch(f"input image ({have}) smaller than kernel size ({named('k', kernel)})")
-                if min(kernel) > 0 and min(stride) > 0 and 0 not in array.shape[-3:]
-                else errors.bad_argument("stride should not be zero")
-            )
         text = empty_text(op, array.shape, count)
-        shape = pooled_shape(array.shape, kernel, stride, padding, (1,) * count, ceil, text)
+        shape = pooled_shape(array.shape, kernel, stride, padding, (1,) * count, ceil, text, fitting=count == 3)
+        check_kind(op, array, "avg_pool2d" if count == 2 else "avg_pool3d_out_frame", (dtypes.int64,), half=count == 2)
         values = with_values(op, values, kernel_size=kernel, stride=stride, padding=padding)
         extra, work = average_bytes(array, shape, kernel, stride, padding), 2 * math.prod(shape) * math.prod(kernel)
         return Estimate(values, [(shape, array.dtype)], None, extra, work)

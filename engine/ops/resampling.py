@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Index
+from engine.kinds import Array, Dims, Index, Truth
 from engine.op import Op, op
 from engine.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from engine.ops.pooling import FUNCTIONAL
@@ -106,8 +106,8 @@ def interpolate(
     scale_factor: Index = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
+    recompute_scale_factor: Truth | None = None,
+    antialias: Truth = False,
 ) -> Any:
     """The input resized to `size` or by `scale_factor` along its dims after the first two."""
     if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:

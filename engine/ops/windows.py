@@ -8,11 +8,11 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, Dims, Size
+from engine.kinds import Array, Size, Two
 from engine.op import Op, op
 from engine.ops.copies import copied
 from engine.ops.views import viewed
-from engine.tensor import check_dim
+from engine.tensor import check_dim, counted_dim
 
 Pair = tuple[int, int]
 
@@ -104,6 +104,8 @@ def image_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nn.functional.unfold: a column for each window."""
     array = values[0]
     kernel, dilation, padding, stride = pairs(op, values, 1)
+    for dim in (1, 2):
+        counted_dim(dim, array.ndim)
     if array.ndim not in (3, 4) or 0 in array.shape[1 if array.ndim == 4 else 0 :]:
         raise errors.shape_mismatch(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
@@ -139,7 +141,7 @@ def windows_of(image: Any, kernel: Pair, dilation: Pair, stride: Pair, counts: P
 
 
 @op(image_rule, namespace="nn.functional", name="unfold", node="Im2ColBackward0")
-def image_columns(input: Array, kernel_size: Dims, dilation: Dims = 1, padding: Dims = 0, stride: Dims = 1) -> Any:
+def image_columns(input: Array, kernel_size: Two, dilation: Two = 1, padding: Two = 0, stride: Two = 1) -> Any:
     """The windows of images as columns."""
     counts = block_counts(input.shape[-2:], kernel_size, dilation, padding, stride)
     frame = [(0, 0)] * (input.ndim - 2) + [(pad, pad) for pad in padding]
@@ -188,7 +190,7 @@ def columns_rule(op: Op, values: list[Any]) -> Estimate:
 
 @op(columns_rule, namespace="nn.functional", name="fold", node="Col2ImBackward0")
 def image_sums(
-    input: Array, output_size: Dims, kernel_size: Dims, dilation: Dims = 1, padding: Dims = 0, stride: Dims = 1
+    input: Array, output_size: Two, kernel_size: Two, dilation: Two = 1, padding: Two = 0, stride: Two = 1
 ) -> Any:
     """Images that columns are added up to, each in its window: the adjoint of `unfold`."""
     counts = block_counts(output_size, kernel_size, dilation, padding, stride)

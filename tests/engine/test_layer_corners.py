@@ -1,0 +1,96 @@
+"""Corners of convolutions, pooling, resizing and norms of layers: rare calls that PyTorch takes, and its warnings."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import engine as torch
+
+F, F64 = torch.nn.functional, torch.float64
+INF = math.inf
+
+
+@pytest.fixture(autouse=True)
+def _warnings_anew() -> Iterator[None]:
+    """What is said once is said again."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+def line(*values: float, dtype: Any = F64) -> Any:
+    return torch.tensor([[values]], dtype=dtype)
+
+
+WEIGHT = line(1.0, 10.0)
+SQUARE = torch.tensor([[[[1.0, -3.0], [2.0, 0.5]]]], dtype=F64)
+
+# Worked out by hand; that torch takes these calls and gives these dtypes was seen in torch 2.13.
+VALUES: dict[str, tuple[Callable[[], Any], Any, Any]] = {
+    "a transposed convolution's bias of another dtype": (
+        lambda: F.conv_transpose1d(line(1.0, 2.0), WEIGHT, torch.tensor([3])),
+        [[[4.0, 15.0, 23.0]]],
+        F64,
+    ),
+    "a bias of another dtype where sizes are kept": (
+        lambda: F.conv1d(
+            line(1, 2, dtype=torch.float32), line(2.0, dtype=torch.float32), line(5.0)[0, 0], padding="same"
+        ),
+        [[[7.0, 9.0]]],
+        torch.float32,
+    ),
+    "a convolution of small integers": (
+        lambda: F.conv2d(SQUARE.to(torch.int8), torch.full((1, 1, 2, 1), 2, dtype=torch.int8)),
+        [[[[6, -6]]]],
+        torch.int8,
+    ),
+    "the largest size as a norm of windows": (lambda: F.lp_pool2d(SQUARE, INF, 2), [[[[3.0]]]], F64),
+    "the least size as a norm of windows": (lambda: F.lp_pool1d(SQUARE[0], -INF, 2), [[[1.0], [0.5]]], F64),
+    "places asked for by what is true": (
+        lambda: F.max_pool2d(SQUARE, 2, return_indices=1)[1],  # type: ignore[arg-type]
+        [[[[2]]]],
+        torch.int64,
+    ),
+    "unpooling by windows of no whole size": (
+        lambda: F.max_unpool1d(line(4.0), torch.tensor([[[1]]]), 2.5, output_size=(3,)),
+        [[[0.0, 4.0, 0.0]]],
+        F64,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values(name: str) -> None:
+    call, wanted, dtype = VALUES[name]
+    made = call()
+    assert (made.tolist(), made.dtype) == (wanted, dtype)
+
+
+def test_the_gradient_to_a_bias_of_another_dtype_has_its_dtype() -> None:
+    bias = torch.tensor([0.5], requires_grad=True)
+    F.conv_transpose1d(line(1.0, 2.0), WEIGHT, bias).sum().backward()
+    assert (bias.grad.tolist(), bias.grad.dtype) == ([3.0], torch.float32)
+
+
+def test_windows_of_even_length_keep_sizes_and_warn() -> None:
+    with pytest.warns(UserWarning, match="Using padding='same' with even kernel lengths and odd dilation may require"):
+        made = F.conv1d(line(1.0, 2.0, 3.0), WEIGHT, padding="same")
+    assert made.tolist() == [[[21.0, 32.0, 3.0]]]
+
+
+def test_pooling_by_its_own_samples_only() -> None:
+    """Steps of one third of 4 places from a random place: the samples say which windows."""
+    image = torch.arange(25.0).reshape(1, 1, 5, 5)
+    made = F.fractional_max_pool2d(image, 1, (4, 4), _random_samples=torch.tensor([[[0.0, 0.9]]]))
+    # columns at the whole parts of 0, 4/3, 8/3, and the last; rows at those of 1.2, 2.53, 3.87 less 1, and the last
+    columns, rows = (0, 1, 2, 4), (0, 1, 2, 4)
+    assert made.tolist() == [[[[5.0 * row + column for column in columns] for row in rows]]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert F.fractional_max_pool2d(image, 2, output_ratio=(0.5, 0.5)).shape == (1, 1, 2, 2)
