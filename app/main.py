@@ -40,12 +40,17 @@ class Service(FastAPI):
         scope["app"] = self
         await self.front(scope, receive, send)
 
+    def stop_taking(self) -> None:
+        """From now on requests are refused with 503; those in flight go on."""
+        self.state.ready = False
+        self.front.stopping = True
+
     async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the front door leaves to FastAPI."""
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Service:
     """The service as an ASGI application."""
     app = Service(
         title="Autograd Server",

@@ -63,6 +63,7 @@ class Front:
         self.keys = settings.keys
         self.open_paths = OPEN_PATHS | PATHS if settings.open_docs else OPEN_PATHS
         self.metrics = metrics
+        self.stopping = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,6 +77,8 @@ class Front:
         try:
             self.check_host(scope)
             admit(self.keys, inner, self.open_paths)
+            if self.stopping and inner["path"] not in OPEN_PATHS:
+                raise Problem("unavailable", "the server is stopping")
             found = None if inner["root_path"] else self.find(inner["method"], inner["path"])
             if found is None:
                 await self.app(inner, receive, exchange.send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -11,13 +12,14 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
+from app.main import Service
 from app.protocol import bounded
 from app.settings import Settings
 
 KEEP_ALIVE_S = 60
+POLL_S = 0.1  # between looks whether a second Ctrl+C has come
 # The event loop gets the interpreter back this soon from a thread that computes in pure Python.
 SWITCH_S = 0.001
 # Graphs are freed without the garbage collector (`engine.graph`), and a full collection over a large one would stop the
@@ -29,10 +31,10 @@ BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 class Server(uvicorn.Server):
     """Says when it listens, and ends with 0 when it was asked to stop."""
 
-    def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]) -> None:
+    def __init__(self, app: Service, settings: Settings, announce: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            http=bounded(settings.limits.header_bytes),
+            http=bounded(settings.limits.header_bytes, settings.body_timeout_s),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -45,11 +47,21 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._service = app
         self._announce = announce
+        self._drain_s = settings.drain_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
         self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order: what runs may finish, and meanwhile new connections are told that the server stops."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._drain_s
+        while (running := set(self.server_state.tasks)) and not self.force_exit and loop.time() < until:
+            await asyncio.wait(running, timeout=POLL_S)
+        self.config.timeout_graceful_shutdown = max(0, round(until - loop.time()))
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop taking requests and finish those that run; a second Ctrl+C does not wait for them.
@@ -59,7 +71,7 @@ class Server(uvicorn.Server):
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
-        self._service.state.ready = False
+        self._service.stop_taking()
 
 
 def tune_process(blas_threads: int) -> None:

@@ -71,7 +71,9 @@ class Settings:
     )
     blas_threads: int = setting(1, "threads of one matrix product; 0 leaves it to the library", minimum=0)
     request_timeout_s: float = setting(60.0, "seconds a request may take, waiting included", minimum=0.001, maximum=DAY)
-    body_timeout_s: float = setting(60.0, "seconds in which a request's body must arrive", minimum=0.001, maximum=DAY)
+    body_timeout_s: float = setting(
+        60.0, "seconds in which a request's headers must arrive, and then its body", minimum=0.001, maximum=DAY
+    )
     drain_s: float = setting(90.0, "seconds given to requests in flight at the end", minimum=0, maximum=DAY)
     ttl_s: float = setting(3600.0, "seconds without a request after which a session is freed", minimum=0.001)
     limits: Limits = dataclasses.field(default_factory=Limits)

@@ -176,6 +176,29 @@ def test_sigterm_lets_a_request_in_flight_finish_and_exits_0(own_server):
     probe.close()
 
 
+def test_while_a_request_in_flight_finishes_others_learn_that_the_server_stops(own_server):
+    """On new connections too: a balancer that asks `/readyz` sees 503, not a closed port."""
+    connection = Connection(own_server)
+    with own_server.client() as client:
+        session = Session(client, client.post("/v1/sessions", json={}).json()["id"])
+        connection.send(f"{session.path}/run", {"steps": [*SLOW, *SLOW]})
+        client.get("/healthz")
+        assert client.get("/readyz").status_code == 200
+        own_server.process.send_signal(signal.SIGTERM)
+        own_server.wait_for(lambda: client.get("/readyz").status_code == 503)
+    assert not connection.answered()
+    with own_server.client() as client:
+        assert client.get("/healthz").status_code == 200
+        for method, path in [("GET", "/readyz"), ("POST", "/v1/sessions"), ("GET", session.path)]:
+            refused = client.request(method, path)
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert int(refused.headers["retry-after"]) >= 1
+    assert not connection.answered()
+    assert connection.receive()[0] == 200
+    assert own_server.process.wait(30) == 0
+    connection.close()
+
+
 def test_sigterm_stops_an_idle_server_with_0(own_server):
     own_server.process.send_signal(signal.SIGTERM)
     assert own_server.process.wait(30) == 0

@@ -1,10 +1,16 @@
 """One connection on the wire: several requests in one piece, an announced body, an end, clients that leave at once."""
 
+import json
 import re
+import select
 import socket
 import struct
+import time
 
 import httpx
+import pytest
+
+from tests.service.conftest import Server
 
 LEFT = struct.pack("ii", 1, 0)  # a close that does not wait: the server sees a reset
 ALIVE = b'{"status":"ok"}'
@@ -64,3 +70,68 @@ def test_clients_that_leave_at_once_leave_no_trace(server):
         connection.close()
     assert httpx.get(f"{server.url}/healthz", trust_env=False).content == ALIVE
     assert "Traceback" not in server.stderr.read_text()[len(before) :]
+
+
+def test_a_client_that_has_said_all_it_will_say_is_answered(server):
+    """As `printf ... | nc -N` does: its end of the connection is closed, the other is read."""
+    with connect(server) as connection:
+        connection.sendall(request(server, "GET", "/healthz") + request(server, "GET", "/readyz"))
+        connection.shutdown(socket.SHUT_WR)
+        read = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", read) == [b"200", b"200"]
+    assert ALIVE in read
+    assert read.endswith(b'{"status":"ready"}')
+
+
+def test_a_client_that_ends_within_its_body_gets_no_answer(server):
+    with connect(server) as connection:
+        connection.sendall(request(server, "POST", "/v1/sessions", "Content-Length: 100") + b"{")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(65536) == b""
+
+
+PATIENCE = 0.5
+
+
+@pytest.fixture(scope="module")
+def impatient():
+    """A server that waits half a second for what a request consists of."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOGRAD_BODY_TIMEOUT_S", str(PATIENCE))
+        running = Server()
+    yield running
+    running.close()
+
+
+def test_headers_that_do_not_end_are_refused_in_time(impatient):
+    started = time.monotonic()
+    with connect(impatient) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+        read = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert time.monotonic() - started >= PATIENCE
+    head, _, body = read.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["code"] == "request_timeout"
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(impatient):
+    with connect(impatient) as connection:
+        assert connection.recv(65536) == b""
+
+
+def test_the_time_for_headers_begins_with_each_request(impatient):
+    """Slow headers behind a request that is served do not take its answer away, and a pause between two is allowed."""
+    with connect(impatient) as connection:
+        for _ in range(3):
+            connection.sendall(request(impatient, "GET", "/healthz"))
+            read_until(connection, 1, ALIVE)
+            assert select.select([connection], [], [], 1.5 * PATIENCE)[0] == []
+        body = json.dumps(
+            {"code": "x = torch.randn(400, 400)\nfor i in range(150):\n    y = torch.linalg.inv(x)"}
+        ).encode()
+        made = httpx.post(f"{impatient.url}/v1/sessions", trust_env=False).json()["id"]
+        headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+        connection.sendall(request(impatient, "POST", f"/v1/sessions/{made}/exec", *headers) + body + b"GET /slow HT")
+        read = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", read) == [b"200", b"408"]
