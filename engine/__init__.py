@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fft, func, linalg, masked, nn, ops, optim, signal, special
+from engine import autograd, fast, fast_linear, fft, func, linalg, masked, nn, ops, optim, signal, special
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.batching import vmap
@@ -169,6 +169,7 @@ Tensor.resize_, Tensor.set_, Tensor.fill_diagonal_ = resize_, set_, fill_diagona
 Tensor.resize_as_ = resize_as_  # type: ignore[attr-defined]  # as the others here
 Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
 fast.open_doors(registry)
+fast_linear.open_linear()
 install(registry, fast.door, fast.operator_door)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine import arrays, dtypes, errors, lazy
 from engine.binding import bind
 from engine.devices import CPU
-from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of
+from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of, reader_of
 from engine.infer import Estimate
 from engine.layouts import as_operands
 from engine.lazy import Lazy
@@ -21,6 +21,8 @@ from engine.saved import packed
 from engine.shapes import check_empty
 from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved
 from engine.views import check_inplace, edge_of, rebase, view_of
+
+_new = object.__new__
 
 # May write one memory cell several times; `fill_` only with a number.
 REPEATS = frozenset({"fill_", "zero_", "masked_fill_", "index_fill_", "tril_", "triu_"})
@@ -158,34 +160,38 @@ def _operand(value: Any, compute: Any, backend: arrays.Backend) -> Any:
 
 def _finish(op: Op, values: list[Any], raw: list[Any], result: Any, estimate: Estimate, ctx: Context) -> Any:
     """Wrap a kernel's results as tensors, link views, record."""
-    made = result if op.multiple else (result,)
+    alone = ctx.plain or ctx.lone_guard is not None  # then no mode is on that has to see results
     tensors = []
-    for nr, each in enumerate(made):
-        array = arrays.as_array(each)
+    for nr, each in enumerate(result if op.multiple else (result,)):
+        array = each if type(each) is np.ndarray else arrays.as_array(each)
         if array.ndim > 1 and (op.rows or op.weak):
             array = _in_layout(op, array, raw)
         wanted = estimate.outputs[nr][1]
-        tensor = wrap(array if array.dtype == wanted else array.astype(wanted))
-        if ctx.inference:
+        tensor = wrap(array if array.dtype is wanted or array.dtype == wanted else array.astype(wanted))
+        if not alone and ctx.inference:
             tensor._counter = InferenceCounter([0])
         if op.view or op.multi_view:
-            source = values[0]
-            tensor._counter = source._counter
-            whole = wanted.kind in "fcV" or wanted == source._array.dtype  # integers of floats are none of autograd's
-            if whole and type(source._counter) is not InferenceCounter:
-                tensor._view = view_of(source, tensor._array, op, estimate.values, nr)
-            if op.lazy:
-                tensor.__class__ = lazy.KINDS[op.lazy]
+            _link_view(op, values[0], tensor, estimate, nr)
         tensors.append(tensor)
-    if ctx.recording and op.diff_at:
+    if ctx.grad_enabled and op.diff_at and (alone or not ctx.inference):
         _record(op, values, raw, tensors, estimate)
-    if ctx.dual_level is not None and ctx.dual_level.reaches(values):
-        ctx.dual_level.carry(op, values, tensors)
-    if ctx.batch is not None:
-        ctx.batch.carry(op, values, tensors)
-    if not op.multiple:
-        return tensors[0]
-    return op.pack(tensors)
+    if not alone:
+        if ctx.dual_level is not None and ctx.dual_level.reaches(values):
+            ctx.dual_level.carry(op, values, tensors)
+        if ctx.batch is not None:
+            ctx.batch.carry(op, values, tensors)
+    return op.pack(tensors) if op.multiple else tensors[0]
+
+
+def _link_view(op: Op, source: Tensor, tensor: Tensor, estimate: Estimate, nr: int) -> None:
+    """Let a result share its source's version, and know what it is a view of."""
+    counter = tensor._counter = source._counter
+    array = tensor._array
+    whole = array.dtype.kind in "fcV" or array.dtype == source._array.dtype  # integers of floats are none of autograd's
+    if whole and type(counter) is not InferenceCounter:
+        tensor._view = view_of(source, array, op, estimate.values, nr)
+    if op.lazy:
+        tensor.__class__ = lazy.KINDS[op.lazy]
 
 
 def _in_layout(op: Op, array: Any, raw: list[Any]) -> Any:
@@ -215,27 +221,29 @@ Links = tuple[list[Edge | None], tuple[bool, ...], tuple[int, ...] | None]
 def edges_of(op: Op, values: list[Any]) -> Links:
     """The edges of the differentiable arguments, which of them need gradients, and the lengths of lists."""
     edges: list[Edge | None] = []
-    needs: list[bool] = []
-    sizes: list[int] = []
-    lists = False
     for at in op.diff_at:
         value = values[at]
         if isinstance(value, Tensor):
-            edge = edge_of(value)
-            edges.append(edge)
-            needs.append(edge is not None)
-            sizes.append(-1)
+            edges.append(edge_of(value))
         elif type(value) is list:
-            group = [edge_of(each) for each in value]
-            edges.extend(group)
-            needs.append(any(edge is not None for edge in group))
-            sizes.append(len(group))
-            lists = True
+            return _edges_of_lists(op, values)
         else:
             edges.append(None)
-            needs.append(False)
-            sizes.append(-1)
-    return edges, tuple(needs), tuple(sizes) if lists else None
+    return edges, tuple([edge is not None for edge in edges]), None
+
+
+def _edges_of_lists(op: Op, values: list[Any]) -> Links:
+    edges: list[Edge | None] = []
+    needs: list[bool] = []
+    sizes: list[int] = []
+    for at in op.diff_at:
+        value = values[at]
+        listed = type(value) is list
+        group = [edge_of(each) if isinstance(each, Tensor) else None for each in (value if listed else [value])]
+        edges.extend(group)
+        needs.append(any(edge is not None for edge in group))
+        sizes.append(len(group) if listed else -1)
+    return edges, tuple(needs), tuple(sizes)
 
 
 def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], estimate: Estimate) -> None:
@@ -256,7 +264,7 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
         array = tensors[nr]._array
         tensors[nr]._edge = (node, nr, array.shape, array.dtype)
     if op.multiple:
-        node.outputs = tuple((each._array.shape, each._array.dtype) for each in tensors)
+        node.outputs = tuple([(each._array.shape, each._array.dtype) for each in tensors])
     save(node, values, raw, tensors, estimate)
 
 
@@ -276,11 +284,12 @@ def _refuse_autograd(op: Op, tensors: list[Tensor]) -> None:
 def new_node(op: Op, edges: tuple[Edge | None, ...], needs: tuple[bool, ...], sizes: tuple[int, ...] | None) -> Node:
     """A node without its saved values."""
     plan = plan_of(op, needs)
-    node = plan.node_type()
+    node: Node = _new(plan.node_type)
     node.plan = plan
     node.edges = edges
     node.rare = None
-    node.inputs = sizes
+    if sizes is not None:
+        node.inputs = sizes
     node.sequence = next_sequence()
     if state.ctx.anomaly is not None:
         state.ctx.anomaly.note(node)
@@ -300,17 +309,16 @@ def save(
     `stamps` are the versions inputs had before an in-place op wrote, by the identity of their counters.
     """
     plan, op = node.plan, node.plan.op
+    plain = state.ctx.plain
     saved: list[Saved] = []
-    for name in plan.tensors:
-        output = name in op.outputs
-        source = tensors[op.outputs.index(name)] if output else values[op.index[name]]
+    for at in plan.sources:
+        source = values[at] if at >= 0 else tensors[-1 - at]
         if isinstance(source, Tensor):
             counter = source._counter
-            stamp = counter[0] if output or stamps is None else stamps.get(id(counter), counter[0])
+            stamp = counter[0] if at < 0 or stamps is None else stamps.get(id(counter), counter[0])
             saved.append((source._array, counter, stamp))
-            if not state.ctx.plain or type(counter) is InferenceCounter:
-                nr = op.outputs.index(name) if output else None
-                saved[-1] = special_save(node, saved[-1], source, nr)
+            if not plain or type(counter) is InferenceCounter:
+                saved[-1] = special_save(node, saved[-1], source, None if at >= 0 else -1 - at)
         elif source is None:
             saved.append((None, FROZEN, 0))
         else:
@@ -318,10 +326,13 @@ def save(
     if arrays.gpu_loaded() and any(arrays.backend_of(each._array) is not arrays.NUMPY for each in tensors):
         saved = [_by_value(each) for each in saved]
     node.saved = tuple(saved)
-    node.attributes = tuple(attribute(op, name, raw, estimate) for name in plan.attributes)
+    node.attributes = tuple([_read(*reader, raw, estimate) for reader in plan.readers]) if plan.readers else ()
     compute = estimate.compute
-    if compute is not None and not all(_is_uncast(raw[at], compute) for at in op.cast_at):
-        node.compute = compute  # else backward takes the saved values as they are
+    if compute is not None:
+        for at in op.cast_at:
+            if not _is_uncast(raw[at], compute):
+                node.compute = compute  # else backward takes the saved values as they are
+                break
 
 
 def _by_value(saved: Saved) -> Saved:
@@ -348,6 +359,8 @@ def special_save(node: Node, saved: Saved, source: Tensor, nr: int | None) -> Sa
 
 
 def _is_uncast(value: Any, compute: Any) -> bool:
+    if type(value) is np.ndarray:
+        return value.dtype is compute or bool(value.dtype == compute)
     if type(value) is list:
         return all(each.dtype == compute for each in value)
     return bool(getattr(value, "dtype", compute) == compute)
@@ -355,10 +368,15 @@ def _is_uncast(value: Any, compute: Any) -> bool:
 
 def attribute(op: Op, name: str, raw: list[Any], estimate: Estimate) -> Any:
     """A value a formula asks for that is not a tensor: an argument, a shape, strides."""
-    if name in op.index:
-        return estimate.values[op.index[name]]
-    owner, _, what = name.rpartition("_")
-    value = raw[op.index[owner]]
+    return _read(*reader_of(op, name), raw, estimate)
+
+
+def _read(at: int, what: str, raw: list[Any], estimate: Estimate) -> Any:
+    if not what:
+        return estimate.values[at]
+    value = raw[at]
+    if what == "shape" and type(value) is np.ndarray:
+        return value.shape
     if what == "strides":
         return arrays.element_strides(value)
     if what == "numel":

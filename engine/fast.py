@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import cached_scalar
-from engine.graph import FROZEN, Node, Plan, leaf_edge, plan_of
+from engine.graph import FROZEN, Edge, Node, Plan, leaf_edge, plan_of
 from engine.modes import state
 from engine.op import Function, Op
 from engine.order import next_sequence
@@ -24,7 +24,8 @@ _F64 = np.dtype(np.float64)
 _ndarray = np.ndarray
 
 
-def _result(array: Any) -> Tensor:
+def result(array: Any) -> Tensor:
+    """A new tensor of a kernel's result."""
     tensor = _new(Tensor)
     tensor._array = array if type(array) is _ndarray else np.asarray(array)
     tensor._counter = [0]
@@ -38,23 +39,25 @@ def _result(array: Any) -> Tensor:
     return tensor
 
 
-def _link(tensor: Tensor, plan: Plan, edges: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-    """Record an op: `inputs` are its operands as saved values, in the order of its parameters."""
+def linked(array: Any, counter: list[Any], plan: Plan, edges: tuple[Any, ...], inputs: tuple[Any, ...]) -> Edge:
+    """Record an op: `inputs` are its operands as saved values, in the order of its parameters.
+
+    Gives the edge to its result, which has this array and version counter.
+    """
     node: Node = _new(plan.node_type)
     node.plan = plan
     node.edges = edges
     node.rare = None
     node.sequence = next_sequence()
-    array = tensor._array
     if plan.saves_output_only:
-        node.saved = ((array, tensor._counter, 0),)
+        node.saved = ((array, counter, 0),)
     elif plan.sources:
-        node.saved = tuple([inputs[at] if at >= 0 else (array, tensor._counter, 0) for at in plan.sources])
+        node.saved = tuple([inputs[at] if at >= 0 else (array, counter, 0) for at in plan.sources])
     else:
         node.saved = ()
     reads = plan.reads
     node.attributes = tuple([_read(read, inputs) for read in reads]) if reads else ()
-    tensor._edge = (node, 0, array.shape, array.dtype)
+    return (node, 0, array.shape, array.dtype)
 
 
 def _read(read: tuple[int, bool, Any], inputs: tuple[Any, ...]) -> Any:
@@ -117,7 +120,7 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         if guard is not None and not guard.spares(a.nbytes if a.shape == b.shape else a.nbytes * b.size):
             return slow(input, other)
         try:
-            tensor = _result(kernel(a, b))
+            tensor = result(kernel(a, b))
         except ValueError:
             return slow(input, other)  # shapes that do not fit: the rule says how
         if guard is not None:
@@ -131,7 +134,7 @@ def binary(op: Op, slow: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             plan = plans[code]
             if plan is None:
                 plan = plans[code] = plan_of(op, (edge_a is not None, edge_b is not None))
-            _link(tensor, plan, (edge_a, edge_b), saved)
+            tensor._edge = linked(tensor._array, tensor._counter, plan, (edge_a, edge_b), saved)
         return tensor
 
     return run
@@ -160,9 +163,9 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
         ):
             return slow(input)
         if guard is None:
-            tensor = _result(kernel(a))
+            tensor = result(kernel(a))
         elif guard.spares(a.nbytes):
-            tensor = _result(kernel(a))
+            tensor = result(kernel(a))
             guard.used += tensor._array.nbytes
         else:
             return slow(input)
@@ -173,7 +176,8 @@ def unary(op: Op, slow: Callable[..., Any]) -> Callable[[Any], Any]:
             if edge is not None:
                 if not plans:
                     plans.append(plan_of(op, (True,)))
-                _link(tensor, plans[0], (edge,), ((a, input._counter, input._counter[0]),))
+                saved = (a, input._counter, input._counter[0])
+                tensor._edge = linked(tensor._array, tensor._counter, plans[0], (edge,), (saved,))
         return tensor
 
     return run
@@ -205,7 +209,7 @@ def operator_door(function: Function, slow: Callable[..., Any]) -> Callable[...,
 def door(function: Function, method: int = 0) -> Callable[..., Any] | None:
     """The short way for calls by name (`method=1`: as a method) of a function declared `fast`, else None."""
     op = function.ops[0]
-    if op.short is None:
+    if op.fast is None or op.short is None:
         return None
 
     def general(*args: Any, **kwargs: Any) -> Any:

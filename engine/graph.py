@@ -17,7 +17,7 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.binding import bind
 from engine.hooks import Hooks, RemovableHandle
-from engine.inspection import Inspection, readonly
+from engine.inspection import Inspection, readonly, saved_name
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
@@ -49,6 +49,7 @@ class Plan:
         "op",
         "origins",
         "quick",
+        "readers",
         "reads",
         "saves_output_only",
         "simple",
@@ -65,7 +66,9 @@ class Plan:
             if need
             for name in formula_names(op.formulas[op.params[at].name])
         )
-        self.tensors = tuple(name for name in names if self._is_tensor(name))
+        kept = [name for name in names if self._is_tensor(name)]
+        # by torch's names, results last: the order in which its hooks see them
+        self.tensors = tuple(sorted(kept, key=lambda name: (name in op.outputs, saved_name(name))))
         self.attributes = tuple(name for name in names if name not in self.tensors and name != "needs")
         order = {name: at for at, name in enumerate((*self.tensors, *self.attributes))}
         # where each saved tensor comes from: the position of a parameter, or -1 - output
@@ -83,6 +86,7 @@ class Plan:
         self.node_type = node_type(op.node_name)
         self.saves_output_only = self.sources == (-1,)
         self.reads = tuple(self._read(name) for name in self.attributes)
+        self.readers = tuple(reader_of(op, name) for name in self.attributes)
         # bound at the first backward, when all ops are declared
         self.numpy_steps: tuple[tuple[Callable[..., Any], Any] | None, ...] | None = None
         self.quick: tuple[QuickStep, ...] = ()
@@ -135,6 +139,15 @@ class Plan:
         wanted = [(at, step) for at, step in enumerate(steps) if step is not None]
         self.quick = tuple((at, step[0], _single(step[1]), at == wanted[-1][0]) for at, step in wanted)
         return self.quick
+
+
+def reader_of(op: Op, name: str) -> tuple[int, str]:
+    """Where a value that a formula asks for comes from: an argument's place, and what of it, "" for itself."""
+    at = op.index.get(name)
+    if at is not None:
+        return at, ""
+    owner, _, what = name.rpartition("_")
+    return op.index[owner], what
 
 
 def _single(places: tuple[int, ...] | None) -> int | tuple[int, ...] | None:

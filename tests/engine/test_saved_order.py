@@ -1,0 +1,37 @@
+"""What a node saves comes by PyTorch's names, results last: so its hooks see it (recorded from PyTorch 2.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import engine as torch
+
+# The shapes say who is who: a (2, 1, 1), b (1, 3, 1), c (1, 1, 4).
+A, B, C, AB = (2, 1, 1), (1, 3, 1), (1, 1, 4), (2, 3, 1)
+ORDERS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
+    "pow: exponent, self, result": (lambda a, b, c: torch.pow(a, b), [B, A, AB]),
+    "atan2: other, self": (lambda a, b, c: torch.atan2(a, b), [B, A]),
+    "lerp: end, self, weight": (torch.lerp, [B, A, C]),
+    "addcmul: tensor1, tensor2": (torch.addcmul, [B, C]),
+    "hypot: other, self, result": (lambda a, b, c: torch.hypot(a, b), [B, A, AB]),
+    "div: other, self": (lambda a, b, c: a / b, [B, A]),
+    "mv: self, vec": (lambda a, b, c: torch.mv(a[:, 0] * c[0], c[0, 0]), [C[1:], A[:2], (2, 4), (4,)]),
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_hooks_see_what_is_saved_in_pytorchs_order(case: str) -> None:
+    run, wanted = ORDERS[case]
+    a, b, c = (torch.full(shape, 0.5, requires_grad=True) for shape in (A, B, C))
+    seen: list[tuple[int, ...]] = []
+
+    def pack(tensor: Any) -> Any:
+        seen.append(tuple(tensor.shape))
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        run(a, b, c)
+    assert seen == wanted
