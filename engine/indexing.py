@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, errors
-from engine.modes import state
+from engine.modes import state, warn
 from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
 from engine.ops.views import alias_, expand, select, slice_, unsqueeze, view
@@ -207,7 +207,10 @@ def as_index(key: Any) -> Any:
         raise errors.bad_index(BAD_TYPE.format(type(key).__name__))
     if array.dtype.kind not in "iub":
         raise errors.bad_index("tensors used as indices must be long, int, byte or bool tensors")
-    return array.astype(np.bool_) if array.dtype == np.uint8 else array
+    if array.dtype == np.uint8:
+        warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.", level=5)
+        return array.astype(np.bool_)
+    return array
 
 
 def consumed(key: Any) -> int:

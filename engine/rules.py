@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.infer import Estimate
-from engine.inplace import check_cast
+from engine.inplace import check_cast, check_shape
 from engine.modes import state
 from engine.op import Op, Rule, is_number
 from engine.tensor import check_dim
@@ -20,6 +20,7 @@ from engine.tensor import check_dim
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
 LARGEST_FLOAT, LARGEST_DOUBLE = (float(np.finfo(each).max) for each in (np.float32, np.float64))
+LARGEST_HALF = {dtypes.float16.numpy: 65504.0, dtypes.bfloat16.numpy: (2 - 2**-7) * 2.0**127}
 Shape = tuple[int, ...]
 
 
@@ -85,7 +86,7 @@ def check_number(value: Any, dtype: Any) -> None:
         return
     if dtype.kind in "iu":
         top: float = int(np.iinfo(dtype).max)
-        low = -top if dtype.kind == "u" else -top - 1
+        low = -top - 1 if dtype.kind == "i" else 0 if isinstance(value, float) else -top
         fits = not isinstance(value, complex) and low <= value <= top
     elif isinstance(value, complex):
         fits = dtype.kind == "c"
@@ -95,6 +96,23 @@ def check_number(value: Any, dtype: Any) -> None:
     if not fits:
         name = "float" if dtype in dtypes.HALF_TYPES else dtypes.BY_NUMPY[dtype].scalar_name
         raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
+
+
+def stored(value: Any, dtype: Any) -> Any:
+    """A number that is to be an element of a tensor of this dtype, as a real one where the dtype is.
+
+    Raises RuntimeError for one that the dtype cannot hold.
+    """
+    if dtype.kind == "b":
+        return bool(value)
+    if isinstance(value, complex) and dtype.kind != "c" and not value.imag:
+        value = value.real
+    top = LARGEST_HALF.get(dtype)
+    if top is not None and not isinstance(value, complex) and top < abs(value) < math.inf:
+        name = dtypes.BY_NUMPY[dtype].cpp_name
+        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
+    check_number(value, dtype)
+    return value
 
 
 def cast_bytes(arrays: list[Any], compute: Any) -> int:
@@ -124,7 +142,9 @@ def elementwise(
         shape = broadcast(*[shape_of(each) for each in args])
         if refuse:
             if op.inplace_only:
-                check_cast(dtype, dtypes.BY_NUMPY[values[0].dtype])
+                check_shape(shape, values[0].shape)
+                if policy != "bool":
+                    check_cast(dtype, dtypes.BY_NUMPY[values[0].dtype])
             refuse_dtype(op, dtype, refuse, kernel)
         if policy == "float":
             dtype = as_float(dtype)

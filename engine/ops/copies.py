@@ -10,9 +10,10 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
 from engine.layouts import dense_copy
+from engine.modes import warn_once
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
-from engine.rules import Shape, broadcast, check_number, same_as_input, shape_of
+from engine.rules import Shape, broadcast, same_as_input, shape_of, stored
 
 
 def copied(values: list[Any], shape: Shape, dtype: Any = None) -> Estimate:
@@ -77,9 +78,17 @@ def grad_copy(input: Array | None, source: Array) -> Any:
 grad_copy.vjp(input=lambda g: None, source=lambda g: g)
 
 
+def discarding(source: Any, dtype: Any) -> None:
+    """Warn of complex values cast to real ones."""
+    if source.dtype.kind == "c" and dtype.kind not in "cb" and hasattr(source, "flags"):
+        warn_once("Casting complex values to real discards the imaginary part", level=5)
+
+
 def to_copy_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of a copy to another dtype."""
     dtype = values[1]
+    if dtype is not None:
+        discarding(values[0], dtype.numpy)
     estimate = copied(values, values[0].shape, values[0].dtype if dtype is None else dtype.numpy)
     if hasattr(values[0], "strides") and arrays.overlaps_itself(values[0]):
         estimate.temporaries += values[0].nbytes  # written out first
@@ -107,6 +116,8 @@ def overwrite_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of copy_: the source broadcasts to the destination."""
     array, source = values[0], values[1]
     shape = broadcast(array.shape, shape_of(source))
+    if not is_number(source):
+        discarding(source, array.dtype)
     held = 0  # what is written is the source itself, or a copy where both lie in one memory
     if arrays.is_array(source) and arrays.owner(source) is arrays.owner(array):
         held = source.nbytes
@@ -140,7 +151,7 @@ def fill_rule(op: Op, values: list[Any]) -> Estimate:
             f"fill_ only supports 0-dimension value tensor but got tensor with {values[1].ndim} dimensions."
         )
     if len(values) > 1 and is_number(values[1]):
-        check_number(values[1], array.dtype)
+        values = [array, stored(values[1], array.dtype)]
     return Estimate(values, [(array.shape, array.dtype)], array.dtype, 0, array.size, shared=op.inplace_only)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.infer import composed
 from engine.kinds import Array
+from engine.modes import warn
 from engine.op import op
 from engine.ops.arithmetic import conj_of, div, mul, sub
 from engine.ops.bounds import clamp_numbers
@@ -18,6 +19,8 @@ from engine.ops.phases import complex_of
 from engine.ops.reduction import sum, sum_dim
 from engine.ops.unary import sqrt
 from engine.ops.views import squeeze, t, unsqueeze, view
+
+NO_FREEDOM = "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
 
 
 def check_weights(what: str, weights: Any, count: int, floating: bool) -> None:
@@ -80,13 +83,18 @@ def weight_sum(weights: Any) -> Any:
 def freedom(total: Any, correction: int, weights: Any, aweights: Any) -> Any:
     """What sums of products are divided by; not below zero."""
     if weights is None:
+        if total <= correction:
+            warn(NO_FREEDOM, level=5)
         return max(total - correction, 0)
     if aweights is None or not correction:
         made = sub(total, correction)
     else:
         made = sub(total, div(mul(sum(mul(weights, aweights)), correction), total))
     array = getattr(made, "_array", None)
-    return 0 if array is not None and array <= 0 else made
+    if array is not None and array <= 0:
+        warn(NO_FREEDOM, level=5)
+        return 0
+    return made
 
 
 @op(composed, composite=True)

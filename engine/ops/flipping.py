@@ -47,11 +47,13 @@ def flipud(input: Array) -> Any:
 
 def roll_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of roll: one shift for each dim; without dims one for the flattened tensor."""
-    array, shifts, dims = values
+    array, shifts, dims = values[0], values[1], values[2] or ()
     if not shifts:
         raise errors.bad_argument("`shifts` required")
     if len(shifts) != len(dims) and not (not dims and len(shifts) == 1):
         raise errors.bad_argument(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not array.size:
+        return Estimate([array, (0,), ()], [(array.shape, array.dtype)])
     if dims and not array.ndim:
         raise errors.bad_index(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     dims = tuple(check_dim(each, array.ndim) for each in dims)
@@ -59,7 +61,7 @@ def roll_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(roll_rule, rows=True)
-def roll(input: Array, shifts: Dims, dims: Dims = ()) -> Any:
+def roll(input: Array, shifts: Dims, dims: Dims | None = ()) -> Any:
     """The elements moved along the dims, those beyond the end coming in at the front."""
     if input.ndim == 0:
         return xp.array(input)
@@ -81,10 +83,7 @@ def rot90_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument(
             f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    for at, each in enumerate(dims):
-        if not -ndim <= each < ndim:
-            raise errors.bad_argument(f"Rotation dim{at} out of range, dim{at} = {each}")
-    first, second = (each % ndim for each in dims)
+    first, second = (check_dim(each, ndim) for each in dims)
     shape = list(array.shape)
     if k % 2:
         shape[first], shape[second] = shape[second], shape[first]
@@ -92,7 +91,7 @@ def rot90_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(rot90_rule, node="Rot90Backward0")
-def rot90(input: Array, k: int = 1, dims: Dims = (0, 1)) -> Any:
+def rot90(input: Array, k: int = 1, dims: Size = (0, 1)) -> Any:
     """The plane of two dims turned by `k` quarters, from the first towards the second."""
     return xp.array(xp.rot90(input, k, dims), order="C")
 

@@ -20,10 +20,10 @@ PLACE = 16  # the bytes that an entry's place takes while it is told
 
 def gather_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of gather: the index has as many dims, none longer than the input's but along `dim`."""
-    array, dim, index = values
+    array, dim, index = values[:3]
     dim = check_dim(dim, array.ndim)
     if not index.size:  # torch looks at nothing else then
-        return Estimate([array, dim, index], [(index.shape, array.dtype)], None, 0, 0)
+        return Estimate([array, dim, index, *values[3:]], [(index.shape, array.dtype)], None, 0, 0)
     if index.dtype not in (INT64, xp.int32):
         raise errors.dtype_mismatch("gather(): Expected dtype int32/int64 for index")
     if array.ndim != index.ndim and max(array.ndim, 1) != max(index.ndim, 1):
@@ -35,7 +35,8 @@ def gather_rule(op: Op, values: list[Any]) -> Estimate:
                 f"{list(array.shape)} apart from dimension {dim}"
             )
     check_range(index, dim, array.shape[dim] if array.ndim else 1)
-    return Estimate([array, dim, index], [(index.shape, array.dtype)], None, PLACE * index.size, index.size)
+    values = [array, dim, index, *values[3:]]
+    return Estimate(values, [(index.shape, array.dtype)], None, PLACE * index.size, index.size)
 
 
 def first_outside(index: Any, low: int, high: int) -> int | None:
@@ -59,8 +60,8 @@ def check_range(index: Any, dim: int, size: int, said: str = "", kind: type[Exce
 
 
 @op(gather_rule, rows=True)
-def gather(input: Array, dim: int, index: Array) -> Any:
-    """The elements that `index` points at along `dim`."""
+def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Any:
+    """The elements that `index` points at along `dim`. Gradients are dense, `sparse_grad` or not."""
     if not index.size:
         return xp.empty(index.shape, input.dtype)
     if not input.ndim:

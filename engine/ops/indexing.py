@@ -100,9 +100,7 @@ def index_put_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index_put_: values of the same dtype that broadcast to the indexed shape."""
     array, indices, source, _ = values
     shape = result_shape(array.shape, indices)
-    short = source.shape[next((at for at, size in enumerate(source.shape) if size != 1), source.ndim) :]
-    fits = len(short) <= len(shape) and broadcast_fits(short, shape)
-    if not fits:
+    if source.ndim > len(shape) or not broadcast_fits(source.shape, shape):
         raise errors.shape_mismatch(
             f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
@@ -138,12 +136,10 @@ def index_put_(input: Array, indices: Index, values: Array, accumulate: bool = F
     where = on_device(indices, input)
     input = arrays.writeable(input)
     values = arrays.put(xp.asarray(values), arrays.device_of(input))
-    shape = result_shape(input.shape, indices)
-    values = values.reshape(values.shape[max(values.ndim - len(shape), 0) :])  # torch drops leading ones
     if accumulate:
         add_at(input, indices, values)
     else:
-        input[where] = xp.broadcast_to(values, shape)
+        input[where] = xp.broadcast_to(values, result_shape(input.shape, indices))
 
 
 index_put_.vjp(

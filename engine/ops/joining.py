@@ -21,12 +21,12 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
     tensors, dim = values
     if not tensors:
         raise errors.bad_value("torch.cat(): expected a non-empty list of Tensors")
-    counted = [each for each in tensors if each.shape != (0,)] or tensors[:1]
+    counted = [each for each in tensors if each.shape != (0,)]
     for at, each in enumerate(tensors):
         if each.ndim == 0:
             raise errors.shape_mismatch(f"zero-dimensional tensor (at position {at}) cannot be concatenated")
-    first = counted[0]
-    dim = check_dim(dim, first.ndim)
+    first = counted[0] if counted else tensors[0]
+    dim = check_dim(dim, first.ndim) if counted else 0
     total = 0
     for at, each in enumerate(counted):
         if each.ndim != first.ndim:
@@ -195,7 +195,8 @@ def split_sections_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of split by sections."""
     array, sections, dim = values
     if array.ndim == 0:
-        raise errors.bad_argument("split_with_sizes expects at least a 1-dimensional tensor")
+        name = "split" if op.name == "split" else "split_with_sizes"
+        raise errors.bad_argument(f"{name} expects at least a 1-dimensional tensor")
     dim = check_dim(dim, array.ndim)
     length = array.shape[dim]
     for each in sections:

@@ -14,7 +14,7 @@ from engine.ops.copies import copied, copy_
 from engine.ops.creation import zeros
 from engine.ops.picking import add_entries
 from engine.ops.views import slice_
-from engine.rules import Shape
+from engine.rules import Shape, stored
 
 Sides = tuple[tuple[int, int], ...]
 
@@ -43,13 +43,11 @@ def constant_rule(op: Op, values: list[Any]) -> Estimate:
                 f"size, which is invalid. Check dimension {at} of your input."
             )
         shape.append(size + before + after)
-    if isinstance(value, complex) and array.dtype.kind != "c":
-        raise errors.bad_argument("value cannot be converted to type without overflow")
-    return copied([array, tuple(pad), value], tuple(shape))
+    return copied([array, tuple(pad), stored(value, array.dtype)], tuple(shape))
 
 
 @op(constant_rule, method=False)
-def constant_pad_nd(input: Array, pad: Dims, value: Number = 0) -> Any:
+def constant_pad_nd(input: Array, pad: Size, value: Number = 0) -> Any:
     """The tensor with a constant put around it; `pad` holds before and after of the last dim, then the one before."""
     sides = sides_of(pad, input.ndim)
     inner = tuple(
@@ -223,7 +221,7 @@ COMBINATIONS = (
 
 
 @op(composed, namespace="nn.functional", composite=True)
-def pad(input: Array, pad: Dims, mode: str = "constant", value: Number | None = None) -> Any:
+def pad(input: Array, pad: Size, mode: str = "constant", value: float | None = None) -> Any:
     """The tensor with something put around its last dims: a constant, or by `reflect`, `replicate`, `circular`."""
     ndim = len(input.shape)
     if len(pad) % 2:
@@ -235,10 +233,10 @@ def pad(input: Array, pad: Dims, mode: str = "constant", value: Number | None = 
         )
     if mode == "constant":
         return constant_pad_nd(input, pad, 0 if value is None else value)
-    if value:
-        raise errors.bad_argument(f'Padding mode "{mode!s:.64}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
         raise errors.coded(NotImplementedError, "bad_argument", f"Unrecognised padding mode {mode!s:.64}")
+    if value:
+        raise errors.bad_argument(f'Padding mode "{mode}" doesn\'t take in value argument')
     count = len(pad) // 2
     if count not in (1, 2, 3) or ndim not in (count + 1, count + 2):
         raise errors.coded(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from engine import adding, arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
@@ -16,6 +14,7 @@ from engine.ops.arithmetic import scaled
 from engine.ops.creation import zeros_like
 from engine.ops.gathering import check_range, first_outside, gather
 from engine.ops.reduction import sum
+from engine.ops.selection import stored_value
 from engine.ops.views import expand, reshape
 from engine.rules import INT64, broadcast, check_number, default_dtype, moved_bytes, with_values
 from engine.tensor import check_dim, counted_dim, wrap
@@ -257,16 +256,8 @@ def index_fill_rule(op: Op, values: list[Any]) -> Estimate:
     if wrong is not None:
         raise errors.bad_index(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
     if index.size:
-        check_value(value, array.dtype)
+        value = stored_value(value, array.dtype)
     return Estimate([array, dim, index, value], [(array.shape, array.dtype)], array.dtype, 0, array.size)
-
-
-def check_value(value: Any, dtype: Any) -> None:
-    """Raise RuntimeError for a value, a number or a tensor on the host, that the dtype cannot hold."""
-    if is_number(value):
-        check_number(value, dtype)
-    elif isinstance(value, np.ndarray):
-        check_number(value.item(), dtype)
 
 
 @op(index_fill_rule, inplace=True, cast=("value",), node="IndexFillBackward1", number_node="IndexFillBackward0")

@@ -28,9 +28,19 @@ def scalar_rule(op: Op, values: list[Any]) -> Estimate:
 @op(composed, composite=True, prop=True, function=False)
 def T(input: Array) -> Any:
     """The dims in reverse order, as a view."""
+    ndim = len(input.shape)
+    if not ndim:
+        deprecated("Tensor.T", IDENTITY)
+    elif ndim != 2:
+        warn_once(REVERSED, level=4)
     return permute(input, tuple(range(len(input.shape)))[::-1])
 
 
+REVERSED = (
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+    "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - "
+    "1, -1, -1))` to reverse the dimensions of a tensor."
+)
 IDENTITY = "This function is the identity in these cases."
 CONJUGATE = "Consider using x.conj()."
 
@@ -190,6 +200,7 @@ def new_factory(name: str, make: Any) -> None:
         device: DeviceLike = None,
         requires_grad: bool = False,
     ) -> Any:
+        checked_size(size)
         return make(size, dtype=dtype or dtype_of(input), device=device or input.device, requires_grad=requires_grad)
 
     kernel.__name__ = name
@@ -241,9 +252,17 @@ def allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
     """Whether all elements satisfy |input - other| <= atol + rtol |other|."""
     if input.dtype is not other.dtype:
         raise errors.dtype_mismatch(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
+    check_tolerances(rtol, atol)
     broadcast(input.shape, other.shape)
     a, b = arrays.to_host(input._array), arrays.to_host(other._array)
     return bool(np.isclose(a, b, rtol, atol, equal_nan).all())
+
+
+def check_tolerances(rtol: float, atol: float) -> None:
+    """Raise RuntimeError for a tolerance below zero."""
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise errors.bad_argument(f"{name} must be greater than or equal to zero, but got {value:g}")
 
 
 @op(scalar_rule, composite=True)

@@ -31,9 +31,6 @@ def repeat_rule(op: Op, values: list[Any]) -> Estimate:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         )
     shape = checked_size([size * times for size, times in zip((*[1] * extra, *array.shape), repeats, strict=True)])
-    for each in repeats:
-        if each < 0:
-            raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {each}: {list(shape)}")
     estimate = copied([array, tuple(repeats)], shape)
     times = [each for each in repeats if each != 1]
     if len(times) > 1:  # tile goes dim by dim
@@ -45,6 +42,8 @@ def repeat_rule(op: Op, values: list[Any]) -> Estimate:
 @op(repeat_rule, function=False, rows=True)
 def repeat(input: Array, repeats: Size) -> Any:
     """The tensor `repeats` times along each dim; counts beyond its dims make new ones in front."""
+    if [each for each in repeats if each < 0]:
+        return xp.tile(input, tuple(max(each, 0) for each in repeats))  # of nothing
     return xp.tile(input, repeats) if repeats else xp.array(input)
 
 
@@ -125,10 +124,10 @@ def repeat_each(input: Array, repeats: int, dim: int | None = None, *, output_si
     """Each entry of a dim `repeats` times; of the flattened tensor without `dim`."""
     if dim is None:
         input, dim = reshape(input, (-1,)), 0
-    if not len(input.shape):
-        input = reshape(input, (1,))
     shape = tuple(input.shape)
     dim = check_dim(dim, len(shape))
+    if not shape:
+        raise errors.dim_out_of_range(1, 0)
     if repeats < 0:
         raise errors.bad_argument("Repeats must be non-negative")
     if output_size is not None and output_size != repeats * shape[dim]:

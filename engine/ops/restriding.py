@@ -8,7 +8,7 @@ from typing import Any
 from engine import errors
 from engine.apply import new_node, save
 from engine.infer import Meta, composed
-from engine.kinds import Array, Dims, Size
+from engine.kinds import Array, Size
 from engine.modes import state
 from engine.op import Op, alias, op
 from engine.ops.strided import as_strided
@@ -106,7 +106,7 @@ def squeeze_dim_(input: Array, dim: int) -> Any:
 
 
 @op(composed, name="squeeze_", **METHOD)
-def squeeze_dims_(input: Array, dim: Dims) -> Any:
+def squeeze_dims_(input: Array, dim: Size) -> Any:
     """Drop those of the given dims that have size 1 in place."""
     return restride(SQUEEZE_DIMS, input, dim)
 

@@ -8,6 +8,7 @@ from engine import adding, arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Size
+from engine.modes import warn_once
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
 from engine.ops.compare import eq, logical_and
@@ -16,7 +17,7 @@ from engine.ops.gathering import check_range, gather, open_index
 from engine.ops.joining import zeros_of
 from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
-from engine.rules import INT64, check_number, refuse_dtype, with_values
+from engine.rules import INT64, refuse_dtype, stored, with_values
 from engine.tensor import check_dim, wrap
 
 NOT_THERE = "torch::autograd::NotImplemented"
@@ -36,13 +37,14 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
         check_cover(name, array, dim, index, source)
     check_range(index, dim, array.shape[dim] if array.ndim else 1)
     if source is None:
-        check_number(src, array.dtype)
+        src = stored(src, array.dtype)
     held = 0 if index.dtype == INT64 else 8 * index.size
     if combines(op):
         held += (8 + max(array.dtype.itemsize, 4)) * index.size  # places in memory, and a source that is cut
     if combines(op) and array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * index.size  # in float32
-    return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * index.size)
+    values = [array, dim, index, src, *values[4:]]
+    return Estimate(values, [(array.shape, array.dtype)], None, held, 2 * index.size)
 
 
 def combines(op: Op) -> bool:
@@ -175,6 +177,12 @@ def combining_rule(op: Op, values: list[Any]) -> Estimate:
     reduce = values[op.index["reduce"]]
     if reduce not in ("add", "multiply"):
         raise errors.bad_argument("reduce argument must be either add or multiply.")
+    if "src" in op.index:
+        warn_once(
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future "
+            "PyTorch release. Use torch.scatter_reduce instead for more reduction options.",
+            level=5,
+        )
     return scatter_rule(op, values)
 
 

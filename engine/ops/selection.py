@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Operand
+from engine.modes import warn_once
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
-from engine.rules import (
-    broadcast,
-    cast_bytes,
-    check_number,
-    default_dtype,
-    shape_of,
-    weak,
-)
+from engine.rules import broadcast, cast_bytes, default_dtype, shape_of, stored, weak
 
 
 @weak
@@ -29,6 +25,12 @@ def where_rule(op: Op, values: list[Any]) -> Estimate:
         name = type(condition).__name__ if is_number(condition) else dtypes.of(condition).type_name
         raise errors.dtype_mismatch(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
+        )
+    if condition.dtype != bool:
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
+            "version of PyTorch. Use a boolean condition instead.",
+            level=5,
         )
     pair = values[1:]
     compute = dtypes.result_type(pair, default_dtype()).numpy
@@ -48,6 +50,18 @@ where.vjp(
 )
 
 
+def stored_value(value: Any, dtype: Any) -> Any:
+    """A number, or a 0-d tensor, as what an element of this dtype can be.
+
+    Raises RuntimeError for a value, if it is known on the host, that the dtype cannot hold.
+    """
+    if is_number(value):
+        return stored(value, dtype)
+    if isinstance(value, np.ndarray):
+        stored(value.item(), dtype)
+    return value
+
+
 def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of masked_fill: a bool mask that broadcasts, a value that fits the dtype."""
     input, mask, value = values
@@ -59,15 +73,10 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
-    dtype = dtypes.BY_NUMPY[input.dtype]
-    complex_value = isinstance(value, complex) if is_number(value) else value.dtype.kind == "c"
-    if complex_value and dtype.category not in (dtypes.BOOL, dtypes.COMPLEX):
-        raise errors.dtype_mismatch(f"value cannot be converted to type {dtype.scalar_name} without overflow")
-    if is_number(value) and dtype is not dtypes.bool_:
-        check_number(value, input.dtype)
+    value = stored_value(value, input.dtype)
     shapes = (input.shape, mask.shape)
     shape = broadcast(*shapes) if op.inplace_only else broadcast(*shapes[::-1])
-    return Estimate(values, [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
+    return Estimate([input, mask, value], [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
 
 
 @op(

@@ -10,8 +10,8 @@ from typing import Any
 from engine import arrays, errors
 from engine.arrays import xp
 from engine.infer import Meta, composed
-from engine.kinds import Array, Arrays, Dims, Size
-from engine.modes import state
+from engine.kinds import Array, Arrays, Size
+from engine.modes import state, warn_once
 from engine.op import Function, Op, alias, op, registry
 from engine.ops.copies import contiguous_copy
 from engine.ops.joining import cat, split_with_sizes, stack
@@ -102,6 +102,8 @@ def broadcast_tensors(tensors: Arrays) -> Any:
 def meshgrid(tensors: Arrays, *, indexing: str | None = None) -> Any:
     """Vectors expanded to the grid they span, as views; with `indexing="xy"` the second varies along the first dim."""
     check_grid(tensors, indexing)
+    if indexing is None:
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", level=6)
     flip = indexing == "xy" and len(tensors) >= 2
     order = [tensors[1], tensors[0], *tensors[2:]] if flip else tensors
     sizes = tuple(math.prod(each.shape) for each in order)
@@ -139,7 +141,7 @@ def cartesian_prod(tensors: Arrays) -> Any:
             raise errors.shape_mismatch(f"Expect a 1D vector, but got shape {list(each.shape)}")
     if len(tensors) == 1:
         return tensors[0]
-    return stack([flattened(each) for each in meshgrid(tensors)], 1)
+    return stack([flattened(each) for each in meshgrid(tensors, indexing="ij")], 1)
 
 
 def flattened(grid: Any) -> Any:
@@ -168,7 +170,7 @@ def combinations(input: Array, r: int = 2, with_replacement: bool = False) -> An
         count = math.comb(size + r - 1 if with_replacement else size, r)
         return Meta((count, r), input.dtype)
     mask = wrap(arrays.put(chosen_mask(size, r, with_replacement), input.device))
-    return stack([masked_select(each, mask) for each in meshgrid([input] * r)], 1)
+    return stack([masked_select(each, mask) for each in meshgrid([input] * r, indexing="ij")], 1)
 
 
 def check_room(size: int, r: int) -> None:
@@ -267,7 +269,7 @@ def tensor_split(input: Array, sections: int, dim: int = 0) -> Any:
 
 
 @op(composed, name="tensor_split", composite=True, returns_list=True)
-def tensor_split_at(input: Array, indices: Dims, dim: int = 0) -> Any:
+def tensor_split_at(input: Array, indices: Size, dim: int = 0) -> Any:
     """The parts of a dim between places, as views."""
     return pieces(input, indices, split_dim(input, dim))
 
@@ -323,7 +325,7 @@ def directed(name: str, least: int, dim_of: Any, doc: str) -> None:
             )
         return pieces(input, even_bounds(input.shape[dim], sections), dim)
 
-    def between(input: Array, indices: Dims) -> Any:
+    def between(input: Array, indices: Size) -> Any:
         return pieces(input, indices, checked(input))
 
     for kernel in (into, between):
@@ -356,15 +358,24 @@ def moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
     for name, dims, given in (("source", here, source), ("destination", there, destination)):
         if len(set(dims)) != len(dims):
             raise errors.bad_argument(f"movedim: repeated dim in `{name}` ({list(given)})")
+    if not ndim:
+        return ()
     rest = iter(at for at in range(ndim) if at not in here)
     goes = dict(zip(there, here, strict=True))
     return tuple(goes[at] if at in goes else next(rest) for at in range(ndim))
 
 
 @op(composed, composite=True)
-def movedim(input: Array, source: Dims, destination: Dims) -> Any:
+def movedim(input: Array, source: int, destination: int) -> Any:
+    """A dim taken to another place, the others in their order, as a view."""
+    return movedims(input, (source,), (destination,))
+
+
+@op(composed, name="movedim", composite=True)
+def movedims(input: Array, source: Size, destination: Size) -> Any:
     """Dims taken to other places, the others in their order, as a view."""
-    return permute(input, moved(len(input.shape), source, destination)) if len(input.shape) else alias_(input)
+    order = moved(len(input.shape), source, destination)
+    return permute(input, order) if order else alias_(input)
 
 
 alias(movedim, "moveaxis")

@@ -7,8 +7,9 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Dtype, Number
+from engine.infer import Estimate, Meta, composed
+from engine.kinds import Array, Dims, Dtype, Number, Size
+from engine.modes import warn
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import conj_of, div, mul, real_of, scale, sub
 from engine.ops.compare import eq, logical_not
@@ -79,6 +80,12 @@ def prod_dim_backward(g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> 
 # -- variance --------------------------------------------------------------------------------------------------------
 
 
+NO_FREEDOM = (
+    "degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by "
+    "output numel)."
+)
+
+
 def variance_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of var, std and their pairs with the mean: floating and complex, a real result."""
     array = values[0]
@@ -91,6 +98,10 @@ def variance_rule(op: Op, values: list[Any]) -> Estimate:
     correction = argument(op, values, "correction")
     if isinstance(correction, complex):
         raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if not isinstance(array, Meta):
+        count = array.size // math.prod(shape) if math.prod(shape) else 0
+        if count <= (1 if correction is None else correction):
+            warn(f"{op.name}(): {NO_FREEDOM}", level=5)
     values = with_values(op, estimate.values, correction=1 if correction is None else correction)
     outputs = [(shape, dtype.to_real().numpy), (shape, array.dtype)][: len(op.outputs)]
     itemsize = array.dtype.itemsize
@@ -217,7 +228,7 @@ for _main in (var, std, var_mean, std_mean):
 def nansum_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nansum: no complex numbers."""
     if values[0].dtype.kind == "c":
-        raise errors.dtype_mismatch("nansum does not support complex inputs")
+        raise errors.dtype_mismatch("nansum on CPU does not support complex inputs")
     estimate = reduction("sum")(op, values)
     size = values[0].size
     estimate.temporaries += size * (max(4, estimate.outputs[0][1].itemsize) + 1)
@@ -250,6 +261,8 @@ def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of logsumexp: integers give the default floating dtype."""
     array = values[0]
     estimate = reduction("float")(op, values)
+    if array.ndim and values[1] == () and not values[2]:
+        raise errors.shape_mismatch(f"output with shape [] doesn't match the broadcast shape {[1] * array.ndim}")
     itemsize = max(4, estimate.outputs[0][1].itemsize)
     estimate.temporaries += 2 * array.size * itemsize + 4 * math.prod(estimate.outputs[0][0]) * itemsize
     estimate.flops = 20 * array.size
@@ -326,6 +339,12 @@ def counting(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(counting)
-def count_nonzero(input: Array, dim: Dims | None = None) -> Any:
-    """How many elements are not zero, over the dims."""
+def count_nonzero(input: Array, dim: int | None = None) -> Any:
+    """How many elements are not zero, along a dim or in all."""
+    return xp.count_nonzero(input, axis=dim)
+
+
+@op(counting, name="count_nonzero")
+def count_nonzero_dims(input: Array, dim: Size) -> Any:
+    """How many elements are not zero, over several dims."""
     return xp.count_nonzero(input, axis=dim)

@@ -69,6 +69,8 @@ def H(input: Array) -> Any:
             f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor."
             + (" For batches of matrices, consider using tensor.mH" if ndim > 2 else "")
         )
+    if not ndim:
+        deprecated("Tensor.H", CONJUGATE)
     return conjugate(transpose(input, 0, 1)) if ndim else conjugate(input)
 
 

@@ -9,8 +9,8 @@ from engine import dtypes, errors
 from engine.arrays import expanded as expanded_array
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Size
-from engine.op import Op, alias, op
+from engine.kinds import Array, Size
+from engine.op import Op, alias, op, registry
 from engine.ops.copies import contiguous, contiguous_copy, copied
 from engine.rules import Shape, normal_dims
 from engine.shapes import can_view, expanded, infer_size
@@ -230,7 +230,7 @@ squeeze_dim.vjp(input=lambda g, input_shape, dim: unsqueezed(g, input_shape, dim
 
 
 @op(squeeze_rule, name="squeeze", view=True, node="SqueezeBackward2")
-def squeeze_dims(input: Array, dim: Dims) -> Any:
+def squeeze_dims(input: Array, dim: Size) -> Any:
     """Without those of the given dims that have size 1, as a view."""
     return xp.squeeze(input, axis=dim)
 
@@ -250,11 +250,11 @@ squeeze_product.vjp(input=lambda g, input_shape: reshape(g, input_shape))
 def expand_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of expand."""
     size = expanded(values[0].shape, values[1], dtypes.BY_NUMPY[values[0].dtype].options)
-    return viewed([values[0], size], size)
+    return viewed([values[0], size, *values[2:]], size)
 
 
 @op(expand_rule, view=True, function=False)
-def expand(input: Array, size: Size) -> Any:
+def expand(input: Array, size: Size, *, implicit: bool = False) -> Any:
     """Dims of size 1 repeated without a copy, as a view."""
     return expanded_array(input, size)
 
@@ -371,6 +371,9 @@ def narrow_from(input: Array, dim: int, start: Array, length: int) -> Any:
     if len(start.shape) or start.dtype.kind not in "iu":
         raise errors.bad_argument("start must be an 0-dim integral Tensor.")
     return narrow(input, dim, int(start.item()), length)
+
+
+registry["narrow"].ops.reverse()  # a tensor first: a one-element one passes as an int too
 
 
 @op(lambda op, values: viewed(values, values[0].shape), view=True, hidden=True, name="alias")

@@ -12,6 +12,7 @@ import numpy as np
 import engine as torch
 from engine import arrays
 from engine.infer import Estimate, Meta
+from engine.arguments import bind
 from engine.op import Op, registry
 from tests.engine.samples.base import Sample, arguments
 from tests.engine.support import ON_CPU
@@ -28,7 +29,7 @@ def bound(sample: Sample, inputs: list[Any]) -> tuple[Op, list[Any]]:
     args, kwargs = arguments(sample, torch, inputs)
     for op in registry[sample.op].ops:
         try:
-            return op, op.bind(list(args), kwargs)
+            return op, bind(op, args, kwargs, int(not op.function))
         except TypeError:
             continue
     raise AssertionError(f"no overload of {sample.op} takes {args} {kwargs}")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import engine as torch
+from engine.arguments import bind
 from engine.op import Op, registry
 
 REFS = Path("/proc/self/clear_refs")
@@ -90,7 +91,7 @@ def bound(name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[Op, list[
     """The overload that takes the arguments, and these in its order."""
     for op in registry[name].ops:
         try:
-            return op, op.bind(args, kwargs)
+            return op, bind(op, args, kwargs, int(not op.function))
         except TypeError:
             continue
     raise AssertionError(name)
