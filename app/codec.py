@@ -44,6 +44,7 @@ _ITS_DIGITS = b"7.038531e-26"
 _FOLDED = bytes(ord("0") if chr(each) in "0123456789" else each if chr(each) == "." else 32 for each in range(256))
 _MANY_DIGITS = b" " + b"0" * 19
 _SUSPECT = re.compile(rb"[\s,:\[](-?(?:\d{20,}|9[2-9]\d{17}))(?![\d.eE])")
+_TOO_LARGE = "number is infinity when parsed as double"  # the parser's words for a number like 1e400
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKET = bytes(each for each in range(256) if chr(each) not in '[]{}"')
 
@@ -55,19 +56,21 @@ def loads(body: bytes, depth: int) -> Any:
     """The value of a JSON text.
 
     Raises Problem `not_json`, `too_large` for nesting beyond `depth` or too many lists (before parsing), and
-    `bad_argument` for an integer beyond int64, which the parser would have made a float.
+    `bad_argument` for a number beyond float64, or an integer beyond int64, which the parser would have made a float.
     """
     _check_nesting(body, depth)
     gc.disable()  # each of a million lists would be looked at over and over: eight times slower
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
+        if error.msg != _TOO_LARGE:
+            raise Problem("not_json", f"the body is not JSON: {error.msg} at {error.pos}") from None
+        _check_integers(body)
+        raise Problem("bad_argument", 'a number is beyond float64; infinity is written "Infinity"') from None
     finally:
         gc.enable()
-    suspect = _has_many_digits(body) and _is_beyond_int64(body)
-    if suspect and _is_beyond_int64(_STRING.sub(b'""', body)):
-        raise Problem("bad_argument", "Overflow when unpacking long long: an integer is beyond int64")
+    if _has_many_digits(body):
+        _check_integers(body)
     return value
 
 
@@ -99,6 +102,11 @@ def _has_many_digits(body: bytes) -> bool:
         if not (words[:-3] & words[1:-2] & words[2:-1] & words[3:]).any():
             return False
     return _MANY_DIGITS in body.translate(_FOLDED)
+
+
+def _check_integers(body: bytes) -> None:
+    if _is_beyond_int64(body) and _is_beyond_int64(_STRING.sub(b'""', body)):
+        raise Problem("bad_argument", "Overflow when unpacking long long: an integer is beyond int64") from None
 
 
 def _is_beyond_int64(text: bytes) -> bool:

@@ -179,5 +179,6 @@ def _from_engine(error: BaseException) -> Problem:
 
 
 def _text(error: BaseException) -> str:
-    # `str` of a KeyError quotes its text
-    return error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    # `str` of a KeyError quotes its text, which is mostly the key alone
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return f"KeyError: {text}" if type(error) is KeyError else text

@@ -87,7 +87,8 @@ def _parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError as error:
-        raise bad_code(f"invalid syntax: {error.msg}", line=error.lineno or 1, column=error.offset or 1) from None
+        text = f"invalid syntax: {error.msg}".removesuffix(": invalid syntax")
+        raise bad_code(text, line=error.lineno or 1, column=error.offset or 1) from None
     except (RecursionError, MemoryError):
         raise bad_code(f"the code is nested too deeply, over {MAX_DEPTH} levels", line=1, column=1) from None
     except (ValueError, UnicodeError) as error:  # null characters, lone surrogates

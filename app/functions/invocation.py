@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from app.calls import Call
 from app.functions.applying import apply, arguments_of
@@ -21,6 +21,17 @@ from engine import errors
 from engine.tensor import Tensor
 
 SCALAR = "grad can be implicitly created only for scalar outputs"  # torch's words
+
+
+class NoNames(Names):
+    """What a call sees of a session: nothing."""
+
+    __slots__ = ()
+
+    def named(self, name: str, status: int = 422) -> NoReturn:
+        """Refuse a name."""
+        detail = f"'{name[:SHOWN]}' stands for nothing: without a session arguments are numbers, lists or literals"
+        raise Problem("unknown_tensor", detail, status=status)
 
 
 @dataclass(slots=True)
@@ -43,7 +54,7 @@ class Invocation:
 
     def scope(self) -> Scope:
         """What arguments may name: nothing."""
-        return Scope(Names(0))
+        return Scope(NoNames(0))
 
     def arguments(self, floating: Iterable[str] = ()) -> list[Tensor]:
         """The arguments as tensors, `floating` those that gradients flow to. Raises Problem."""

@@ -60,6 +60,8 @@ def _of_source(name: str, document: Mapping[str, Any], find: Find) -> Parts:
 
 
 def _of_steps(name: str, document: Mapping[str, Any], find: Find, limits: Limits) -> Parts:
+    if not document:
+        raise Problem("bad_argument", "a function has a source, or inputs, steps and outputs")
     body_of(document, FIELDS, ("inputs", "steps", "outputs"))
     calls = callees(name, called_by(document["steps"]) | _called_in_backward(document), find)
     inputs = inputs_of(document["inputs"])

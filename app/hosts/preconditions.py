@@ -19,6 +19,7 @@ def check_version(if_match: str, version: int | str, what: str = "session") -> N
     """
     if if_match.strip() == ANY:
         return
-    if not TAGS.match(if_match) or f'"{version}"' not in re.findall(TAG, if_match):
-        tag = {"ETag": f'"{version}"'}
-        raise Problem("precondition_failed", f"the {what} is at version {version}", headers=tag)
+    tag = f'"{version}"'
+    if not TAGS.match(if_match) or tag not in re.findall(TAG, if_match):
+        detail = f"the {what} is at version {version}, which is {tag} in If-Match"
+        raise Problem("precondition_failed", detail, headers={"ETag": tag})

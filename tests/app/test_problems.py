@@ -55,7 +55,7 @@ def test_a_problem_keeps_the_op_it_has() -> None:
 
 
 def test_a_key_error_of_the_engine_is_not_quoted() -> None:
-    assert problem_of(errors.coded(KeyError, "bad_argument", "no such thing")).detail == "no such thing"
+    assert problem_of(errors.coded(KeyError, "bad_argument", "no such thing")).detail == "KeyError: no such thing"
 
 
 @pytest.mark.parametrize("error", [ValueError("secret /etc/passwd"), KeyError("x"), RecursionError("deep")])

@@ -256,6 +256,11 @@ def test_syntax_and_names_are_refused_with_their_place_and_what_there_is(session
         assert (answer["line"], answer["column"]) == (line, column), code
 
 
+def test_a_text_of_python_is_told_once_and_as_what_it_is(session) -> None:
+    assert refused(session, "x = = 3", 422, "bad_code")["detail"] == "invalid syntax"
+    assert refused(session, "{}['weight']", 422, "bad_argument")["detail"] == "KeyError: 'weight'"
+
+
 def test_assertions_and_raised_errors_are_told(session) -> None:
     assert refused(session, "assert 1 > 2, 'one is not more'", 422, "assertion_failed")["detail"] == "one is not more"
     assert refused(session, "assert 1 > 2", 422, "assertion_failed")["detail"] == "AssertionError"

@@ -40,6 +40,11 @@ def test_a_call_for_another_version_or_none_at_all_is_412_and_changes_nothing(co
         assert response.headers["etag"] == f'"{counter.version()}"'
 
 
+def test_a_version_without_quotes_is_told_how_it_is_written(counter):
+    tag = f'"{counter.version()}"'
+    assert f"{tag} in If-Match" in problem(add_one(counter, tag.strip('"')), 412)["detail"]
+
+
 def test_two_lines_of_the_header_are_one_list(counter):
     headers = [("if-match", '"0"'), ("if-match", f'"{counter.version()}"')]
     assert counter.send("POST", "ops/add_", {"args": ["x", 1]}, headers=headers).status_code == 200

@@ -32,7 +32,7 @@ def library(client):
 # -- saving ---------------------------------------------------------------------------------------------------------
 
 WRONG_BODIES = [
-    ({}, "inputs"),
+    ({}, "a source, or inputs"),
     ([], "object"),
     (function(NEG, colour="red"), "colour"),
     ({**function(NEG), "inputs": "x"}, "inputs"),
@@ -159,7 +159,7 @@ WRONG_ARGUMENTS = [
     ([SQUARE, BLOCK, 1], 422, "bad_argument", "takes 2 positional arguments but 3 were given"),
     ({"m": SQUARE, "b": BLOCK, "c": 1}, 422, "bad_argument", "unexpected keyword argument 'c'"),
     ("m", 422, "bad_argument", "args"),
-    (["m", BLOCK], 422, "unknown_tensor", "m"),
+    (["m", BLOCK], 422, "unknown_tensor", "'m' stands for nothing"),
     ([None, BLOCK], 422, "bad_argument", "m must be a tensor"),
     ([HALF, BLOCK], 422, "dtype_mismatch", "argument 'm' must have dtype float32, not float16"),
     ([[1.0, 2.0], BLOCK], 422, "shape_mismatch", "argument 'm' must have shape [n, n], not [2]"),
