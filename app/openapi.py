@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from app import catalogue
 from app.auth import OPEN_PATHS
+from app.example_answers import ANSWERS
 from app.examples import Example, example_of
 from app.families import FAMILIES
 from app.function_schemas import FUNCTION_SCHEMAS
@@ -53,7 +54,10 @@ PROBLEM = {
     "description": "A problem (RFC 9457): nothing has changed, `code` says why",
     "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
 }
-ANSWERS = {
+SCHEMAS = {
+    **COMPONENTS,
+    **FUNCTION_SCHEMAS,
+    **OPTIMIZER_SCHEMAS,
     "OpAnswer": any_of(ref("Result"), ref("Results")),
     "Text": {"type": "string"},
 }
@@ -109,7 +113,7 @@ def make_document(app: FastAPI) -> Document:
         "tags": [*({"name": name, "description": text} for name, text in NOUNS.items()), *families],
         "paths": {**route_paths(app), **ops},
         "components": {
-            "schemas": {**COMPONENTS, **FUNCTION_SCHEMAS, **OPTIMIZER_SCHEMAS, **ANSWERS},
+            "schemas": {name: _with_example(name, each) for name, each in SCHEMAS.items()},
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "responses": {
@@ -120,6 +124,10 @@ def make_document(app: FastAPI) -> Document:
         },
         **({"security": [{"key": []}]} if keys else {}),
     }
+
+
+def _with_example(name: str, schema: Document) -> Document:
+    return {**schema, "examples": [ANSWERS[name]]} if name in ANSWERS else schema
 
 
 def route_paths(app: FastAPI) -> Document:

@@ -122,7 +122,7 @@ def _article(call: Json, document: Json) -> str:
         f"<p>{inline(call['summary'])}</p>",
         marked_up(call.get("description", "")),
         fields,
-        _example(call),
+        _example(call, document),
         f"<p>Answers: {', '.join(_answers(call, document))}.</p></article>",
     ]
     return "\n".join(part for part in parts if part)
@@ -170,10 +170,19 @@ def _fields(schema: Json, left_out: Iterable[str]) -> str:
     return _table(rows)
 
 
-def _example(call: Json) -> str:
+def _path(call: Json, document: Json) -> str:
+    """The path of a call with the defaults of what it names."""
+    path: str = call["path"]
+    for each in call.get("parameters", ()):
+        found = _resolved(each, document)
+        path = path.replace(f"{{{found['name']}}}", str(found["schema"].get("default")))
+    return path
+
+
+def _example(call: Json, document: Json) -> str:
     for media_type, each in call.get("requestBody", {}).get("content", {}).items():
         if "example" in each:
-            line = f"{call['method']} {call['path'].replace('{session}', 'demo')}"
+            line = f"{call['method']} {_path(call, document)}"
             head = "" if media_type == "application/json" else f" ({html.escape(media_type)})"
             return f"<pre>{html.escape(line)}{head}\n{html.escape(_json(each['example']))}</pre>"
     return ""

@@ -124,6 +124,8 @@ def test_the_reading_view_shows_a_call_as_it_would_be_made(client: Client) -> No
     page = client.get("/redoc").text
     assert "<code>add(input, other, alpha=1)</code>" in page
     assert "POST /v1/sessions/demo/ops/add\n" in page
+    assert "PUT /v1/sessions/demo/tensors/x/data\n" in page
+    assert not re.search(r"<pre>[A-Z]+ \S*\{", page)
 
 
 def test_texts_of_the_document_are_no_markup() -> None:

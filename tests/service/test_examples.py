@@ -136,3 +136,25 @@ def test_the_example_of_every_route(client, document):
         else:
             failed[method, path] = answer.text
     assert failed == {}
+
+
+# -- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_the_answers_that_the_document_shows_are_those_to_its_examples(client, document):
+    client.delete("/v1/sessions/demo")
+    session = "/v1/sessions/{session}"
+    calls = {
+        "Session": ("/v1/sessions", "post"),
+        "RunAnswer": (f"{session}/run", "post"),
+        "Gradient": (GRADIENT, "get"),
+        "BackwardAnswer": (f"{session}/backward", "post"),
+    }
+    made = {name: execute(client, document, *call)[1].json() for name, call in calls.items()}
+    made["Session"] |= {"created_at": "2030-01-01T12:00:00.000Z", "expires_at": "2030-01-01T13:00:00.000Z"}
+    made["Tensor"] = client.get("/v1/sessions/demo/tensors/y").json()
+    made["Graph"] = client.get("/v1/sessions/demo/graph", params={"tensor": "s"}).json()
+    made["Result"] = execute(client, document, OPS + "add", "post")[1].json()
+    made["Problem"] = client.post("/v1/sessions/demo/ops/add", json={"args": ["x", [1.0, 2.0, 3.0]]}).json()
+    schemas = {name: each for name, each in document["components"]["schemas"].items() if each.get("type") == "object"}
+    assert {name: each["examples"][0] for name, each in schemas.items() if "examples" in each} == made
