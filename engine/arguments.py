@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import dtypes, errors
+from engine.first_uses import use_in_python
 from engine.keyword_order import in_table_order
-from engine.kinds import REQUIRED, TENSOR_KINDS, Mismatch
-from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS
-from engine.python_functions import called, in_python, missing
+from engine.kinds import REQUIRED, Kind, Mismatch
+from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS, PARSED
+from engine.python_functions import WITH_OVERLOADS, called, in_python, missing
 
 # Keywords of torch's factories that leave no choice here.
 ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
@@ -21,8 +22,8 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
     `method` is 1 for a call as a method, where messages do not count the tensor itself. Raises TypeError.
     """
     count = len(args)
-    if op.size_at is not None and count > op.size_at and type(args[op.size_at]) is int:
-        args = _gather_sizes(op, args)
+    if op.size_at is not None and count > op.size_at and type(args[op.size_at]) is not tuple:
+        args = _gather_sizes(op, args, method)
         count = len(args)
     if count > op.positional:
         raise _too_many(op, count, method, kwargs)
@@ -33,7 +34,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[at] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, at, value, mismatch, method, f" (position {at + 1 - method})") from None
+            raise _refused(op, at, value, mismatch, method, kwargs, f" (position {at + 1 - method})") from None
     for name, value in kwargs.items():
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
@@ -44,17 +45,20 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[place] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, place, value, mismatch, method) from None
+            raise _refused(op, place, value, mismatch, method, kwargs) from None
     for at in op.required:
         if values[at] is REQUIRED:
             raise _missing(op, values, method)
     return values
 
 
-def _refused(op: Any, at: int, value: Any, mismatch: Mismatch, method: int, position: str = "") -> Exception:
+def _refused(
+    op: Any, at: int, value: Any, mismatch: Mismatch, method: int, kwargs: dict[str, Any], position: str = ""
+) -> Exception:
     """torch's text for a value that its parameter does not take; `position` where it was not given by name."""
     param = op.params[at]
-    if param.name == "reduction":  # torch looks it up in a table
+    use_in_python(op.wire_name, param.name, value)
+    if param.name == "reduction" and param.kind is Kind.STR:  # torch looks it up in a table
         return errors.bad_value(f"{value} is not a valid value for reduction")
     detail = str(mismatch)
     if detail.startswith("expected"):
@@ -65,7 +69,8 @@ def _refused(op: Any, at: int, value: Any, mismatch: Mismatch, method: int, posi
     passed = called(op.wire_name, said, name, at + 1, method)
     if passed is not None:
         said, name, place = passed
-        position = f" (position {place})"
+        said += "_" * (kwargs.get("inplace") is True)
+        position = f" (position {place})" if place else ""
     detail = (detail if position else "") or f", not {kind_of(value)}"
     return errors.bad_type(f"{said}(): argument '{name}'{position} must be {param.type_name}{detail}")
 
@@ -77,7 +82,10 @@ def kind_of(value: Any) -> str:
 
 def _said(op: Any, at: int) -> str:
     """A parameter's name in messages."""
-    return "input" if at == 0 and op.wire_name in INPUT_FIRST else str(op.params[at].name)
+    if at == 0 and op.wire_name in INPUT_FIRST:
+        return "input"
+    name = str(op.params[at].name)
+    return PARSED.get(op.wire_name, {}).get(name, name)
 
 
 def _missing(op: Any, values: list[Any], method: int) -> TypeError:
@@ -123,11 +131,25 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
     return errors.bad_type(f"{op.said}() takes {takes} but {given}")
 
 
-def _gather_sizes(op: Any, args: Sequence[Any]) -> Sequence[Any]:
-    """`x.view(2, 3)` means `x.view((2, 3))`: only the op's first SIZE parameter takes ints one by one."""
+def _gather_sizes(op: Any, args: Sequence[Any], method: int) -> Sequence[Any]:
+    """`x.view(2, 3)` means `x.view((2, 3))`: a method's only parameter, or a function's, takes ints one by one."""
     at = op.size_at
-    alone = at + 1 == op.positional and (not at or (at == 1 and op.params[0].kind in TENSOR_KINDS))
+    alone = at == method and at + 1 == op.positional and _counts(args[at])
     return (*args[:at], tuple(args[at:])) if alone else args
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is an int, be it NumPy's or a tensor's."""
+    if hasattr(value, "_array"):
+        return value._array.shape == () and value._array.dtype.kind in "iu"
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def _handed_on(op: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> TypeError:
+    """The text for a function in Python that gives all its arguments to one with overloads."""
+    got = [args[at] if at < len(args) else kwargs.get(each.name, each.default) for at, each in enumerate(op.params)]
+    kinds = ["int" if each.name == "reduction" else kind_of(value) for each, value in zip(op.params, got, strict=True)]
+    return errors.bad_type(f"{op.said}() received an invalid combination of arguments - got ({', '.join(kinds)})")
 
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:
@@ -142,7 +164,9 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
                 return error
     if (method and name in OF_FUNCTION) or in_python(name, method) or name in BY_FORM:
         unknown = [each for each in told if "unexpected keyword" in str(each)]
-        return unknown[0] if unknown else told[method if name in BY_FORM else -1]
+        unknown += [each for each in told if "() missing" in str(each)]
+        first = unknown[0] if unknown else told[method if name in BY_FORM else -1]
+        return _handed_on(ops[0], args, kwargs) if name in WITH_OVERLOADS and " must be " in str(first) else first
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]

@@ -22,9 +22,7 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
         array = values[0]
         shape, dtype = estimate.outputs[0]
         if shape != array.shape:
-            raise errors.shape_mismatch(
-                f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}"
-            )
+            check_shape(shape, array.shape)
         if checks_cast and dtype is not array.dtype:
             check_cast(dtypes.BY_NUMPY[dtype], dtypes.BY_NUMPY[array.dtype])
         if not estimate.shared:
@@ -34,6 +32,15 @@ def written(rule: Callable[..., Any], checks_cast: bool) -> Callable[..., Any]:
         return estimate
 
     return in_place
+
+
+def check_shape(shape: tuple[int, ...], into: tuple[int, ...]) -> None:
+    """Refuse a result of another shape than what it is to be written into.
+
+    Raises RuntimeError.
+    """
+    if shape != into:
+        raise errors.shape_mismatch(f"output with shape {list(into)} doesn't match the broadcast shape {list(shape)}")
 
 
 def check_cast(source: dtypes.DType, target: dtypes.DType) -> None:

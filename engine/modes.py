@@ -131,15 +131,18 @@ def set_warn_always(mode: bool) -> None:
     state.ctx.warn_always = mode
 
 
-def warn_once(text: str, category: type[Warning] = UserWarning, level: int = 2) -> None:
-    """Warn, unless the same was said in this context before and `set_warn_always` is off.
+def warn(text: str, category: type[Warning] = UserWarning, level: int = 2) -> None:
+    """Warn, but not in a context with an undo log, which is a server's: whoever should read it would not see it."""
+    if state.ctx.log is None:
+        warnings.warn(text, category, stacklevel=level + 1)
 
-    A context with an undo log is a server's: whoever should read the warning would not see it.
-    """
+
+def warn_once(text: str, category: type[Warning] = UserWarning, level: int = 2) -> None:
+    """Warn, unless the same was said in this context before and `set_warn_always` is off."""
     ctx = state.ctx
     if ctx.log is None and (ctx.warn_always or text not in ctx.warned):
         ctx.warned.add(text)
-        warnings.warn(text, category, stacklevel=level + 1)
+        warn(text, category, level + 1)
 
 
 def get_default_dtype() -> dtypes.DType:

@@ -27,7 +27,7 @@ from engine.arguments import bind, refuse
 from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
 from engine.outs import takes_out, write
-from engine.overloads import OVERLOADS, keywords_of
+from engine.overloads import OVERLOADS, SAID, keywords_of
 
 if TYPE_CHECKING:
     from engine.infer import Estimate
@@ -244,6 +244,8 @@ def _all_positional(kernel: Any) -> Callable[..., Any]:
 
 def said(name: str) -> str:
     """A function's name in the messages of torch's parser: `linalg_solve` for `linalg.solve`, `relu` for any other."""
+    if name in SAID:
+        return SAID[name]
     namespace, _, name = name.rpartition(".")
     return f"{namespace}_{name}" if namespace in ("linalg", "fft", "special") else name
 

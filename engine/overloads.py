@@ -50,7 +50,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("where", (1, 1), (3, 4), (3, 3), (3, 3), (3, 3)),
     **_named("linspace", (3, 9), (3, 9), (3, 9), (3, 9)),
     **_named("logspace", (3, 10), (3, 10), (3, 10), (3, 10)),
-    **_named("trapezoid cumulative_trapezoid", (2, 3), (1, 3)),
+    **_named("trapezoid trapz cumulative_trapezoid", (2, 3), (1, 3)),
     # one dim or several
     **_named("all any", (1, 2), (1, 4), (2, 4)),
     **_named("count_nonzero", (1, 2), (2, 2)),
@@ -61,6 +61,10 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("addmm baddbmm", (3, 6), (4, 7)),
     **_named("rand randn randperm", (2, 8), (1, 7)),
     **_named("eye", (1, 7), (2, 8)),
+    **_named("rand_like randn_like", (1, 7), (2, 8)),
+    **_named("hann_window bartlett_window blackman_window", (1, 6), (2, 7)),
+    **_named("kaiser_window", (1, 6), (2, 7), (3, 8)),
+    **_named("hamming_window", (1, 6), (2, 7), (3, 8), (4, 9)),
     **_named("linalg.matrix_rank linalg.pinv", (1, 5), (1, 5), (2, 4), (2, 4)),
 }
 
@@ -71,6 +75,9 @@ BY_FORM = frozenset(_named("polygamma special.polygamma"))
 DEPRECATED = frozenset(
     _named("add sub addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
 )
+
+# What is called otherwise than documented.
+SAID = {"nn.functional.logsigmoid": "log_sigmoid", "nn.functional.threshold": "_threshold"}
 
 # Documented with a matrix `A` as their first argument, which the parser knows as `input` only.
 _MATRICES = (
@@ -83,6 +90,13 @@ INPUT_FIRST = frozenset(f"linalg.{name}" for name in _MATRICES.split()) | {
     "det",
     "cholesky_inverse",
     "lu_solve",
+}
+
+# What the parser calls further parameters that are documented by other names.
+PARSED: dict[str, dict[str, str]] = {
+    "cholesky_solve": {"B": "input", "L": "input2"},
+    "linalg.lstsq": {"B": "b"},
+    "linalg.tensorsolve": {"B": "other"},
 }
 
 # Further names of parameters that the parser knows everywhere: NumPy's.
@@ -120,4 +134,5 @@ def keywords_of(function: str, index: Mapping[str, int], takes_tensor: bool) -> 
     found = {alias: known[name] for name, others in NUMPYS.items() if name in known for alias in others}
     for alias, names in DOCUMENTED.get(function, {}).items():
         found.update((alias, known[name]) for name in names if name in known)
+    found.update((name, known[own]) for own, name in PARSED.get(function, {}).items())
     return {**found, **known}

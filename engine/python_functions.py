@@ -13,14 +13,17 @@ _BUILT_IN = (
 BUILT_IN = frozenset(_BUILT_IN.split())
 OF_TORCH = ("cdist", "stft", "norm", "split", "tensordot", "unravel_index")
 FUNCTIONAL = "nn.functional."
+WITH_OVERLOADS = frozenset({"nn.functional.ctc_loss"})  # what it calls in turn has several
 
-# What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them.
+# What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them, after
+# `*` those that are given by name.
 _CALLED = """
 alpha_dropout: . input p training=train
 batch_norm: . input weight bias running_mean running_var training momentum eps
 binary_cross_entropy_with_logits: . input target weight pos_weight
 cross_entropy: cross_entropy_loss input target weight reduction ignore_index label_smoothing
 dropout: . input p training=train
+dropout1d: feature_dropout input p training=train
 dropout2d: feature_dropout input p training=train
 dropout3d: feature_dropout input p training=train
 embedding: . weight input=indices padding_idx scale_grad_by_freq sparse
@@ -29,12 +32,21 @@ feature_alpha_dropout: . input p training=train
 grid_sample: grid_sampler input grid mode padding_mode align_corners
 huber_loss: . input target reduction delta
 instance_norm: . input weight bias running_mean running_var use_input_stats momentum eps
+kl_div: . input target reduction * log_target
+log_softmax: . dim * dtype
 multi_margin_loss: . input target p margin
+multi_head_attention_forward: linear - out_proj_weight=weight out_proj_bias=bias
+multilabel_soft_margin_loss: log_sigmoid input
 nll_loss: nll_loss_nd input target weight reduction ignore_index
+norm: linalg_vector_norm - p=ord
+poisson_nll_loss: . input target log_input full eps
 smooth_l1_loss: . input target reduction beta
-softmin: softmax dim
+softmax: . dim * dtype
+softmin: softmax dim * dtype
 split: split_with_sizes - split_size_or_sections=split_sizes dim
 tensordot: . a=input b=other
+normalize: linalg_vector_norm input p=ord dim
+threshold: . input threshold value
 unfold: im2col input kernel_size dilation padding stride
 """
 
@@ -46,7 +58,10 @@ def _called() -> dict[str, dict[str, tuple[str, str, int]]]:
         said, *arguments = call.split()
         pairs = [each.partition("=") for each in arguments]
         said = name if said == "." else said
-        found[name] = {own: (said, other or own, at) for at, (own, _, other) in enumerate(pairs, 1)}
+        by_name = arguments.index("*") if "*" in arguments else len(arguments)
+        found[name] = {
+            own: (said, other or own, at if at <= by_name else 0) for at, (own, _, other) in enumerate(pairs, 1)
+        }
     return found
 
 
@@ -64,7 +79,8 @@ def in_python(name: str, method: int = 0) -> bool:
 
 
 def called(name: str, said: str, parameter: str, place: int, method: int) -> tuple[str, str, int] | None:
-    """What a function written in Python gives its parameter to: that function's name, its name for it, and the place.
+    """What a function written in Python gives its parameter to: that function's name, its name for it, and the place
+    (0 if by name).
 
     None where the function is not in Python, or looks at its arguments itself.
     """

@@ -105,9 +105,10 @@ def broadcast_shapes(*shapes: Any) -> Size:
             if length == 1 or result[back] == length:
                 continue
             if result[back] != 1:
+                given = shape if isinstance(each, int) else each
                 raise errors.shape_mismatch(
                     f"Attempting to broadcast a dimension of length {length} at {-1 - back}! Mismatching argument at "
-                    f"index {at} had {shape}; but expected shape should be broadcastable to {result[::-1]}"
+                    f"index {at} had {given}; but expected shape should be broadcastable to {result[::-1]}"
                 )
             result[back] = length
     return Size(result[::-1])

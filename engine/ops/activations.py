@@ -8,23 +8,24 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dtype
+from engine.kinds import Array, Dims, Dtype, Number, Truth
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
 from engine.ops.compare import le, lt
 from engine.ops.copies import copied
 from engine.ops.joining import cat
-from engine.ops.nn import FUNCTIONAL, softmax
-from engine.ops.reduction import norm
+from engine.ops.nn import FUNCTIONAL, cast_first, softmax_of, warn_of_no_dim
+from engine.ops.reduction import vector_norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
 from engine.ops.views import expand_as, slice_
-from engine.rules import elementwise, roomy
+from engine.rules import check_number, elementwise, roomy
 from engine.special_functions import by_blocks, normal_share, widened
 from engine.tensor import check_dim
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 NOT_FLOATING = (*WHOLE, dtypes.COMPLEX)
+DOUBLE = dtypes.float64.numpy
 
 
 def smooth(kernel: str, buffers: int = 4, masks: int = 0, half: int = 0) -> Rule:
@@ -33,6 +34,28 @@ def smooth(kernel: str, buffers: int = 4, masks: int = 0, half: int = 0) -> Rule
 
 
 BACKWARD = roomy(elementwise(), 6)
+
+
+def numbered(rule: Rule) -> Rule:
+    """The rule of an op that takes numbers after its tensor: those that the tensor's dtype holds, real ones."""
+
+    def checked(op: Op, values: list[Any]) -> Estimate:
+        values = [each.real if type(each) is complex and not each.imag else each for each in values]
+        estimate = rule(op, values)
+        for each in values[1:]:
+            check_number(each, values[0].dtype)
+        return estimate
+
+    return checked
+
+
+def as_double(number: complex) -> float:
+    """The number where C++ wants a double.
+
+    Raises RuntimeError for one that is not real.
+    """
+    check_number(number, DOUBLE)
+    return float(number.real)
 
 
 def logistic(x: Any) -> Any:
@@ -47,8 +70,8 @@ def logistic(x: Any) -> Any:
 # -- elu, selu, celu ------------------------------------------------------------------------------------------------
 
 
-@op(smooth("elu_cpu"), hidden=True, inplace=True, node="EluBackward0")
-def elu_of(input: Array, alpha: float, scale: float, input_scale: float) -> Any:
+@op(numbered(smooth("elu_cpu")), hidden=True, inplace=True, node="EluBackward0")
+def elu_of(input: Array, alpha: Number, scale: float, input_scale: float) -> Any:
     """scale * x above 0, scale * alpha * (exp(input_scale * x) - 1) below."""
     x = widened(input)
     low = xp.expm1(xp.minimum(x, 0) * input_scale) * (alpha * scale)
@@ -103,24 +126,24 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def elu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Any:
+def elu(input: Array, alpha: Number = 1.0, inplace: Truth = False) -> Any:
     """x above 0, alpha * (exp(x) - 1) below."""
     return (elu_ if inplace else elu_of)(input, alpha, 1.0, 1.0)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def selu(input: Array, inplace: bool = False) -> Any:
+def selu(input: Array, inplace: Truth = False) -> Any:
     """elu with the scales that keep mean 0 and variance 1."""
     return (elu_ if inplace else elu_of)(input, SELU_ALPHA, SELU_SCALE, 1.0)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def celu(input: Array, alpha: float = 1.0, inplace: bool = False) -> Any:
+def celu(input: Array, alpha: Number = 1.0, inplace: Truth = False) -> Any:
     """x above 0, alpha * (exp(x / alpha) - 1) below.
 
     Raises RuntimeError for alpha 0.
     """
-    return (celu_ if inplace else celu_of)(input, alpha)
+    return (celu_ if inplace else celu_of)(input, as_double(alpha))
 
 
 # -- gelu -----------------------------------------------------------------------------------------------------------
@@ -217,7 +240,7 @@ def silu_bend(x: Any) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def silu(input: Array, inplace: bool = False) -> Any:
+def silu(input: Array, inplace: Truth = False) -> Any:
     """x times its sigmoid."""
     return (silu_ if inplace else silu_of)(input)
 
@@ -260,13 +283,13 @@ def mish_bend(x: Any) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def mish(input: Array, inplace: bool = False) -> Any:
+def mish(input: Array, inplace: Truth = False) -> Any:
     """x times tanh(softplus(x))."""
     return (mish_ if inplace else mish_of)(input)
 
 
-@op(smooth("softplus_cpu", 5), namespace=FUNCTIONAL, node="SoftplusBackward0")
-def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Any:
+@op(numbered(smooth("softplus_cpu", 5)), namespace=FUNCTIONAL, node="SoftplusBackward0")
+def softplus(input: Array, beta: Number = 1.0, threshold: Number = 20.0) -> Any:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold."""
     x = widened(input)
     bent = x * beta
@@ -391,7 +414,8 @@ def glu_bend(g: Any, sent: Any, x: Any, dim: int) -> Any:
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def softmin(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
     """softmax of the negative."""
-    return softmax(neg(input), dim, dtype=dtype)
+    warn_of_no_dim("softmin", dim)
+    return softmax_of(cast_first(neg(input), dtype), dim)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -409,9 +433,9 @@ def tanhshrink(input: Array) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def normalize(input: Array, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
-    """The input over its p-norm along a dim, or over eps where that is larger."""
-    return div(input, expand_as(clamp_min_number(norm(input, p, (dim,), True), eps), input))
+def normalize(input: Array, p: Number | None = 2.0, dim: Dims | None = 1, eps: float = 1e-12) -> Any:
+    """The input over its p-norm along dims (None: all), or over eps where that is larger."""
+    return div(input, expand_as(clamp_min_number(vector_norm(input, 2.0 if p is None else p, dim, True), eps), input))
 
 
 for _of, _name in ((elu_of, "EluBackward1"), (celu_of, "CeluBackward1")):

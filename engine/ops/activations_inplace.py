@@ -7,7 +7,7 @@ from typing import Any
 from engine.infer import composed
 from engine.kinds import Array, Number
 from engine.op import op
-from engine.ops.activations import SELU_ALPHA, SELU_SCALE
+from engine.ops.activations import SELU_ALPHA, SELU_SCALE, as_double
 from engine.ops.activations import celu_ as celu_into
 from engine.ops.activations import elu_ as elu_into
 from engine.ops.nn import FUNCTIONAL
@@ -18,7 +18,7 @@ from engine.ops.thresholds import threshold_ as threshold_into
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, inplace_only=True)
-def elu_(input: Array, alpha: float = 1.0) -> Any:
+def elu_(input: Array, alpha: Number = 1.0) -> Any:
     """`elu` in place."""
     return elu_into(input, alpha, 1.0, 1.0)
 
@@ -30,9 +30,9 @@ def selu_(input: Array) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, inplace_only=True)
-def celu_(input: Array, alpha: float = 1.0) -> Any:
+def celu_(input: Array, alpha: Number = 1.0) -> Any:
     """`celu` in place."""
-    return celu_into(input, alpha)
+    return celu_into(input, as_double(alpha))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, inplace_only=True)
@@ -42,7 +42,7 @@ def relu_(input: Array) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, inplace_only=True)
-def leaky_relu_(input: Array, negative_slope: float = 0.01) -> Any:
+def leaky_relu_(input: Array, negative_slope: Number = 0.01) -> Any:
     """`leaky_relu` in place."""
     return leaky_relu_into(input, negative_slope)
 

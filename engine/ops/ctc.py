@@ -10,12 +10,14 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Index
+from engine.kinds import Array, Index, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import div
 from engine.ops.compare import eq
+from engine.ops.copies import to_copy
 from engine.ops.creation import zeros_like
 from engine.ops.losses import FUNCTIONAL, checked_reduction
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.views import reshape, squeeze_dim, unsqueeze
@@ -23,51 +25,68 @@ from engine.ops.views import reshape, squeeze_dim, unsqueeze
 Lengths = tuple[int, ...]
 
 
-def check_lengths(name: str, lengths: Any, batch: int, most: int) -> None:
-    """Raise RuntimeError unless there is a length for each entry of the batch, none over `most`."""
-    if len(lengths) != batch:
-        raise errors.shape_mismatch(f"{name} must be of size batch_size")
+CHECKING = "(while checking arguments for ctc_loss_allocate_outputs)"
+
+
+def check_lengths(name: str, lengths: Any, most: int | None = None) -> None:
+    """Raise RuntimeError for a length that is negative or over `most`."""
     for each in lengths:
         if each < 0:
-            raise errors.bad_argument(f"Expected {name} to have value at least 0, but got value {each}")
-        if each > most:
-            raise errors.bad_argument(
-                f"Expected {name} to have value at most {most}, but got value {each} (while checking arguments for "
-                "ctc_loss_cpu)"
-            )
+            raise errors.bad_argument(f"Expected {name} to have value at least 0, but got value {each} {CHECKING}")
+        if most is not None and each > most:
+            raise errors.bad_argument(f"Expected {name} to have value at most {most}, but got value {each} {CHECKING}")
+
+
+def check_targets(targets: Any, lengths: Lengths, batch: int) -> None:
+    """Raise RuntimeError unless targets are one after another, or a row for each entry that holds the longest."""
+    check_lengths("target_lengths", lengths)
+    count = count_of(lengths) if targets.ndim == 1 else batch
+    if targets.shape[0] != count:
+        raise errors.shape_mismatch(
+            f"Expected tensor to have size {count} at dimension 0, but got size {targets.shape[0]} for argument #2 "
+            f"'targets' {CHECKING}"
+        )
+    if targets.ndim == 2 and targets.shape[1] < max(lengths, default=0):
+        raise errors.shape_mismatch(
+            f"Expected tensor to have size at least {max(lengths)} at dimension 1, but got size {targets.shape[1]} for "
+            f"argument #2 'targets' {CHECKING}"
+        )
+
+
+def check_operands(scores: Any, targets: Any, blank: int) -> None:
+    """Raise what torch raises for scores, targets and a blank that are none, whatever the lengths."""
+    dtype = dtypes.BY_NUMPY[scores.dtype]
+    if dtype not in (dtypes.float32, dtypes.float64):
+        raise errors.not_implemented_for("ctc_loss_cpu", dtype.type_name)
+    if not scores.size:
+        raise errors.bad_argument("log_probs tensor must not be empty")
+    if scores.ndim != 3:
+        raise errors.shape_mismatch(
+            f"Expected 3-dimensional tensor, but got {scores.ndim}-dimensional tensor for argument #1 'log_probs' "
+            f"{CHECKING}"
+        )
+    if targets.ndim not in (1, 2):
+        raise errors.shape_mismatch(
+            f"Expected 1 to 2 dimensions, but got {targets.ndim}-dimensional tensor for argument #2 'targets' "
+            f"{CHECKING}"
+        )
+    if not 0 <= blank < scores.shape[2]:
+        raise errors.bad_argument("blank must be in label range")
 
 
 def ctc_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of ctc_loss for (T, N, C) log-probabilities."""
     scores, targets, inputs, lengths, blank = values[:5]
-    if scores.ndim != 3:
-        raise errors.shape_mismatch(f"Expected log_probs to have 2 or 3 dimensions, but got {scores.ndim}")
+    check_operands(scores, targets, blank)
     steps, batch, classes = scores.shape
-    dtype = dtypes.BY_NUMPY[scores.dtype]
-    if dtype not in (dtypes.float32, dtypes.float64):
-        raise errors.not_implemented_for("ctc_loss_cpu", dtype.type_name)
-    if targets.dtype not in (xp.int64, xp.int32):
-        raise errors.dtype_mismatch(
-            "Expected tensor for argument #2 'targets' to have one of the following scalar types: Long, Int; but got "
-            f"{dtypes.BY_NUMPY[targets.dtype].options} instead (while checking arguments for ctc_loss_cpu)"
-        )
-    if not 0 <= blank < classes:
-        raise errors.bad_argument("blank must be in label range")
-    if targets.ndim not in (1, 2) or (targets.ndim == 2 and targets.shape[0] != batch):
-        raise errors.shape_mismatch(
-            f"Expected targets to be 1-D or to have size {batch} at dimension 0, but got {list(targets.shape)}"
-        )
-    longest = targets.shape[-1]
     if inputs is not None:
-        check_lengths("input_lengths", inputs, batch, steps)
-        check_lengths("target_lengths", lengths, batch, longest)
-        if targets.ndim == 1 and count_of(lengths) != longest:
-            raise errors.shape_mismatch(
-                f"Expected tensor to have size {count_of(lengths)} at dimension 0, but got size {longest} for argument "
-                "#2 'targets' (while checking arguments for ctc_loss_cpu)"
-            )
-    check_labels(targets, classes)
-    states = 2 * longest + 1
+        for name, each in (("input_lengths", inputs), ("target_lengths", lengths)):
+            if len(each) != batch:
+                raise errors.shape_mismatch(f"{name} must be of size batch_size")
+        check_targets(targets, lengths, batch)
+        check_lengths("input_lengths", inputs, steps)
+        check_labels(targets, lengths, classes)
+    states = 2 * targets.shape[-1] + 1
     extra = 8 * (steps * batch * (2 * states + 3 * classes) + 12 * batch * states)
     shape = (batch,) if op.name == "ctc" else scores.shape
     return Estimate(values, [(shape, scores.dtype)], None, extra, 20 * steps * batch * states)
@@ -78,10 +97,12 @@ def count_of(lengths: Lengths) -> int:
     return int(math.fsum(lengths))
 
 
-def check_labels(targets: Any, classes: int) -> None:
-    """Raise RuntimeError for a label that is no class; padding counts, as far as it could be read."""
-    if isinstance(targets, np.ndarray) and targets.size and targets.max() >= classes:
-        raise errors.bad_argument(f"targets must be smaller than the number of classes {classes}")
+def check_labels(targets: Any, lengths: Lengths, classes: int) -> None:
+    """Raise RuntimeError for a label that is no class, as far as it can be read; padding does not count."""
+    if isinstance(targets, np.ndarray):
+        used = targets if targets.ndim == 1 else targets[np.arange(targets.shape[1]) < np.array(lengths)[:, None]]
+        if used.size and used.max() >= classes:
+            raise errors.bad_argument(f"targets must be smaller than the number of classes {classes}")
 
 
 def states_of(targets: Any, lengths: Lengths, blank: int) -> Any:
@@ -218,10 +239,11 @@ def loss_of(
 ) -> Any:
     """ctc_loss with lengths as ints."""
     checked_reduction(reduction)
-    whole = len(log_probs.shape) != 2
+    whole = len(log_probs.shape) == 3
     if not whole:
         log_probs = unsqueeze(log_probs, 1)
-        targets = unsqueeze(targets, 0) if len(targets.shape) == 1 else targets
+    if dtype_of(targets) is not dtypes.int64:
+        targets = to_copy(targets, dtypes.int64, None)
     losses = ctc(log_probs, targets, inputs, lengths, blank, zero_infinity)
     if zero_infinity:
         losses = where(eq(losses, math.inf), zeros_like(losses), losses)
@@ -257,8 +279,8 @@ def ctc_loss(
 def ctc_loss_listed(
     log_probs: Array,
     targets: Array,
-    input_lengths: Dims,
-    target_lengths: Dims,
+    input_lengths: Size,
+    target_lengths: Size,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,

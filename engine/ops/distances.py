@@ -9,11 +9,12 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Index, Number, Operand
+from engine.kinds import Array, Dims, Index, Number, Operand, Truth
 from engine.op import Op, alias, is_number, op
 from engine.ops.arithmetic import add, div, log, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_min_number
 from engine.ops.compare import eq, le, ne
+from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.extremes import minimum
 from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
@@ -24,7 +25,7 @@ from engine.ops.reduction import norm_backward, norm_kernel, norm_width, sum_dim
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
-from engine.rules import broadcast, elementwise, reduction, same_as_input
+from engine.rules import broadcast, default_dtype, elementwise, reduction, same_as_input
 from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES
@@ -112,11 +113,13 @@ raised.vjp(input=lambda g: g)
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along a dim."""
-    for each in (x1, x2):
-        if each.dtype.kind in "biuc":
-            raise errors.dtype_mismatch(
-                f"expected common dtype to be floating point, yet common dtype is {dtype_of(each).type_name}"
-            )
+    dtype = dtypes.result_type([getattr(each, "_array", each) for each in (x1, x2)], default_dtype())
+    if not dtype.is_floating_point:
+        text = f"expected common dtype to be floating point, yet common dtype is {dtype.type_name}"
+        raise errors.dtype_mismatch(text)
+    if not eps >= 0:
+        raise errors.bad_argument(f"eps must be non-negative, got: {eps:g}")
+    x1, x2 = (to_copy(each, dtype, None) if each.dtype.kind in "biu" else each for each in (x1, x2))
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
     at = check_dim(dim, len(shape))
     same = tuple(x1.shape) == tuple(x2.shape)
@@ -146,8 +149,8 @@ def cosine_embedding_loss(
     input2: Array,
     target: Array,
     margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """1 - cos for targets 1, the cosine above `margin` for targets -1."""
@@ -168,8 +171,8 @@ def hinge_embedding_loss(
     input: Array,
     target: Array,
     margin: float = 1.0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """The input for targets 1, the margin less the input (not below 0) for targets -1."""
@@ -186,21 +189,28 @@ def margin_ranking_loss(
     input2: Array,
     target: Array,
     margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """How far the first input fails to exceed (target 1) or stay below (-1) the second by the margin."""
     reduction = legacy(size_average, reduce, reduction)
     shapes = [tuple(each.shape) for each in (input1, input2, target)]
     if len({len(each) for each in shapes}) > 1:
-        sizes = " ".join(
-            f"{name}: {list(each)}" for name, each in zip(("input1", "input2", "target"), shapes, strict=True)
-        )
+        names = ("input1", "input2", "target")
+        sizes = ", ".join(f"{name}: torch.Size({list(each)})" for name, each in zip(names, shapes, strict=True))
         raise errors.shape_mismatch(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: {sizes} "
         )
     return reduced(clamp_min_number(plus(mul(neg(target), sub(input1, input2)), float(margin)), 0), reduction)
+
+
+def check_margin(margin: Any) -> None:
+    """Raise ValueError for a margin that is not positive, TypeError for a complex one."""
+    if isinstance(margin, complex):
+        raise errors.bad_type("'<=' not supported between instances of 'complex' and 'int'")
+    if margin <= 0:
+        raise errors.bad_value(f"margin must be greater than 0, got {margin}")
 
 
 def check_triplet(anchor: Any, positive: Any, negative: Any) -> None:
@@ -218,18 +228,17 @@ def triplet_margin_loss(
     anchor: Array,
     positive: Array,
     negative: Array,
-    margin: float = 1.0,
+    margin: Number = 1.0,
     p: float = 2,
     eps: float = 1e-6,
     swap: bool = False,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """How far the anchor is not nearer to the positive than to the negative by the margin."""
     reduction = legacy(size_average, reduce, reduction)
-    if margin <= 0:
-        raise errors.bad_value(f"margin must be greater than 0, got {margin}")
+    check_margin(margin)
     check_triplet(anchor, positive, negative)
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
@@ -244,14 +253,13 @@ def triplet_margin_with_distance_loss(
     negative: Array,
     *,
     distance_function: Index = None,
-    margin: float = 1.0,
-    swap: bool = False,
+    margin: Number = 1.0,
+    swap: Truth = False,
     reduction: str = "mean",
 ) -> Any:
     """triplet_margin_loss with a distance of the caller's choice (a function of two tensors)."""
     checked_reduction(reduction)
-    if margin <= 0:
-        raise errors.bad_value(f"margin must be greater than 0, got {margin}")
+    check_margin(margin)
     if distance_function is not None and not callable(distance_function):
         raise errors.bad_type("distance_function must be a function of two tensors")
     distance = distance_function or pairwise_distance
@@ -267,7 +275,7 @@ def gaussian_nll_loss(
     input: Array,
     target: Array,
     var: Operand,
-    full: bool = False,
+    full: Truth = False,
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Any:
@@ -275,6 +283,8 @@ def gaussian_nll_loss(
     if is_number(var):
         if isinstance(var, complex):
             raise errors.bad_type("'<' not supported between instances of 'complex' and 'int'")
+        if not isinstance(var, float):
+            raise errors.bad_type("any() received an invalid combination of arguments - got (bool)")
         if var < 0:
             raise errors.bad_value("var has negative entry/entries")
         var = mul(full_like(input, 1), var)
@@ -308,9 +318,9 @@ def poisson_nll_loss(
     target: Array,
     log_input: bool = True,
     full: bool = False,
-    size_average: bool | None = None,
+    size_average: Truth | None = None,
     eps: float = 1e-8,
-    reduce: bool | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """The negative log-likelihood of Poisson variables of rate `input`, or exp(input)."""

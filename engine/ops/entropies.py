@@ -9,7 +9,9 @@ import numpy as np
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.inplace import check_cast, check_shape
+from engine.kinds import Array, Truth
+from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.arithmetic import add, div, log, mul, neg, shift, sub
 from engine.ops.compare import lt
@@ -20,6 +22,7 @@ from engine.ops.selection import where
 from engine.ops.special import xlogy
 from engine.ops.unary import exp, log1p, sigmoid
 from engine.ops.views import expand
+from engine.queries import broadcast_shapes
 from engine.rules import broadcast, default_dtype, elementwise, roomy
 
 # -- probabilities --------------------------------------------------------------------------------------------------
@@ -29,17 +32,18 @@ def entropy_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of binary_cross_entropy: one dtype, probabilities between 0 and 1."""
     input, target, weight, reduction = values
     dtype = dtypes.BY_NUMPY[input.dtype]
-    for each in (target, weight):
-        if each is not None and each.dtype != input.dtype:
-            name = dtypes.BY_NUMPY[each.dtype].type_name
-            raise errors.dtype_mismatch(f"Found dtype {name} but expected {dtype.type_name}")
+    if target.dtype != input.dtype:
+        name = dtypes.BY_NUMPY[target.dtype].type_name
+        raise errors.dtype_mismatch(f"Found dtype {name} but expected {dtype.type_name}")
     if not dtype.is_floating_point:
         raise errors.not_implemented_for("binary_cross_entropy", dtype.type_name)
     for name, each in (("input", input), ("target", target)):
         if isinstance(each, np.ndarray) and each.size and not ((each >= 0) & (each <= 1)).all():
             raise errors.bad_argument(f"all elements of {name} should be between 0 and 1")
-    shape = broadcast(input.shape, target.shape, *(() if weight is None else (weight.shape,)))
-    return loss_estimate(values, shape, reduction, input.dtype)
+    if weight is not None:
+        check_cast(dtypes.BY_NUMPY[weight.dtype], dtype)
+        check_shape(broadcast(input.shape, weight.shape), input.shape)
+    return loss_estimate(values, input.shape, reduction, input.dtype)
 
 
 @op(entropy_rule, hidden=True, node="BinaryCrossEntropyBackward0")
@@ -74,8 +78,8 @@ def binary_cross_entropy(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """The negative log-likelihood of events of probability `input`."""
@@ -87,21 +91,43 @@ def binary_cross_entropy(
         )
     refuse_grad("binary_cross_entropy", "weight", weight)
     if weight is not None:
-        weight = expand(weight, broadcast(tuple(target.shape), tuple(weight.shape)))
+        weight = expand(weight, broadcast_shapes(target.shape, weight.shape))
     return entropy(input, target, weight, reduction)
 
 
 def logits_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of binary_cross_entropy_with_logits."""
+    """The rule of binary_cross_entropy_with_logits: losses of the target's dtype, written in place step by step."""
     input, target, weight, positive, reduction = values
-    given = [each for each in (input, target, weight, positive) if each is not None]
-    dtype = dtypes.result_type(given, default_dtype())
-    if not dtype.is_floating_point:
-        raise errors.not_implemented_for("log_sigmoid_cpu", dtype.type_name)
-    return loss_estimate(values, broadcast(*[each.shape for each in given]), reduction, dtype.numpy)
+    own, made = dtypes.BY_NUMPY[input.dtype], dtypes.BY_NUMPY[target.dtype]
+    if not own.is_floating_point:
+        raise errors.not_implemented_for("log_sigmoid_cpu", own.type_name)
+    if positive is not None:
+        refuse_bool(positive, "a bool tensor is", "If you are trying to invert a mask, use the `~` or `logical_not()`")
+        check_cast(dtypes.result_type([positive, target], default_dtype()), own)
+        check_shape(broadcast(positive.shape, target.shape), input.shape)
+    refuse_bool(target, "two bool tensors is", "Use the `^` or `logical_xor()`")
+    check_cast(own, made)
+    if weight is not None:
+        check_cast(dtypes.BY_NUMPY[weight.dtype], made)
+        check_shape(broadcast(target.shape, weight.shape), target.shape)
+    estimate = loss_estimate(values, target.shape, reduction, target.dtype)
+    estimate.compute = None
+    return estimate
 
 
-@op(logits_rule, hidden=True, node="BinaryCrossEntropyWithLogitsBackward0")
+def refuse_bool(array: Any, what: str, instead: str) -> None:
+    """Raise RuntimeError for bools, which torch does not subtract."""
+    if array.dtype.kind == "b":
+        text = f"Subtraction, the `-` operator, with {what} not supported. {instead} operator instead."
+        raise errors.dtype_mismatch(text)
+
+
+@op(
+    logits_rule,
+    hidden=True,
+    node="BinaryCrossEntropyWithLogitsBackward0",
+    real_grad="binary_cross_entropy_with_logits",
+)
 def logits_entropy(input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str) -> Any:
     """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), without overflow."""
     x, t = computed(input), computed(target)
@@ -109,7 +135,7 @@ def logits_entropy(input: Array, target: Array, weight: Array | None, pos_weight
     if pos_weight is not None:
         tail = tail * ((computed(pos_weight) - 1) * t + 1)
     losses = (1 - t) * x + tail
-    return total_of(losses if weight is None else losses * computed(weight), reduction, input.dtype)
+    return total_of(losses if weight is None else losses * computed(weight), reduction, target.dtype)
 
 
 def weighted_share(g: Any, input: Any, weight: Any, reduction: str) -> Any:
@@ -158,8 +184,8 @@ def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     pos_weight: Array | None = None,
 ) -> Any:
@@ -175,18 +201,28 @@ def binary_cross_entropy_with_logits(
     return logits_entropy(input, target, weight, pos_weight, reduction)
 
 
+MEAN_OF_ALL = (
+    "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
+    "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
+    "'batchmean' in the next major release."
+)
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def kl_div(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     log_target: bool = False,
 ) -> Any:
     """The Kullback-Leibler divergence of log-probabilities `input` from `target`."""
+    old = size_average is not None or reduce is not None
     batch = reduction == "batchmean"
-    reduction = "sum" if batch else legacy(size_average, reduce, reduction)
+    if reduction == "mean" and not old:
+        warn(MEAN_OF_ALL, level=6)
+    reduction = "sum" if batch and not old else legacy(size_average, reduce, reduction)
     for what, kinds in (("Complex", "c"), ("Integral", "biu")):
         if input.dtype.kind in kinds or target.dtype.kind in kinds:
             raise errors.dtype_mismatch(f"kl_div: {what} inputs not supported.")
@@ -205,28 +241,26 @@ def soft_margin_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of soft_margin_loss: the input's dtype."""
     input, target, reduction = values
     dtype = dtypes.BY_NUMPY[input.dtype]
-    promoted = dtypes.result_type([input, target], default_dtype())
-    if not dtype.differentiable and promoted.differentiable:
-        raise errors.dtype_mismatch(
-            f"result type {promoted.type_name} can't be cast to the desired output type {dtype.type_name}"
-        )
-    if dtype.category == dtypes.INTEGRAL:
-        raise errors.dtype_mismatch(f"result type Float can't be cast to the desired output type {dtype.type_name}")
     if dtype is dtypes.bool_:
         raise errors.dtype_mismatch(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
             "the `~` or `logical_not()` operator instead."
         )
-    if not dtype.is_floating_point:
-        raise errors.not_implemented_for("exp_vml_cpu", dtype.type_name)
-    return loss_estimate(values, broadcast(target.shape, input.shape), reduction, input.dtype)
+    shape = broadcast(input.shape, target.shape)
+    check_cast(dtypes.result_type([input, target], default_dtype()), dtype)
+    check_shape(shape, input.shape)
+    check_cast(default_dtype() if dtype.category == dtypes.INTEGRAL else dtype, dtype)
+    estimate = loss_estimate(values, input.shape, reduction, input.dtype)
+    estimate.compute = None
+    return estimate
 
 
-@op(soft_margin_rule, hidden=True, node="SoftMarginLossBackward0")
+@op(soft_margin_rule, hidden=True, node="SoftMarginLossBackward0", real_grad="soft_margin_loss")
 def soft_margin(input: Array, target: Array, reduction: str) -> Any:
     """log(1 + exp(-t x))."""
     z = computed(input) * computed(target)
-    return total_of(xp.logaddexp(z.dtype.type(0), -z), reduction, input.dtype)
+    losses = xp.log1p(xp.exp(-z)) if z.dtype.kind == "c" else xp.logaddexp(z.dtype.type(0), -z)
+    return total_of(losses, reduction, input.dtype)
 
 
 soft_margin.vjp(
@@ -240,8 +274,8 @@ soft_margin.vjp(
 def soft_margin_loss(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """The logistic loss of labels 1 and -1."""
@@ -255,14 +289,15 @@ def multilabel_soft_margin_loss(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """The mean over classes of each class's logistic loss."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = legacy(size_average, reduce, reduction, False)
     if not dtype_of(input).is_floating_point:
         raise errors.not_implemented_for("log_sigmoid_cpu", dtype_of(input).type_name)
+    refuse_bool(target, "a bool tensor is", "If you are trying to invert a mask, use the `~` or `logical_not()`")
     hits = mul(target, log_sigmoid(input))
     losses = neg(add(hits, mul(shift(neg(target), 1), log_sigmoid(neg(input)))))
     if weight is not None:
@@ -270,5 +305,6 @@ def multilabel_soft_margin_loss(
     shape = tuple(input.shape)
     if not shape:
         raise errors.bad_index("Dimension specified as -1 but tensor has no dimensions")
-    last = max(len(losses.shape) - 1, 0)
-    return reduced(div(sum_dim(losses, (last,)), shape[-1]), reduction)
+    if reduction not in ("mean", "sum", "none"):
+        raise errors.bad_value(f"{reduction} is not valid")
+    return reduced(div(sum_dim(losses, (len(shape) - 1,)), shape[-1]), reduction)

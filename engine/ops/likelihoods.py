@@ -10,7 +10,7 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Truth
 from engine.op import Op, op
 from engine.ops.arithmetic import add, div, mul, neg, scale, shift
 from engine.ops.calculus import div_number
@@ -35,16 +35,20 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     if not scores.shape:
         raise errors.bad_value("Expected 1 or more dimensions (got 0)")
     dtype = dtypes.BY_NUMPY[scores.dtype]
+    images = op.name == "nll2d"
     if not dtype.is_floating_point:
-        raise errors.not_implemented_for("nll_loss_out_frame", dtype.type_name)
+        kernel = "nll_loss2d_forward_out_frame" if images else "nll_loss_out_frame"
+        raise errors.not_implemented_for(kernel, dtype.type_name)
     _check_batch(scores.shape, target.shape)
     if target.dtype not in CLASSES:
         name = dtypes.BY_NUMPY[target.dtype].type_name
         raise errors.dtype_mismatch(f"expected target dtype to be Long or Byte, but got {name}")
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]
     if weight is not None and weight.shape != (classes,):
-        raise errors.shape_mismatch(misweighted(classes, weight, op.name == "nll2d"))
+        raise errors.shape_mismatch(misweighted(classes, weight, images))
     _check_places(scores.shape, target.shape)
+    if images and target.dtype == xp.uint8:
+        raise errors.dtype_mismatch("expected scalar type Long but found Byte")
     if weight is not None and weight.dtype != scores.dtype:
         name = dtypes.BY_NUMPY[weight.dtype].type_name
         raise errors.dtype_mismatch(f"expected scalar type {dtype.type_name} but found {name}")
@@ -194,6 +198,8 @@ def negative_likelihood(scores: Any, target: Any, weight: Any, ignore: int, redu
     images = len(shape) > 2
     if weight is not None:
         refuse_grad(f"nll_loss{'2d' * images}_forward", "weight", weight)
+        if images and len(weight.shape) > 1:
+            weight = view(weight, (math.prod(weight.shape),))
     if not images:
         return _nll(scores, target, weight, ignore, reduction)
     if len(shape) == 4 or tuple(target.shape) != (shape[0], *shape[2:]):
@@ -209,9 +215,9 @@ def nll_loss(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    size_average: bool | None = None,
+    size_average: Truth | None = None,
     ignore_index: int = -100,
-    reduce: bool | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """Minus the score of each target class: mean (weighted), sum, or each."""
@@ -223,9 +229,9 @@ def cross_entropy(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    size_average: bool | None = None,
+    size_average: Truth | None = None,
     ignore_index: int = -100,
-    reduce: bool | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
@@ -245,7 +251,7 @@ def cross_entropy(
     if probable:
         return probability_loss(scores, target, weight, reduction, label_smoothing, axis)
     loss = negative_likelihood(scores, target, weight, ignore_index, reduction)
-    if label_smoothing <= 0.0:
+    if not label_smoothing > 0.0:
         return loss
     if label_smoothing > 1.0:
         raise errors.bad_argument(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")

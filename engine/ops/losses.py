@@ -8,11 +8,12 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
-from engine.modes import state
+from engine.inplace import check_cast
+from engine.kinds import Array, Truth
+from engine.modes import state, warn
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul, neg, scale, sub
-from engine.ops.compare import lt
+from engine.ops.compare import ge, gt
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
@@ -37,13 +38,13 @@ def checked_reduction(reduction: Any) -> str:
     return str(reduction)
 
 
-def legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """The reduction that torch's old flags ask for; `reduction` itself where they are not given."""
+def legacy(size_average: bool | None, reduce: bool | None, reduction: str, checked: bool = True) -> str:
+    """The reduction that torch's old flags ask for; `reduction` itself, `checked` or not, where they are not given."""
     if size_average is None and reduce is None:
-        return checked_reduction(reduction)
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
+        return checked_reduction(reduction) if checked else reduction
+    made = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warn(f"size_average and reduce args will be deprecated, please use reduction='{made}' instead.", level=6)
+    return made
 
 
 def reduced(losses: Any, reduction: str) -> Any:
@@ -114,14 +115,37 @@ def refuse_grad(name: str, argument: str, value: Any) -> None:
 # -- distances of elements ------------------------------------------------------------------------------------------
 
 
-def weighed(losses: Any, weight: Any, reduction: str) -> Any:
-    """Losses times weights; their mean is over the weights' sum.
+def warn_of_sizes(input: Any, target: Any) -> None:
+    """torch's warning where one of both is broadcast."""
+    if input.shape != target.shape:
+        sizes = [f"torch.Size({list(each.shape)})" for each in (target, input)]
+        warn(
+            f"Using a target size ({sizes[0]}) that is different to the input size ({sizes[1]}). This will likely lead "
+            "to incorrect results due to broadcasting. Please ensure they have the same size.",
+            level=6,
+        )
 
-    Raises ValueError unless there is a weight for each.
-    """
-    if tuple(weight.shape) != tuple(losses.shape):
+
+def check_weights(weight: Any, input: Any) -> None:
+    """Raise ValueError unless there is a weight for each element of the input."""
+    if tuple(weight.shape) != tuple(input.shape):
         raise errors.bad_value("Weights and input must have the same size.")
+
+
+def of_weighed(reduction: str) -> str:
+    """The reduction of weighed losses.
+
+    Raises ValueError with the text that torch has for them.
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise errors.bad_value(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+    return reduction
+
+
+def weighed(losses: Any, weight: Any, reduction: str) -> Any:
+    """Losses times weights; their mean is over the weights' sum."""
     losses = mul(losses, weight)
+    of_weighed(reduction)
     if reduction == "none":
         return losses
     return sum(losses) if reduction == "sum" else div(sum(losses), sum(weight))
@@ -180,33 +204,38 @@ mse_backward.vjp(
 def mse_loss(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     weight: Array | None = None,
 ) -> Any:
     """The squared difference: its mean, its sum, or each (`none`)."""
-    reduction = legacy(size_average, reduce, reduction)
-    input, target = together(input, target)
+    warn_of_sizes(input, target)
+    reduction = legacy(size_average, reduce, reduction, weight is None)
+    wide, other = together(input, target)
     if weight is None:
-        return squared_error(input, target, reduction)
-    return weighed(pow_number(sub(input, target), 2), weight, reduction)
+        return squared_error(wide, other, reduction)
+    check_weights(weight, input)
+    return weighed(pow_number(sub(wide, other), 2), weight, reduction)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def l1_loss(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     weight: Array | None = None,
 ) -> Any:
     """The absolute difference: its mean, its sum, or each (`none`)."""
-    reduction = legacy(size_average, reduce, reduction)
-    input, target = together(input, target)
-    losses = abs(sub(input, target))
-    return reduced(losses, reduction) if weight is None else weighed(losses, weight, reduction)
+    warn_of_sizes(input, target)
+    reduction = legacy(size_average, reduce, reduction, weight is None)
+    wide, other = together(input, target)
+    if weight is None:
+        return reduced(abs(sub(wide, other)), reduction)
+    check_weights(weight, input)
+    return weighed(abs(sub(wide, other)), weight, reduction)
 
 
 @op(pair_rule("smooth_l1_cpu"), hidden=True, node="SmoothL1LossBackward0")
@@ -220,7 +249,7 @@ def smooth_l1(input: Array, target: Array, reduction: str, beta: float) -> Any:
 def smooth_slope(g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
     """The gradient of smooth_l1 to its input."""
     gap = sub(input, target)
-    slope = where(lt(abs(gap), beta), scale(gap, 1 / beta), sign(gap))
+    slope = where(ge(abs(gap), beta), sign(gap), scale(gap, 1 / beta))  # so that NaN stays NaN
     return mul(slope, share(g, input.shape, reduction))
 
 
@@ -234,20 +263,33 @@ smooth_l1.vjp(
 def smooth_l1_loss(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Any:
     """Quadratic below `beta`, linear above."""
+    warn_of_sizes(input, target)
     reduction = legacy(size_average, reduce, reduction)
     input, target = together(input, target)
-    if beta < 0:
+    if not beta >= 0:
         raise errors.bad_argument("smooth_l1_loss does not support negative values for beta.")
     return smooth_l1(input, target, reduction, beta) if beta else reduced(abs(sub(input, target)), reduction)
 
 
-@op(pair_rule("huber_cpu"), hidden=True, node="HuberLossBackward0")
+def huber_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of huber: losses of the input's own dtype."""
+    input, target = values[:2]
+    own, promoted = dtypes.BY_NUMPY[input.dtype], dtypes.result_type(values[:2], default_dtype())
+    check_cast(promoted, own)
+    if not promoted.is_floating_point:
+        raise errors.not_implemented_for("huber_cpu", promoted.type_name)
+    estimate = loss_estimate(values, broadcast(input.shape, target.shape), values[op.index["reduction"]], input.dtype)
+    estimate.compute = None
+    return estimate
+
+
+@op(huber_rule, hidden=True, node="HuberLossBackward0")
 def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
     """Half the squared difference up to delta, else delta times the difference less half of delta."""
     gap = xp.absolute(computed(input) - computed(target))
@@ -259,7 +301,7 @@ def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
 def huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     """The gradient of huber to its input."""
     gap = sub(input, target)
-    slope = where(lt(abs(gap), delta), gap, scale(sign(gap), delta))
+    slope = where(gt(abs(gap), delta), scale(sign(gap), delta), gap)
     return mul(slope, share(g, input.shape, reduction))
 
 
@@ -274,11 +316,14 @@ def huber_loss(
     input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None
 ) -> Any:
     """Quadratic up to `delta`, linear beyond."""
-    checked_reduction(reduction)
-    input, target = together(input, target)
-    if delta <= 0:
+    warn_of_sizes(input, target)
+    wide, other = together(input, target)
+    if weight is None:
+        checked_reduction(reduction)
+    else:
+        check_weights(weight, input)
+    if not delta > 0:
         raise errors.bad_argument("huber_loss does not support non-positive values for delta.")
     if weight is None:
-        return huber(input, target, reduction, delta)
-    losses = mul(huber(input, target, "none", delta), weight)
-    return reduced(losses, reduction)
+        return huber(wide, other, reduction, delta)
+    return reduced(mul(huber(wide, other, "none", delta), weight), of_weighed(reduction))

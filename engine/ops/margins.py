@@ -10,8 +10,9 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Number, Truth
 from engine.op import Op, op
+from engine.ops.activations import as_double
 from engine.ops.arithmetic import mul, scale, sub
 from engine.ops.gathering import gather, gather_backward
 from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, refuse_grad, total_of
@@ -34,9 +35,9 @@ def check_scores(name: str, shape: Shape) -> None:
 
 
 def check_floating(name: str, array: Any) -> None:
-    """Raise NotImplementedError unless scores are real floating numbers."""
+    """Raise NotImplementedError unless scores are real floating numbers of 32 or 64 bits."""
     dtype = dtypes.BY_NUMPY[array.dtype]
-    if not dtype.is_floating_point:
+    if dtype not in (dtypes.float32, dtypes.float64):
         raise errors.not_implemented_for(name, dtype.type_name)
 
 
@@ -56,10 +57,10 @@ def one_class_rule(op: Op, values: list[Any]) -> Estimate:
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
             f"size). Expected target size [{count}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
         )
-    if target.dtype != xp.int64:
-        raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
     if weight is not None and (weight.ndim > 1 or weight.size != classes):
         raise errors.shape_mismatch(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
+    if target.dtype != xp.int64:
+        raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
     check_floating("multi_margin_loss_cpu_kernel", input)
     if weight is not None and weight.dtype != input.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (input, weight)]
@@ -77,7 +78,8 @@ def one_class_rule(op: Op, values: list[Any]) -> Estimate:
 def one_class(input: Array, target: Array, p: int, margin: float, weight: Array | None, reduction: str) -> Any:
     """The mean over other classes of (margin - x[target] + x[other], not below 0) to the power p."""
     x, index = rows_of(computed(input)), target.reshape(-1, 1)
-    excess = xp.maximum(x - xp.take_along_axis(x, index, 1) + x.dtype.type(margin), 0)
+    excess = x - xp.take_along_axis(x, index, 1) + x.dtype.type(margin)
+    excess = xp.where(excess > 0, excess, excess.dtype.type(0))  # NaN counts as 0, as in torch
     xp.put_along_axis(excess, index, excess.dtype.type(0), 1)
     losses = (excess if p == 1 else excess * excess).sum(axis=1) / x.dtype.type(x.shape[1])
     if weight is not None:
@@ -130,20 +132,21 @@ one_class.vjp(
 def multi_margin_loss(
     input: Array,
     target: Array,
-    p: int = 1,
-    margin: float = 1.0,
+    p: Number = 1,
+    margin: Number = 1.0,
     weight: Array | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """How far other classes' scores come within the margin of the target class's."""
+    reduction = legacy(size_average, reduce, reduction)
     if p not in (1, 2):
         raise errors.bad_value("only p == 1 and p == 2 supported")
     if weight is not None and len(weight.shape) != 1:
         raise errors.bad_value("weight must be one-dimensional")
     refuse_grad("multi_margin_loss", "weight", weight)
-    return one_class(input, target, p, margin, weight, legacy(size_average, reduce, reduction))
+    return one_class(input, target, int(p), as_double(margin), weight, reduction)
 
 
 # -- several classes ------------------------------------------------------------------------------------------------
@@ -157,13 +160,15 @@ def several_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
-    if target.dtype != xp.int64:
-        raise errors.dtype_mismatch(f"expected scalar type Long but found {dtypes.BY_NUMPY[target.dtype].type_name}")
-    check_floating("multilabel_margin_loss_forward_out_frame", input)
+    kind = dtypes.BY_NUMPY[target.dtype]
+    if kind.is_complex:
+        raise errors.not_implemented_for("min_all", kind.type_name)
     classes = input.shape[-1] if input.shape else 1
     if isinstance(target, np.ndarray) and target.size and (target.min() < -1 or target.max() >= classes):
-        text = "min" if target.min() < -1 else "max"
-        raise errors.bad_argument(f"argument #2 'target' is out of range ({text})")
+        raise errors.bad_argument("argument #2 'target' is out of range")
+    check_floating("multilabel_margin_loss_forward_out_frame", input)
+    if kind is not dtypes.int64:
+        raise errors.dtype_mismatch(f"expected scalar type Long but found {kind.type_name}")
     estimate = loss_estimate(values, input.shape[:1] if input.ndim == 2 else (), reduction, input.dtype)
     estimate.compute = None
     estimate.temporaries += 3 * input.size * classes * max(input.dtype.itemsize, 4) + 40 * input.size
@@ -228,8 +233,8 @@ several.vjp(input=lambda g, input, target, reduction: several_input(g, input, ta
 def multilabel_margin_loss(
     input: Array,
     target: Array,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    size_average: Truth | None = None,
+    reduce: Truth | None = None,
     reduction: str = "mean",
 ) -> Any:
     """How far the scores of other classes come within 1 of those of a row's labels (up to the first -1)."""

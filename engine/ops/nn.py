@@ -53,7 +53,7 @@ softmax_of.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 
 
 @op(composed, composite=True)
-def softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+def softmax(input: Array, dim: int, dtype: Dtype = None) -> Any:
     """exp(x) over its sum along a dim; computed in `dtype` if one is given."""
     return softmax_of(cast_first(input, dtype), dim)
 
@@ -71,7 +71,7 @@ alias(softmax, "special.softmax")
 def functional_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
     """exp(x) over its sum along a dim; computed in `dtype` if one is given."""
     warn_of_no_dim("softmax", dim)
-    return softmax(input, dim, dtype=dtype)
+    return softmax_of(cast_first(input, dtype), dim)
 
 
 def warn_of_no_dim(name: str, dim: int | None) -> None:
@@ -139,7 +139,7 @@ log_softmax_of.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
 
 
 @op(composed, composite=True)
-def log_softmax(input: Array, dim: int | None, *, dtype: Dtype = None) -> Any:
+def log_softmax(input: Array, dim: int, dtype: Dtype = None) -> Any:
     """The logarithm of softmax along a dim; computed in `dtype` if one is given."""
     return log_softmax_of(cast_first(input, dtype), dim)
 
@@ -157,7 +157,7 @@ alias(log_softmax, "special.log_softmax")
 def functional_log_softmax(input: Array, dim: int | None = None, _stacklevel: int = 3, dtype: Dtype = None) -> Any:
     """The logarithm of softmax along a dim; computed in `dtype` if one is given."""
     warn_of_no_dim("log_softmax", dim)
-    return log_softmax(input, dim, dtype=dtype)
+    return log_softmax_of(cast_first(input, dtype), dim)
 
 
 @op(backward_rule, hidden=True, node="LogSoftmaxBackwardDataBackward0")
@@ -184,6 +184,14 @@ alias(sigmoid, "nn.functional.sigmoid", "special.expit")
 alias(tanh, "nn.functional.tanh")
 
 
+def check_weight(shape: Any, weight: Any) -> None:
+    """Raise RuntimeError for a weight without dims."""
+    if not len(weight.shape):
+        raise errors.shape_mismatch(
+            f"both arguments to linear need to be at least 1D, but they are {len(shape)}D and 0D"
+        )
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input @ weight.T + bias`."""
@@ -192,10 +200,15 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
         ndims = f"they are 0D and {len(weight.shape)}D"
         raise errors.shape_mismatch(f"both arguments to linear need to be at least 1D, but {ndims}")
     if bias is None:
-        return matmul(input, t(weight))
+        try:
+            return matmul(input, t(weight))
+        except RuntimeError:
+            check_weight(shape, weight)
+            raise
     if len(shape) == 2:
         return addmm(bias, input, t(weight))
     if len(shape) == 1 and len(weight.shape) != 2:
+        check_weight(shape, weight)
         return addmm(bias, rows(input), t(weight))  # which tells what does not fit
     if len(weight.shape) != 2 or shape[-1] != tuple(weight.shape)[1]:
         return add(matmul(input, t(weight)), bias)  # which tells what does not fit

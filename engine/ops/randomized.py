@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Number, Truth
 from engine.op import Op, op
-from engine.ops.activations import smooth
+from engine.ops.activations import as_double, smooth
 from engine.ops.arithmetic import mul
 from engine.ops.creation import stream, zeros_like
 from engine.ops.nn import FUNCTIONAL
@@ -21,6 +22,9 @@ KERNEL = "rrelu_with_noise_out_cpu", "leaky_relu_cpu"  # in training, and else
 def slopes_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the slopes: an interval of slopes, real floats."""
     array, lower, upper, training = values
+    for name, each in (("lower", lower), ("upper", upper)):
+        if not math.isfinite(each):
+            raise errors.bad_argument(f"rrelu: {name} bound must be finite, got {each}")
     if not lower <= upper:
         raise errors.bad_argument("Lower bound should be less than or equal to the upper bound")
     dtype = dtypes.BY_NUMPY[array.dtype]
@@ -61,20 +65,20 @@ sloped_backward.vjp(grad_output=lambda g, noise: mul(g, noise), input=lambda g: 
 
 
 @op(composed, composite=True, method=False)
-def rrelu(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
+def rrelu(input: Array, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False) -> Any:
     """x above 0, else x times a slope: in training one drawn between two bounds, otherwise their mean."""
-    return sloped(input, slopes(input, lower, upper, training))
+    return sloped(input, slopes(input, as_double(lower), as_double(upper), training))
 
 
 @op(composed, composite=True, method=False)
-def rrelu_(input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
+def rrelu_(input: Array, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False) -> Any:
     """rrelu in place."""
-    return sloped_(input, slopes(input, lower, upper, training))
+    return sloped_(input, slopes(input, as_double(lower), as_double(upper), training))
 
 
 @op(composed, namespace=FUNCTIONAL, name="rrelu", composite=True)
 def functional_rrelu(
-    input: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+    input: Array, lower: Number = 1 / 8, upper: Number = 1 / 3, training: bool = False, inplace: Truth = False
 ) -> Any:
     """x above 0, else x times a slope: in training one drawn between two bounds, otherwise their mean."""
-    return (sloped_ if inplace else sloped)(input, slopes(input, lower, upper, training))
+    return (sloped_ if inplace else sloped)(input, slopes(input, as_double(lower), as_double(upper), training))

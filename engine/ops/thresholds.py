@@ -10,9 +10,9 @@ import numpy as np
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Number
+from engine.kinds import Array, Number, Truth
 from engine.op import Op, alias, op
-from engine.ops.activations import BACKWARD, smooth
+from engine.ops.activations import BACKWARD, as_double, numbered, smooth
 from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import ge, gt, logical_and, logical_not, lt
@@ -31,7 +31,7 @@ ELEMENTWISE = roomy(elementwise(), 1)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def relu(input: Array, inplace: bool = False) -> Any:
+def relu(input: Array, inplace: Truth = False) -> Any:
     """Zero for negative elements, else the element."""
     return (relu_ if inplace else relu_of)(input)
 
@@ -39,8 +39,8 @@ def relu(input: Array, inplace: bool = False) -> Any:
 # -- leaky_relu, prelu -----------------------------------------------------------------------------------------------
 
 
-@op(smooth("leaky_relu_cpu", 3), hidden=True, inplace=True, node="LeakyReluBackward0")
-def leaky_relu_of(input: Array, negative_slope: float) -> Any:
+@op(numbered(smooth("leaky_relu_cpu", 3)), hidden=True, inplace=True, node="LeakyReluBackward0")
+def leaky_relu_of(input: Array, negative_slope: Number) -> Any:
     """x above 0, negative_slope * x below."""
     x = widened(input)
     return xp.maximum(x, 0) + xp.minimum(x, 0) * negative_slope
@@ -65,7 +65,7 @@ leaky_relu_backward.vjp(
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+def leaky_relu(input: Array, negative_slope: Number = 0.01, inplace: Truth = False) -> Any:
     """x above 0, negative_slope * x below."""
     return (leaky_relu_ if inplace else leaky_relu_of)(input, negative_slope)
 
@@ -78,7 +78,7 @@ def prelu_kernel(input: Array, weight: Array) -> Any:
 
 prelu_kernel.vjp(
     input=lambda g, input, weight: prelu_input(g, input, weight),
-    weight=lambda g, input: prelu_weight(g, input),
+    weight=lambda g, input, weight: prelu_weight(g, input, weight),
 )
 
 
@@ -90,30 +90,32 @@ def prelu_input(grad_output: Array, input: Array, weight: Array) -> Any:
 
 prelu_input.vjp(  # torch's second derivative counts 0 as above
     grad_output=lambda g, input, weight: where(ge(input, 0), g, mul(g, weight)),
+    input=lambda g: zeros_like(g),
     weight=lambda g, grad_output, input: mul(g, kept(grad_output, logical_not(ge(input, 0)))),
 )
 
 
 @op(BACKWARD, hidden=True, node="PreluKernelBackwardBackward0")
-def prelu_weight(grad_output: Array, input: Array) -> Any:
-    """The gradient times x below 0, zero above."""
+def prelu_weight(grad_output: Array, input: Array, weight: Array) -> Any:
+    """The gradient times x below 0, zero above; the weight is here as torch's node has it too."""
     return arrays.keep(~(input > 0), grad_output * input)
 
 
 prelu_weight.vjp(
     grad_output=lambda g, input: kept(mul(g, input), logical_not(ge(input, 0))),
     input=lambda g, grad_output, input: kept(mul(g, grad_output), logical_not(ge(input, 0))),
+    weight=lambda g: zeros_like(g),
 )
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, method=True)
 def prelu(input: Array, weight: Array) -> Any:
     """x above 0, weight * x below: one weight, or one for each channel."""
-    check_weight(tuple(input.shape), tuple(weight.shape))
     if input.dtype != weight.dtype:
         raise errors.dtype_mismatch(
             f"prelu: Type promoting not supported. Got {dtype_of(input).type_name} and {dtype_of(weight).type_name}"
         )
+    check_weight(tuple(input.shape), tuple(weight.shape))
     ndim = len(input.shape)
     if ndim != len(weight.shape):
         size = weight.shape[0] if len(weight.shape) else 1
@@ -152,7 +154,7 @@ def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch("Bool inputs not supported for hardtanh")
     if isinstance(low, complex) or isinstance(high, complex):
         raise errors.bad_argument("value cannot be converted to type double without overflow")
-    if dtype is dtypes.uint8 and (low < 0 or high < 0):
+    if dtype is dtypes.uint8 and (int(low) < 0 or int(high) < 0):
         raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
     return roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
 
@@ -179,7 +181,7 @@ hardtanh_: Any = hardtanh_of.twin
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def hardtanh(input: Array, min_val: Number = -1.0, max_val: Number = 1.0, inplace: bool = False) -> Any:
+def hardtanh(input: Array, min_val: Number = -1.0, max_val: Number = 1.0, inplace: Truth = False) -> Any:
     """x held between two numbers.
 
     Raises ValueError if the first is above the second, TypeError for complex ones.
@@ -193,7 +195,7 @@ def hardtanh(input: Array, min_val: Number = -1.0, max_val: Number = 1.0, inplac
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def relu6(input: Array, inplace: bool = False) -> Any:
+def relu6(input: Array, inplace: Truth = False) -> Any:
     """x held between 0 and 6."""
     return (hardtanh_ if inplace else hardtanh_of)(input, 0, 6)
 
@@ -219,7 +221,7 @@ hardsigmoid_: Any = hardsigmoid_of.twin
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def hardsigmoid(input: Array, inplace: bool = False) -> Any:
+def hardsigmoid(input: Array, inplace: Truth = False) -> Any:
     """x / 6 + 1 / 2, held between 0 and 1."""
     return (hardsigmoid_ if inplace else hardsigmoid_of)(input)
 
@@ -252,7 +254,7 @@ hardswish_backward.vjp(
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def hardswish(input: Array, inplace: bool = False) -> Any:
+def hardswish(input: Array, inplace: Truth = False) -> Any:
     """x times its hardsigmoid."""
     return (hardswish_ if inplace else hardswish_of)(input)
 
@@ -260,8 +262,8 @@ def hardswish(input: Array, inplace: bool = False) -> Any:
 # -- shrinking -------------------------------------------------------------------------------------------------------
 
 
-@op(smooth("hardshrink_cpu", 0, masks=1), namespace=FUNCTIONAL, node="HardshrinkBackward0", method=True)
-def hardshrink(input: Array, lambd: float = 0.5) -> Any:
+@op(numbered(smooth("hardshrink_cpu", 0, masks=1)), namespace=FUNCTIONAL, node="HardshrinkBackward0", method=True)
+def hardshrink(input: Array, lambd: Number = 0.5) -> Any:
     """x, but 0 between -lambd and lambd."""
     return xp.where((input >= -lambd) & (input <= lambd), input.dtype.type(0), input)
 
@@ -279,19 +281,21 @@ shrink_backward.vjp(grad_output=lambda g, input, lambd: shrink_backward(g, input
 
 
 def softshrink_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of softshrink: a lambda that is not negative."""
-    estimate = smooth("softshrink_check", 4)(op, values)
-    if values[1] < 0:
-        dtype = dtypes.BY_NUMPY[values[0].dtype]
+    """The rule of softshrink: a lambda that is neither negative nor above what the dtype holds."""
+    input, lambd = values
+    dtype = dtypes.BY_NUMPY[input.dtype]
+    if dtype.is_floating_point:
+        lambd = as_double(lambd)
         largest = float(ml_dtypes.finfo(dtype.numpy).max)  # type: ignore[no-untyped-call]
-        raise errors.bad_argument(
-            f"lambda must be in range [0, {largest:g}] for input dtype {dtype.type_name}, but found {values[1]:g}"
-        )
-    return estimate
+        if not 0 <= lambd <= largest:
+            raise errors.bad_argument(
+                f"lambda must be in range [0, {largest:g}] for input dtype {dtype.type_name}, but found {lambd:g}"
+            )
+    return smooth("softshrink_check", 4)(op, [input, lambd])
 
 
 @op(softshrink_rule, namespace=FUNCTIONAL, node="SoftshrinkBackward0")
-def softshrink(input: Array, lambd: float = 0.5) -> Any:
+def softshrink(input: Array, lambd: Number = 0.5) -> Any:
     """x moved by lambd towards 0, and not beyond."""
     x = widened(input)
     return xp.maximum(x - lambd, 0) + xp.minimum(x + lambd, 0)
@@ -302,7 +306,7 @@ softshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 # -- threshold -------------------------------------------------------------------------------------------------------
 
-THRESHOLD = roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="threshold_cpu"), 1)
+THRESHOLD = numbered(roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="threshold_cpu"), 1))
 
 
 @op(THRESHOLD, hidden=True, inplace=True, node="ThresholdBackward0")
@@ -328,7 +332,7 @@ threshold_.node_name = "ThresholdBackward1"
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def threshold(input: Array, threshold: Number, value: Number, inplace: bool = False) -> Any:
+def threshold(input: Array, threshold: Number, value: Number, inplace: Truth = False) -> Any:
     """x above the threshold, else the value."""
     return (threshold_ if inplace else threshold_of)(input, threshold, value)
 

@@ -152,7 +152,7 @@ def test_every_op_refuses_what_is_no_argument(misuse: str) -> None:
     for name, function in registry.items():
         try:
             wrong[name] = MISUSES[misuse](function)
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             if getattr(error, "code", None) != "bad_argument":
                 wrong[name] = error
     assert wrong == {}
