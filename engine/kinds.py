@@ -53,9 +53,9 @@ Data = Annotated[Any, Kind.DATA]
 # What torch's Python code takes by its truth, looks at itself, or makes two of: documented and sent like others.
 Truth = Annotated[Any, Kind.BOOL, bool]
 Given = Annotated[Any, Kind.DIMS, lambda value: value]
-Two = Annotated[Any, Kind.DIMS, lambda value: _pair(value)]
 Word = Annotated[Any, Kind.STR, lambda value: value]
-Switch = Annotated[Any, Kind.BOOL, lambda value: value]
+Flag = Annotated[Any, Kind.BOOL, lambda value: value]
+Two = Annotated[Any, Kind.DIMS, lambda value: _pair(value)]
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a parameter that has none
 INT64_MIN, INT64_MAX, UINT64_MAX = -(2**63), 2**63 - 1, 2**64 - 1

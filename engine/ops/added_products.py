@@ -12,7 +12,9 @@ from engine.kinds import Array, Number
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, mul
 from engine.ops.linalg import (
+    MAT1_MAT2,
     bmm,
+    check_batched,
     fits_in_place,
     mv,
     product,
@@ -92,17 +94,22 @@ def baddbmm_rule(op: Op, values: list[Any]) -> Estimate:
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[2]}] but got: "
             f"[{b.shape[0]}, {b.shape[1]}]."
         )
-    fits_in_place(op, added, shape)
     if added.dtype != a.dtype:
         found = [dtypes.BY_NUMPY[each.dtype].cpp_name for each in (added, a, b)]
         raise errors.dtype_mismatch(
             "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*found)
         )
-    if a.dtype != b.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
-        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
+    if op.inplace_only and added.dtype != b.dtype:
+        names = [dtypes.BY_NUMPY[each.dtype].cpp_name for each in (added, b)]
+        raise errors.dtype_mismatch(
+            "Bad in-place call: input tensor dtype {} and output tensor dtype {} should match".format(*names)
+        )
+    fits_in_place(op, added, shape)
+    check_batched("baddbmm", a, b, MAT1_MAT2)
     refuse_added_bools(values, "baddbmm")
-    return sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])
+    estimate = sum_estimate(values, shape, b.dtype, 2 * a.size * b.shape[2])
+    estimate.compute = None if a.dtype == b.dtype else b.dtype  # where there is nothing to multiply
+    return estimate
 
 
 @op(baddbmm_rule, inplace=True)
@@ -124,6 +131,8 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
     shape = (a.shape[counted_dim(1, len(a.shape))], b.shape[counted_dim(2, len(b.shape))])
     expand_to(added, shape)
     check_batches(a, b)
+    if op.inplace_only and tuple(added.shape) != shape:
+        raise errors.shape_mismatch("Trying to resize storage that is not resizable")  # torch's would hold anything
     if a.shape[0] != b.shape[0]:
         raise errors.shape_mismatch(
             f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"
@@ -171,12 +180,12 @@ def addmv_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"size mismatch, got input ({length}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]})"
         )
-    fits_in_place(op, added, (a.shape[0],))
     if added.dtype != a.dtype or a.dtype != v.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (added, a, v)]
         raise errors.dtype_mismatch(
             "addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names)
         )
+    fits_in_place(op, added, (a.shape[0],))
     if a.dtype == bool:
         raise errors.not_implemented_for("addmv_impl_cpu", "Bool")
     return sum_estimate(values, (a.shape[0],), a.dtype, 2 * a.size)

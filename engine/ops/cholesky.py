@@ -14,7 +14,8 @@ from engine.ops.arithmetic import add, mul, neg
 from engine.ops.diagonals import tril
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, check_float, check_kernel, check_square, columns_first
-from engine.ops.solving import old_checks, triangle
+from engine.ops.solving import INVERT, old_checks, triangle
+from engine.ops.superseded import warn_of
 from engine.rules import broadcast
 from engine.workspace import by_numpy, matrix_bytes, triangular_bytes
 
@@ -27,10 +28,16 @@ MINOR = (
 def cholesky_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the Cholesky factor."""
     a = values[0]
-    check_square(op.wire_name.removesuffix("_ex"), a)
+    if not op.namespace:
+        warn_of("cholesky")
     if op.namespace:
+        check_square(op.wire_name.removesuffix("_ex"), a)
         check_float("linalg.cholesky", a, "cholesky_cpu")
-    check_kernel("cholesky_cpu", a)
+    elif not a.size:
+        return Estimate(values, [(a.shape, a.dtype)])
+    else:
+        check_square("cholesky", a)
+        check_kernel("cholesky_cpu", a)
     outputs = [(a.shape, a.dtype), (a.shape[:-2], lapack.INT32)][: len(op.outputs)]
     size = a.size * a.dtype.itemsize
     work = max(by_numpy(matrix_bytes(a), size, size, a.dtype), size)  # the driver's, or the factors column by column
@@ -41,9 +48,15 @@ def cholesky_rule(op: Op, values: list[Any]) -> Estimate:
 
 def factor(a: Any, upper: bool) -> Any:
     """The Cholesky factor from one triangle, in column-major order; raises LinAlgError."""
+    if not a.size:
+        return xp.zeros(a.shape, a.dtype)
     if upper:
-        return xp.swapaxes(xp.linalg.cholesky(xp.swapaxes(a, -1, -2)), -1, -2)
-    return columns_first(xp.linalg.cholesky(a))
+        made = xp.swapaxes(xp.linalg.cholesky(xp.swapaxes(a, -1, -2)), -1, -2)
+    else:
+        made = columns_first(xp.linalg.cholesky(a))
+    if xp.isnan(made[..., -1, -1]).any():  # what LAPACK counts as a failure, and NumPy does not
+        raise xp.linalg.LinAlgError
+    return made
 
 
 def checked_factor(name: str, a: Any, upper: bool) -> Any:
@@ -51,8 +64,16 @@ def checked_factor(name: str, a: Any, upper: bool) -> Any:
     try:
         return factor(a, upper)
     except xp.linalg.LinAlgError:
-        place, order = lapack.first_failure(lapack.cholesky(xp.swapaxes(a, -1, -2) if upper else a)[1])
+        place, order = lapack.first_failure(failing(a, upper)[1])
         raise errors.singular(f"{name}: {lapack.batch_note(place, a.shape[:-2])}{MINOR.format(order)}") from None
+
+
+def failing(a: Any, upper: bool) -> tuple[Any, Any]:
+    """Factors where one fails, and for each matrix 0 or the order of the minor that is not positive, or NaN."""
+    made, info = lapack.cholesky(xp.swapaxes(a, -1, -2) if upper else a)
+    undefined = xp.isnan(xp.diagonal(made, 0, -2, -1))
+    orders = xp.where(undefined.any(-1), undefined.argmax(-1) + 1, 0)
+    return made, xp.where(info == 0, orders, info).astype(lapack.INT32)
 
 
 @op(cholesky_rule)
@@ -89,7 +110,7 @@ def cholesky_ex(A: Array, *, upper: bool = False, check_errors: bool = False) ->
     try:
         return factor(A, upper), xp.zeros(A.shape[:-2], lapack.INT32)
     except xp.linalg.LinAlgError:
-        made, info = lapack.cholesky(xp.swapaxes(A, -1, -2) if upper else A)
+        made, info = failing(A, upper)
         return (xp.swapaxes(made, -1, -2) if upper else made), info
 
 
@@ -108,6 +129,11 @@ def cholesky_inverse_rule(op: Op, values: list[Any]) -> Estimate:
 @op(cholesky_inverse_rule)
 def cholesky_inverse(L: Array, upper: bool = False) -> Any:
     """The inverse of the matrices whose Cholesky factors are given."""
+    zero = xp.diagonal(L, 0, -2, -1) == 0
+    if zero.any():
+        place, number = lapack.first_failure(xp.where(zero.any(-1), zero.argmax(-1) + 1, 0))
+        note = lapack.batch_note(place, L.shape[:-2])
+        raise errors.singular(f"cholesky_inverse: {note}{INVERT.format(number)}")
     eye = xp.broadcast_to(xp.eye(L.shape[-1], dtype=L.dtype), L.shape)
     return solved_by_factor(L, eye, upper)
 

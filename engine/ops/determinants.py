@@ -12,9 +12,18 @@ from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, conj_of, log, mul, sub
 from engine.ops.compare import eq
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, as_column, check_float, check_square, real_dtype, same_form, trace_product
+from engine.ops.matrices import (
+    adjoint,
+    as_column,
+    check_float,
+    check_square,
+    real_dtype,
+    same_form,
+    trace_product,
+    widened,
+)
 from engine.ops.selection import where
-from engine.ops.solving import inverse_or_nan
+from engine.ops.solving import identity, inverse_or_nan, solve
 from engine.workspace import by_numpy, matrix_bytes
 
 KERNEL = "lu_cpu"
@@ -34,7 +43,7 @@ def det_rule(op: Op, values: list[Any]) -> Estimate:
 @op(det_rule, namespace="linalg", node="LinalgDetBackward0", method=True)
 def det(A: Array) -> Any:
     """The determinants."""
-    return xp.linalg.det(A)
+    return xp.linalg.det(widened(A)).astype(A.dtype, copy=False)
 
 
 alias(det, "det")
@@ -148,7 +157,7 @@ def slogdet_grad(g: Any, a: Any, sign: Any) -> Any:
         factor = turn if factor is None else add(factor, turn)
     if factor is None:
         return None
-    return mul(as_column(as_column(factor)), adjoint(inverse_or_nan(a)))
+    return solve(adjoint(a), mul(as_column(as_column(factor)), identity(a)), left=True)  # refuses singular matrices
 
 
 @op(composed, composite=True)

@@ -45,7 +45,7 @@ def labels_of(equation: str, start: int, end: int, where: str) -> Labels:
                     else "found '.' for output but an ellipsis (...) was already found"
                 )
             if equation[at : at + 3] != "..." or at + 3 > end:
-                raise bad(f"found '.' for {where} that is not part of any ellipsis (...)")
+                raise bad(f"found '.' for {where} that is not part of any ellipsis{' (...)' * (where == 'output')}")
             labels.append(ELLIPSIS)
             at += 2
         elif char != " ":
@@ -259,12 +259,14 @@ class Einsum(Function):
 
     def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """Bring the arguments into the form equation, list of operands; raises what einsum raises."""
-        if kwargs or not args or (len(args) == 2 and isinstance(args[0], str) and isinstance(args[1], (list, tuple))):
+        if kwargs:
             return super().bound(args, kwargs, method)
-        if not isinstance(args[0], str):
-            args = from_lists(args)
-        elif len(args) == 1:
+        if len(args) < 2 or (len(args) == 2 and isinstance(args[1], (list, tuple)) and not args[1]):
             raise too_few()
+        if hasattr(args[0], "_array"):
+            args = from_lists(args)
+        elif len(args) == 2 and isinstance(args[1], (list, tuple)):
+            return super().bound(args, kwargs, method)
         return super().bound((args[0], list(args[1:])), kwargs, method)
 
 
@@ -278,8 +280,6 @@ def too_few() -> ValueError:
 
 def from_lists(args: Sequence[Any]) -> tuple[Any, ...]:
     """`einsum(a, [0, 1], b, [1, 2], [0, 2])` as an equation and operands."""
-    if len(args) < 2:
-        raise too_few()
     terms = [subscripts(each) for each in args[1::2]]
     output = "->" + subscripts(args[-1]) if len(args) % 2 else ""
     operands = args[0 : len(args) - len(args) % 2 : 2]
@@ -339,7 +339,12 @@ def contracted_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], lis
     Raises RuntimeError, ValueError or TypeError for what is neither a number nor two lists of dims.
     """
     if hasattr(dims, "_array"):
-        dims = dims.tolist() if math.prod(dims.shape) > 1 else int(dims.item())
+        if math.prod(dims.shape) > 1:
+            return listed_dims(dims.tolist())
+        count = int(dims.item())
+        if count < 0:
+            raise errors.bad_argument(f"tensordot expects dims >= 0, but got dims={dims}")
+        return list(range(-count, 0)), list(range(count))
     if isinstance(dims, (list, tuple)):
         return listed_dims(dims)
     if not isinstance(dims, int):

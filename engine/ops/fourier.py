@@ -91,7 +91,8 @@ def fft_r2c(input: Array, dim: Dims, norm: int, onesided: bool) -> Any:
     return laid_out(lambda x, axes: run(x, axes=axes, norm=FORWARD[norm]), input, dim)
 
 
-fft_r2c.vjp(input=lambda g, input_shape, dim, norm, onesided: real_grad(g, input_shape, dim, norm, onesided))
+# torch saves the input for its size, and so guards it against changes
+fft_r2c.vjp(input=lambda g, input, dim, norm, onesided: real_grad(g, input.shape, dim, norm, onesided))
 
 
 def real_grad(g: Any, shape: Any, dim: Any, norm: Any, onesided: Any) -> Any:
@@ -192,6 +193,11 @@ def resized(x: Any, dim: int, size: int) -> Any:
 def resized_all(x: Any, dims: Any, sizes: Any) -> Any:
     """The tensor cut, then filled up with zeros, to sizes along dims."""
     widths = [(0, 0)] * len(x.shape)
+    whole = list(x.shape)
+    for dim, size in zip(dims, sizes, strict=True):
+        whole[dim] = size
+    if math.prod(whole) * dtype_of(x).itemsize >= 2**63:
+        raise errors.coded(RuntimeError, "too_large", f"Storage size calculation overflowed with sizes={whole}")
     for dim, size in zip(dims, sizes, strict=True):
         have = tuple(x.shape)[dim]
         if size < have:
@@ -365,11 +371,11 @@ turned.vjp(input=lambda g: turned(g))
 @op(composed, namespace="fft", composite=True)
 def ihfftn(input: Array, s: Dims | None = None, dim: Dims | None = None, norm: str | None = None) -> Any:
     """The inverse of `hfftn`."""
-    if input.dtype.kind == "c":
-        raise errors.dtype_mismatch(f"Only supports floating-point dtypes, but found: {dtype_of(input).type_name}")
     sizes, dims = sizes_and_dims(input, s, dim)
     if not dims:
         raise errors.bad_argument("ihfftn must transform at least one axis")
+    if input.dtype.kind == "c":
+        raise errors.dtype_mismatch(f"Only supports floating-point dtypes, but found: {dtype_of(input).type_name}")
     x = resized_all(promoted(input, False), dims, sizes)
     scale = scaling(norm, False)
     made = fft_r2c(x, dims[-1:], scale, True)
@@ -377,36 +383,36 @@ def ihfftn(input: Array, s: Dims | None = None, dim: Dims | None = None, norm: s
 
 
 @op(composed, namespace="fft", composite=True)
-def fft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def fft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The discrete Fourier transform over two dims."""
     return fftn(input, s, dim, norm)
 
 
 @op(composed, namespace="fft", composite=True)
-def ifft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def ifft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The inverse Fourier transform over two dims."""
     return ifftn(input, s, dim, norm)
 
 
 @op(composed, namespace="fft", composite=True)
-def rfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def rfft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The Fourier transform of a real tensor over two dims; of the second the first half."""
     return rfftn(input, s, dim, norm)
 
 
 @op(composed, namespace="fft", composite=True)
-def irfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def irfft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The inverse of `rfft2`."""
     return irfftn(input, s, dim, norm)
 
 
 @op(composed, namespace="fft", composite=True)
-def hfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def hfft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The Fourier transform of a Hermitian signal over two dims: real."""
     return hfftn(input, s, dim, norm)
 
 
 @op(composed, namespace="fft", composite=True)
-def ihfft2(input: Array, s: Dims | None = None, dim: Dims | None = (-2, -1), norm: str | None = None) -> Any:
+def ihfft2(input: Array, s: Dims | None = None, dim: Dims = (-2, -1), norm: str | None = None) -> Any:
     """The inverse of `hfft2`."""
     return ihfftn(input, s, dim, norm)

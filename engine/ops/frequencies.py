@@ -42,6 +42,8 @@ def frequencies_rule(op: Op, values: list[Any]) -> Estimate:
     n, dtype = values[0], values[op.index["dtype"]]
     if dtype is not None and not dtype.differentiable:
         raise errors.dtype_mismatch(f"{op.name} requires a floating point or complex dtype")
+    if dtype is not None and dtype.is_complex:
+        raise errors.not_implemented_for("arange_cpu", dtype.type_name)
     count = half_of(n) + 1 if op.name == "rfftfreq" else n
     if count < 0:
         raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {count}: [{count}]")

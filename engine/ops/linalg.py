@@ -9,6 +9,7 @@ from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
+from engine.modes import is_grad_enabled
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import conj_of, mul
 from engine.ops.copies import contiguous
@@ -33,6 +34,7 @@ def same_dtype(a: Any, b: Any, text: str) -> None:
         raise errors.dtype_mismatch(text.format(*(dtypes.BY_NUMPY[each.dtype] for each in (a, b))))
 
 
+MAT1_MAT2 = "mat1 and mat2 must have the same dtype, but got {0.type_name} and {1.type_name}"
 M1_M2 = "expected m1 and m2 to have the same dtype, but got: {0.cpp_name} != {1.cpp_name}"
 ADDMV = "addmv input tensors must have the same dtype, but got {1.type_name}, {0.type_name}, and {1.type_name}"
 
@@ -48,9 +50,9 @@ def refuse_bools(a: Any, b: Any, kernel: str) -> None:
 
 def refuse_added_bools(values: list[Any], kernel: str) -> None:
     """The same for what is added to `beta` times a tensor: the number has no place among bools."""
-    added, a, b = values[:3]
+    a, b = values[1:3]
     refuse_bools(a, b, kernel)
-    if added.dtype == bool and a.size == b.size == 0 and a.shape[-2] and b.shape[-1] and values[3] is not True:
+    if b.dtype == bool and a.size == b.size == 0 and math.prod(a.shape[:-1]) * b.shape[-1] and values[3] is not True:
         kind = "Float" if isinstance(values[3], float) else "Long"
         raise errors.bad_argument(f"result type {kind} can't be cast to the desired output type Bool")
 
@@ -112,27 +114,22 @@ def outer_product(a: Any, b: Any) -> Any:
     return mul(unsqueeze(a, 1), b)
 
 
-def _dot_shape(a: Any, b: Any) -> tuple[int, ...]:
-    if len(a) != 1 or len(b) != 1:
-        raise errors.shape_mismatch(f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors")
-    if a != b:
-        raise errors.shape_mismatch(
-            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, "
-            f"but got {a[0]} and {b[0]} elements respectively"
-        )
-    return ()
-
-
 DOT_DTYPES = "dot : expected both vectors to have same dtype, but found {} and {}"
 
 
 def dot_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of dot: its message names dtypes the short way."""
     a, b = values
-    _dot_shape(a.shape, b.shape)
+    if len(a.shape) != 1 or len(b.shape) != 1:
+        raise errors.shape_mismatch(f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors")
     if a.dtype != b.dtype:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
         raise errors.dtype_mismatch(DOT_DTYPES.format(*names))
+    if a.shape != b.shape:
+        raise errors.shape_mismatch(
+            f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same number of "
+            f"elements, but got {a.size} and {b.size} elements respectively"
+        )
     if a.dtype == bool:
         raise errors.not_implemented_for("dot", "Bool")
     return Estimate(values, [((), a.dtype)], None, 0, 2 * a.size)
@@ -158,7 +155,36 @@ def _bmm_shape(a: Any, b: Any) -> tuple[int, ...]:
     return (a[0], a[1], b[2])
 
 
-@op(product_rule(_bmm_shape, "expected scalar type {0.type_name} but found {1.type_name}"))
+SMALL_BATCH = 400  # products each of which torch computes by itself, or hands to a library
+FOUND = "expected scalar type {0.type_name} but found {1.type_name}"
+
+
+def check_batched(name: str, a: Any, b: Any, differ: str) -> None:
+    """Raise for dtypes that torch's kernel for these sizes does not multiply; it looks at none where all is empty."""
+    work = a.shape[1] * a.shape[2] * b.shape[2]
+    if not a.shape[0] or not work:
+        return
+    if work < SMALL_BATCH:
+        refuse_bools(a, b, name)
+        same_dtype(a, b, FOUND)
+    elif b.dtype.kind in "fc" and b.dtype.itemsize > 2:
+        same_dtype(b, a, FOUND)
+    else:
+        same_dtype(a, b, differ)
+        refuse_bools(a, b, BOOL_KERNELS["mm"])
+
+
+def bmm_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of bmm; the result has the second's dtype, the first's may differ where there is nothing to multiply."""
+    a, b = values
+    out = _bmm_shape(a.shape, b.shape)
+    check_batched("bmm", a, b, M1_M2)
+    extra = 2 * (a.size + b.size) * 4 if a.dtype in HALF else 0
+    compute = None if a.dtype == b.dtype else b.dtype
+    return Estimate(values, [(out, b.dtype)], compute, extra, 2 * a.size * b.shape[2])
+
+
+@op(bmm_rule)
 def bmm(input: Array, mat2: Array) -> Any:
     """The products of two batches of matrices."""
     return product(input, mat2)
@@ -176,45 +202,71 @@ def rows(x: Any) -> Any:
     return reshape(x, (math.prod(shape[:-1]), shape[-1]))
 
 
-def matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of `a @ b`.
+def matmul_shape(input: Any, other: Any) -> tuple[int, ...]:
+    """The shape of `input @ other`.
 
     Raises RuntimeError with torch's texts.
     """
+    a, b = tuple(input.shape), tuple(other.shape)
     if not a or not b:
         raise errors.shape_mismatch(
             f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D"
         )
     if len(a) == 1 and len(b) == 1:
-        return _dot_shape(a, b)
+        return ()  # `dot` looks at their lengths
     if len(b) == 1 and len(a) == 2:
         return _mv_shape(a, b)
     left = a if len(a) > 1 else (1, *a)
     right = b if len(b) > 1 else (*b, 1)
-    if len(b) == 1 and a[-1] != b[0]:
-        count = math.prod(a[:-1])
-        raise errors.shape_mismatch(f"size mismatch, got input ({count}), mat ({count}x{a[-1]}), vec ({b[0]})")
-    if len(left) == 2 or len(right) == 2:
-        flat = (math.prod(left[:-1]), left[-1])
-        if left[-1] != right[-2]:
-            raise errors.shape_mismatch(
-                f"mat1 and mat2 shapes cannot be multiplied ({flat[0]}x{flat[1]} and {right[-2]}x{right[-1]})"
-            )
-    batch = broadcast(left[:-2], right[:-2])
     if left[-1] != right[-2]:
-        count = math.prod(batch)
-        raise errors.shape_mismatch(
+        raise unfitting(input, other, left, right)
+    batch = broadcast(left[:-2], right[:-2])
+    return batch + (left[-2:-1] if len(a) > 1 else ()) + (right[-1:] if len(b) > 1 else ())
+
+
+def unfitting(input: Any, other: Any, left: Any, right: Any) -> Exception:
+    """What is said of sizes that do not fit: of those of the product that torch brings this one down to."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    if len(left) == len(right) == 2:
+        (m, k), (n, width) = left, right
+    elif folds(input, other):
+        if len(b) > len(a):  # the batch's matrices transposed come first
+            (m, k), (n, width) = (math.prod(right) // max(right[-2], 1), right[-2]), (left[-1], left[-2])
+        else:
+            (m, k), (n, width) = (math.prod(left) // max(left[-1], 1), left[-1]), right[-2:]
+        if min(len(a), len(b)) == 1:
+            return errors.shape_mismatch(f"size mismatch, got input ({m}), mat ({m}x{k}), vec ({n})")
+    else:
+        count = math.prod(broadcast(left[:-2], right[:-2]))
+        return errors.shape_mismatch(
             f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {left[-1]}] but got: "
             f"[{count}, {right[-2]}]."
         )
-    return batch + (left[-2:-1] if len(a) > 1 else ()) + (right[-1:] if len(b) > 1 else ())
+    return errors.shape_mismatch(f"mat1 and mat2 shapes cannot be multiplied ({m}x{k} and {n}x{width})")
+
+
+def folds(input: Any, other: Any) -> bool:
+    """Whether torch multiplies a batch of matrices and a matrix or vector as two matrices."""
+    swapped = len(other.shape) > len(input.shape)
+    batch, small = (other, input) if swapped else (input, other)
+    if len(batch.shape) < 3 or len(small.shape) > 2:
+        return False
+    if getattr(small, "requires_grad", False) and is_grad_enabled():
+        return True
+    if len(input.shape) == 2:
+        return False
+    sizes, steps = list(batch.shape), list(getattr(batch, "_array", batch).strides)
+    if swapped:
+        for each in (sizes, steps):
+            each[-2:] = each[:-3:-1]
+    return 0 in sizes or all(steps[at] == steps[at + 1] * sizes[at + 1] for at in range(len(sizes) - 2))
 
 
 @op(composed, operators=("__matmul__",), composite=True)
 def matmul(input: Array, other: Array) -> Any:
     """The matrix product: of vectors, matrices, or broadcast batches of matrices."""
     a, b = tuple(input.shape), tuple(other.shape)
-    out = matmul_shape(a, b)
+    out = matmul_shape(input, other)
     if len(a) == 1:
         if len(b) == 1:
             return dot(input, other)
@@ -260,8 +312,8 @@ def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     alike = added.dtype is a.dtype is b.dtype and a.dtype.char in "fd"
     if alike and added.shape == out[1:] and values[3] == values[4] == 1 and not op.inplace_only:
         return Estimate(values, [(out, a.dtype)], None, 0, flops)  # a layer's bias, most often
-    fits_in_place(op, added, out)
     same_as_second(added, a, b)
+    fits_in_place(op, added, out)
     expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].options)
     refuse_added_bools(values, "addmm_impl_cpu_")
     for number in values[3:]:

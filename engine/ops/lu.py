@@ -24,6 +24,7 @@ from engine.ops.matrices import (
     transposed,
 )
 from engine.ops.solving import fit, triangle
+from engine.ops.superseded import warn_of
 from engine.rules import Shape, broadcast
 from engine.tensor import counted_dim
 from engine.workspace import matrix_bytes
@@ -35,8 +36,9 @@ def lu_checks(name: str, a: Any, pivot: bool) -> tuple[tuple[int, ...], int, int
         raise errors.shape_mismatch(
             f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(a.shape)} instead"
         )
-    check_kernel("lu_cpu", a)
-    if not pivot:
+    if a.size:
+        check_kernel("lu_cpu", a)
+    if not pivot and a.size:
         raise errors.bad_argument("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     return a.shape[:-2], a.shape[-2], a.shape[-1]
 
@@ -89,6 +91,7 @@ lu_factor_ex.vjp(A=lambda g, LU, pivots: packed_grad(g[0], LU, pivots))
 @op(composed, name="lu", composite=True, returns_list=True)
 def old_lu(A: Array, pivot: bool = True, get_infos: bool = False) -> Any:
     """The LU factors in one matrix, the rows exchanged, and on request what went wrong."""
+    warn_of("lu")
     made = lu_factor_ex(A, pivot=pivot)
     return tuple(made) if get_infos else tuple(made)[:2]
 
@@ -203,6 +206,7 @@ def lu_rule(op: Op, values: list[Any]) -> Estimate:
     a = values[0]
     batch, m, n = lu_checks("linalg.lu", a, values[1])
     shapes = unpacked_shapes(a.shape)
+    shapes[0] = shapes[0] if values[1] else (0,)
     more = max(math.prod(shapes[0]) - math.prod(shapes[2]), 0)  # the permutation is laid out before U is made
     work = (a.size + more) * a.dtype.itemsize + m * (2 * n + 32 * math.prod(batch))
     return Estimate(values, [(shape, a.dtype) for shape in shapes], None, work, a.size * min(m, n))
@@ -212,7 +216,8 @@ def lu_rule(op: Op, values: list[Any]) -> Estimate:
 def lu(A: Array, *, pivot: bool = True) -> Any:
     """A permutation P, a unit lower triangle L and an upper triangle U with A = P L U."""
     packed, pivots, _ = lapack.lu_factor(A)
-    return unpacked(packed, pivots)
+    p, low, up = unpacked(packed, pivots)
+    return p if pivot else xp.zeros((0,), A.dtype), low, up
 
 
 lu.vjp(A=lambda g, P, L, U: lu_grad(g[1], g[2], P, L, U))
@@ -367,4 +372,5 @@ def lu_solve_grad(g: Any, packed: Any, pivots: Any, out: Any, left: Any, turned:
 @op(composed, composite=True)
 def lu_solve(b: Array, LU_data: Array, LU_pivots: Array) -> Any:
     """The solution of A X = b from A's LU factors."""
+    warn_of("lu_solve")
     return linalg_lu_solve(LU_data, LU_pivots, b)

@@ -50,12 +50,17 @@ def check_differentiable(name: str, a: Any) -> None:
 
 
 def check_float(name: str, a: Any, low: str | None = None) -> None:
-    """Raise unless the dtype is float32, float64 or complex; `low` names the kernel half types lack."""
+    """Raise unless the dtype is float32, float64 or complex; `low` names the kernel half types lack.
+
+    A kernel looks at dtypes only where there are elements.
+    """
     check_differentiable(name, a)
     dtype = dtypes.BY_NUMPY[a.dtype]
     if a.dtype in HALF:
         if low is not None:
-            raise errors.not_implemented_for(low, dtype.type_name)
+            if a.size:
+                raise errors.not_implemented_for(low, dtype.type_name)
+            return
         raise errors.dtype_mismatch(f"{name}: Low precision dtypes not supported. Got {dtype.type_name}")
 
 
@@ -96,6 +101,11 @@ def size_of(*shapes: Shape) -> int:
 def columns_first(a: Any) -> Any:
     """The array with its last two dims in column-major order, as LAPACK leaves its results."""
     return xp.swapaxes(xp.ascontiguousarray(xp.swapaxes(a, -1, -2)), -1, -2)
+
+
+def widened(a: Any) -> Any:
+    """An array as LAPACK takes it: half types, of which only empty ones come here, as float32."""
+    return a.astype(xp.float32) if a.dtype in HALF else a
 
 
 # -- helpers of formulas ----------------------------------------------------------------------------------------------

@@ -100,13 +100,16 @@ def difference(input: Array) -> Any:
 @op(composed, namespace="linalg", name="vander", composite=True)
 def linalg_vander(x: Array, *, N: int | None = None) -> Any:
     """The matrices of the powers 0 to N - 1 of vectors' elements."""
+    dtype = dtype_of(x)
+    if dtype is dtypes.bool_ or dtype.numpy in HALF:
+        raise errors.dtype_mismatch(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {dtype.type_name}"
+        )
     x = x if len(x.shape) else unsqueeze(x, 0)
     shape = tuple(x.shape)
     count = shape[-1] if N is None else N
     if count <= 1:
         raise errors.bad_argument("N must be greater than 1.")
-    if dtype_of(x) is dtypes.bool_:
-        raise errors.dtype_mismatch("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
     powers = cumprod(expand(unsqueeze(x, len(shape)), (*shape, count - 1)), len(shape))
     return cat([ones_of(x), powers], len(shape))
 

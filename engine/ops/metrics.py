@@ -7,15 +7,23 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate, composed
-from engine.kinds import Array, Number
-from engine.op import Op, op
-from engine.ops.arithmetic import add, conj_of, div, mul, neg, real_of, sub
+from engine.infer import Estimate, Meta, composed
+from engine.kinds import Array, Number, Word
+from engine.op import Op, Rule, op
+from engine.ops.arithmetic import add, conj_of, div, mul, neg, real_of, refuse_bools, sub
 from engine.ops.compare import eq, gt
 from engine.ops.creation import zeros_like
-from engine.ops.linalg import matmul
+from engine.ops.linalg import FOUND, M1_M2, matmul, same_dtype
 from engine.ops.matrices import HALF, as_column, last_sum, real_dtype, transposed
-from engine.ops.reduction import norm_backward, norm_kernel, norm_width, sum_dim, vector_norm, zero_where
+from engine.ops.reduction import (
+    norm_backward,
+    norm_kernel,
+    norm_width,
+    refuse_empty,
+    sum_dim,
+    vector_norm,
+    zero_where,
+)
 from engine.ops.selection import where
 from engine.ops.unary import abs as magnitude
 from engine.ops.unary import reciprocal, sgn
@@ -29,6 +37,7 @@ from engine.tensor import check_dim
 def dist_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of dist."""
     a, b, p = values
+    refuse_bools([a, b])
     shape = broadcast(a.shape, b.shape)
     dtype = dtypes.result_type([a, b], default_dtype())
     if not dtype.differentiable:
@@ -37,6 +46,8 @@ def dist_rule(op: Op, values: list[Any]) -> Estimate:
         )
     if isinstance(p, complex):
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
+    if 0 in shape and (p == math.inf or p < 0):
+        refuse_empty(Meta(shape, dtype.numpy), p, None)
     work = (dtype.itemsize + norm_width(dtype, p)) * math.prod(shape) + cast_bytes([a, b], dtype.numpy)
     return Estimate(values, [((), dtype.to_real().numpy)], dtype.numpy, work, 5 * math.prod(shape))
 
@@ -67,38 +78,47 @@ MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot
 
 def cdist_checks(a: Any, b: Any, p: float) -> Shape:
     """What cdist refuses; gives the batch shape."""
-    for name, each in (("X1", a), ("X2", b)):
-        dtype = dtypes.BY_NUMPY[each.dtype]
+    pair = (("X1", a), ("X2", b))
+    for name, each in pair:
         if len(each.shape) < 2:
             raise errors.shape_mismatch(f"cdist only supports at least 2D tensors, {name} got: {len(each.shape)}D")
-        if not dtype.is_floating_point:
-            raise errors.dtype_mismatch(f"cdist only supports floating-point dtypes, {name} got: {dtype.type_name}")
     if a.shape[-1] != b.shape[-1]:
         raise errors.shape_mismatch(
             f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}"
         )
-    if p < 0:
+    for name, each in pair:
+        dtype = dtypes.BY_NUMPY[each.dtype]
+        if not dtype.is_floating_point:
+            raise errors.dtype_mismatch(f"cdist only supports floating-point dtypes, {name} got: {dtype.type_name}")
+    if not p >= 0:
         raise errors.bad_argument("cdist only supports non-negative p values")
-    batch = broadcast(a.shape[:-2], b.shape[:-2])
-    if a.dtype != b.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (a, b)]
-        raise errors.dtype_mismatch("expected scalar type {} but found {}".format(*names))
-    if a.dtype in HALF:
-        raise errors.not_implemented_for("cdist", dtypes.BY_NUMPY[a.dtype].type_name)
-    return batch
+    return broadcast(a.shape[:-2], b.shape[:-2])
 
 
-def cdist_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of distances between rows."""
-    a, b, p = values
-    batch = cdist_checks(a, b, p)
-    shape = (*batch, a.shape[-2], b.shape[-2])
-    count, width = math.prod(batch), a.shape[-1]
-    work = (4 * count * b.shape[-2] * (width + 2) + 2 * math.prod(shape)) * a.dtype.itemsize
-    return Estimate(values, [(shape, a.dtype)], None, work, 4 * math.prod(shape) * width)
+def cdist_rule(by_product: bool) -> Rule:
+    """The rule of distances between rows, with the dtype of the first; where there are none, that of the second and
+    half types are all the same.
+    """
+
+    def rule(op: Op, values: list[Any]) -> Estimate:
+        a, b, p = values
+        batch = cdist_checks(a, b, p)
+        shape = (*batch, a.shape[-2], b.shape[-2])
+        count, width = math.prod(batch), a.shape[-1]
+        if math.prod(shape) * width:
+            if a.dtype in HALF and not by_product:
+                raise errors.not_implemented_for("cdist", dtypes.BY_NUMPY[a.dtype].type_name)
+            same_dtype(a, b, M1_M2 if by_product else FOUND)
+        size = max(a.dtype.itemsize, 4)
+        work = (4 * count * b.shape[-2] * (width + 2) + 2 * math.prod(shape)) * size
+        if a.dtype in HALF:
+            work += 4 * (a.size + 2 * math.prod(shape))
+        return Estimate(values, [(shape, a.dtype)], a.dtype, work, 4 * math.prod(shape) * width)
+
+    return rule
 
 
-@op(cdist_rule, hidden=True, node="CdistBackward0")
+@op(cdist_rule(by_product=False), hidden=True, node="CdistBackward0")
 def row_distances(x1: Array, x2: Array, p: float) -> Any:
     """The p-norms of all differences of rows, row by row."""
     batch = xp.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
@@ -131,12 +151,13 @@ def distance_grad(g: Any, a: Any, b: Any, p: Any, out: Any) -> Any:
     return sum_dim(norm_backward(g, gap, out, p, (ndim - 1,), False), (ndim - 2,), False)
 
 
-@op(cdist_rule, hidden=True, node="EuclideanDistBackward0")
+@op(cdist_rule(by_product=True), hidden=True, node="EuclideanDistBackward0")
 def euclidean_distances(x1: Array, x2: Array, p: float) -> Any:
     """Euclidean distances of rows by one matrix product: quicker, and rougher for rows close to each other."""
-    squares = [(each * each).sum(-1, keepdims=True) for each in (x1, x2)]
-    made = squares[0] + xp.swapaxes(squares[1], -1, -2) - 2 * xp.matmul(x1, xp.swapaxes(x2, -1, -2))
-    return xp.sqrt(xp.maximum(made, 0))
+    a, b = (each.astype(xp.float32) if each.dtype in HALF else each for each in (x1, x2))
+    squares = [(each * each).sum(-1, keepdims=True) for each in (a, b)]
+    made = squares[0] + xp.swapaxes(squares[1], -1, -2) - 2 * xp.matmul(a, xp.swapaxes(b, -1, -2))
+    return xp.sqrt(xp.maximum(made, 0)).astype(x1.dtype, copy=False)
 
 
 euclidean_distances.vjp(
@@ -146,7 +167,7 @@ euclidean_distances.vjp(
 
 
 @op(composed, composite=True, method=False)
-def cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+def cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Word = "use_mm_for_euclid_dist_if_necessary") -> Any:
     """The p-norms of the differences of every row of `x1` and every row of `x2`."""
     if compute_mode not in MODES:
         raise errors.bad_value(f"{compute_mode!s:.64} is not a valid value for compute_mode")

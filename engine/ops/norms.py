@@ -6,19 +6,22 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.infer import composed
-from engine.kinds import Array, Dims, Dtype, Number
+from engine.arguments import refuse
+from engine.arrays import xp
+from engine.infer import Estimate, composed
+from engine.kinds import Array, Dims, Dtype, Flag, Given, Ints, Number, Size
 from engine.op import op
 from engine.ops.arithmetic import div, mul
 from engine.ops.bounds import nan_to_num
 from engine.ops.compare import ne
 from engine.ops.copies import to_copy
-from engine.ops.matrices import HALF, check_square
+from engine.ops.matrices import HALF, check_square, real_dtype
 from engine.ops.reduction import amax, amin, sum_dim, vector_norm
 from engine.ops.selection import masked_fill
 from engine.ops.solving import inv_ex
 from engine.ops.spectral import svdvals
 from engine.ops.views import permute, slice_, squeeze_dim, unsqueeze
+from engine.rules import reduced_shape
 from engine.tensor import check_dim
 
 Shape = tuple[int, ...]
@@ -68,9 +71,26 @@ def check_norm_dtype(name: str, given: dtypes.DType, dtype: dtypes.DType) -> Non
         )
 
 
+@op(lambda op, values: Estimate(values, [(values[1], real_dtype(values[0]))]), hidden=True)
+def zeros_of_norms(input: Array, size: Size) -> Any:
+    """Zeros, real, that do not depend on the input."""
+    return xp.zeros(size, real_dtype(input))
+
+
 def largest(x: Any, dims: tuple[int], keepdim: bool) -> Any:
     """The largest entries along a dim, 0 where it is empty."""
-    return amax(x, dims, keepdim) if tuple(x.shape)[dims[0]] else sum_dim(x, dims, keepdim)
+    shape = tuple(x.shape)
+    return amax(x, dims, keepdim) if shape[dims[0]] else zeros_of_norms(x, reduced_shape(shape, dims, keepdim))
+
+
+def smallest(x: Any, dims: tuple[int], keepdim: bool) -> Any:
+    """The smallest entries along a dim.
+
+    Raises IndexError, of the dim from the end, where there are none.
+    """
+    if not tuple(x.shape)[dims[0]]:
+        raise errors.bad_index(f"amin(): Expected reduction dim {dims[0] - len(x.shape)} to have non-zero size.")
+    return amin(x, dims, keepdim)
 
 
 def singular_norm(a: Any, dims: tuple[int, int], keepdim: bool, dtype: Any, reduce: Any) -> Any:
@@ -86,7 +106,7 @@ def singular_norm(a: Any, dims: tuple[int, int], keepdim: bool, dtype: Any, redu
 
 
 @op(composed, namespace="linalg", composite=True)
-def matrix_norm(A: Array, ord: Number, dim: Dims = (-2, -1), keepdim: bool = False, *, dtype: Dtype = None) -> Any:
+def matrix_norm(A: Array, ord: Number, dim: Ints = (-2, -1), keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The matrix norm of order 1, -1, 2, -2, inf or -inf over two dims."""
     if isinstance(ord, complex):
         raise errors.bad_argument("linalg.matrix_norm: Expected a non-complex scalar as the order of norm.")
@@ -96,7 +116,8 @@ def matrix_norm(A: Array, ord: Number, dim: Dims = (-2, -1), keepdim: bool = Fal
     first, second = check_norm(A, dim, dtype, size != 2)
     extremum = largest if ord > 0 else amin
     if size == 2:
-        return singular_norm(A, (first, second), keepdim, dtype, lambda s: extremum(s, (len(s.shape) - 1,), keepdim))
+        ends = largest if ord > 0 else smallest
+        return singular_norm(A, (first, second), keepdim, dtype, lambda s: ends(s, (len(s.shape) - 1,), keepdim))
     if size == math.inf:
         first, second = second, first
     sums = vector_norm(A, 1.0, (first,), keepdim, dtype=dtype)
@@ -105,7 +126,7 @@ def matrix_norm(A: Array, ord: Number, dim: Dims = (-2, -1), keepdim: bool = Fal
 
 @op(composed, namespace="linalg", name="matrix_norm", composite=True)
 def named_matrix_norm(
-    A: Array, ord: str = "fro", dim: Dims = (-2, -1), keepdim: bool = False, *, dtype: Dtype = None
+    A: Array, ord: str = "fro", dim: Ints = (-2, -1), keepdim: bool = False, *, dtype: Dtype = None
 ) -> Any:
     """The Frobenius (`fro`) or nuclear (`nuc`) norm over two dims."""
     if ord not in ("fro", "nuc"):
@@ -116,12 +137,20 @@ def named_matrix_norm(
     return singular_norm(A, dims, keepdim, dtype, lambda s: sum_dim(s, (len(s.shape) - 1,), keepdim))
 
 
+def given_dims(dim: Any) -> Any:
+    """The dims of a norm, one or two.
+
+    Raises RuntimeError for none or more.
+    """
+    if len(dim) not in (1, 2):
+        raise errors.bad_argument(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
+    return dim
+
+
 def whole(a: Any, dim: Any) -> Any:
     """The dims of a norm whose order is given: both of a matrix."""
     if dim is not None:
-        if len(dim) not in (1, 2):
-            raise errors.bad_argument(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
-        return dim
+        return given_dims(dim)
     if len(a.shape) not in (1, 2):
         raise errors.bad_argument(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {len(a.shape)}D."
@@ -135,7 +164,7 @@ def linalg_norm(
 ) -> Any:
     """The vector norm over one dim or all elements, or with an order and two dims the matrix norm."""
     if ord is None:
-        return checked_vector_norm(A, 2, dim, keepdim, dtype)
+        return checked_vector_norm(A, 2, dim if dim is None else given_dims(dim), keepdim, dtype)
     dims = whole(A, dim)
     if dims is not None and len(dims) == 2:
         return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
@@ -157,16 +186,33 @@ def named_norm(A: Array, ord: str, dim: Dims | None = None, keepdim: bool = Fals
     return named_matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
 
 
+@op(composed, composite=True)
+def norm(input: Array, p: str = "fro", dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None) -> Any:
+    """The Frobenius norm over all elements, one dim or two, or the nuclear norm over two dims."""
+    dims = listed(dim)
+    if dims is not None and not hasattr(dims, "__len__"):
+        raise errors.bad_type(f"object of type '{type(dims).__name__}' has no len()")
+    if p == "fro" and (dims is None or len(dims) <= 2):
+        return vector_norm(input, 2, dims, keepdim, dtype=dtype)
+    dims = list(range(len(input.shape))) if dims is None else dims
+    try:
+        return named_matrix_norm(input, p, dims, keepdim, dtype=dtype)
+    except TypeError:
+        wrong = (input, p, dims, keepdim), {"dtype": dtype}
+        raise refuse("linalg.matrix_norm", (matrix_norm, named_matrix_norm), *wrong) from None
+
+
 @op(composed, name="norm", composite=True)
-def old_named_norm(
-    input: Array, p: str = "fro", dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None
+def norm_of_order(
+    input: Array, p: Number | None, dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None
 ) -> Any:
-    """The Frobenius norm over some or all dims, or the nuclear norm over two."""
-    if p not in ("fro", "nuc"):
-        raise errors.bad_argument(f"linalg.matrix_norm: Order {p!s:.64} not supported.")
-    if p == "fro":
-        return vector_norm(input, 2, dim, keepdim, dtype=dtype)
-    return named_matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    """The p-norm of the elements over the dims."""
+    return vector_norm(input, 2.0 if p is None else p, listed(dim), keepdim, dtype=dtype)
+
+
+def listed(dim: Any) -> Any:
+    """Dims, of which one alone stands for a list of it."""
+    return [dim] if isinstance(dim, int) else dim
 
 
 # -- condition numbers ------------------------------------------------------------------------------------------------
@@ -177,17 +223,19 @@ def cond(A: Array, p: Number | None = None) -> Any:
     """The condition number in a matrix norm, by default that of the singular values."""
     if len(A.shape) < 2:
         raise errors.shape_mismatch("linalg.cond: The input tensor must have at least 2 dimensions.")
-    if p is None or abs(p) == 2:
-        s = svdvals(A)
-        dim = len(s.shape) - 1
-        count = tuple(s.shape)[dim]
-        largest, smallest = slice_(s, dim, 0, min(1, count), 1), slice_(s, dim, max(count - 1, 0), count, 1)
-        if not count:
-            return sum_dim(s, (dim,), False)
-        return squeeze_dim(div(smallest, largest) if p == -2 else div(largest, smallest), dim)
-    if isinstance(p, complex) or abs(p) not in (1, math.inf):
+    if isinstance(p, complex):
+        raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if p is not None and abs(p) not in (1, 2, math.inf):
         raise errors.bad_argument(f"linalg.cond got an invalid norm type: {p:g}")
-    return norm_product(A, p, matrix_norm)
+    if 0 in tuple(A.shape):
+        return zeros_of_norms(A, tuple(A.shape)[:-2])
+    if p is not None and abs(p) != 2:
+        return norm_product(A, p, matrix_norm)
+    s = svdvals(A)
+    dim = len(s.shape) - 1
+    count = tuple(s.shape)[dim]
+    first, last = slice_(s, dim, 0, 1, 1), slice_(s, dim, count - 1, count, 1)
+    return squeeze_dim(div(last, first) if p == -2 else div(first, last), dim)
 
 
 @op(composed, namespace="linalg", name="cond", composite=True)
@@ -196,13 +244,25 @@ def named_cond(A: Array, p: str) -> Any:
     check_square(f"linalg.cond(ord={p!s:.64})", A)
     if p not in ("fro", "nuc"):
         raise errors.bad_argument(f"linalg.cond got an invalid norm type: {p!s:.64}")
-    return norm_product(A, p, named_matrix_norm)
+    if 0 in tuple(A.shape):
+        return zeros_of_norms(A, tuple(A.shape)[:-2])
+    if p == "fro":
+        return norm_product(A, p, named_matrix_norm)
+    sums = [sum_dim(svdvals(A), (len(A.shape) - 2,), False)]
+    inverse, info = inv_ex(A)
+    sums.append(sum_dim(svdvals(masked_fill(inverse, failed(info), 0)), (len(A.shape) - 2,), False))
+    return mul(sums[0], masked_fill(sums[1], ne(info, 0), math.inf))
+
+
+def failed(info: Any) -> Any:
+    """Where matrices have no inverse."""
+    return unsqueeze(unsqueeze(ne(info, 0), len(info.shape)), len(info.shape) + 1)
 
 
 def norm_product(a: Any, p: Any, norm: Any) -> Any:
     """The norm of a matrix times that of its inverse, infinite where there is none."""
     check_square(f"linalg.cond(ord={p if isinstance(p, str) else format(p, 'g')})", a)
     inverse, info = inv_ex(a)
-    inverse = masked_fill(inverse, unsqueeze(unsqueeze(ne(info, 0), len(info.shape)), len(info.shape) + 1), math.inf)
+    inverse = masked_fill(inverse, failed(info), math.inf)
     made = mul(norm(a, p, (-2, -1), False), norm(inverse, p, (-2, -1), False))
-    return made if p == "nuc" else nan_to_num(made, math.inf, math.inf, -math.inf)
+    return nan_to_num(made, math.inf, math.inf, -math.inf)

@@ -14,8 +14,17 @@ from engine.ops.arithmetic import add, neg, real_of, sub
 from engine.ops.diagonals import triu
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, check_float, check_matrix, columns_first, diagonal_matrix, diagonal_of
+from engine.ops.matrices import (
+    adjoint,
+    check_differentiable,
+    check_kernel,
+    check_matrix,
+    columns_first,
+    diagonal_matrix,
+    diagonal_of,
+)
 from engine.ops.solving import triangle
+from engine.ops.superseded import warn_of
 from engine.workspace import geqrf_bytes, orgqr_bytes
 
 
@@ -23,11 +32,12 @@ def qr_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of QR: which sizes Q and R have in each mode."""
     a, mode = values
     check_matrix("linalg.qr", a)
-    check_float("linalg.qr", a, "geqrf_cpu")
+    check_differentiable("linalg.qr", a)
     if mode not in ("reduced", "complete", "r"):
         raise errors.bad_argument(
             f"qr received unrecognized mode '{mode!s:.64}' but expected one of 'reduced' (default), 'r', or 'complete'"
         )
+    check_kernel("geqrf_cpu", a)
     (*batch, m, n) = a.shape
     k = min(m, n) if mode != "complete" else m
     q = (0,) if mode == "r" else (*batch, m, k)
@@ -97,6 +107,7 @@ def as_dtype_of(x: Any, like: Any) -> Any:
 @op(composed, name="qr", composite=True, outputs=("Q", "R"))
 def old_qr(input: Array, some: bool = True) -> Any:
     """`linalg.qr`, reduced or complete."""
+    warn_of("qr")
     return PACK["qr"](list(qr(input, "reduced" if some else "complete")))
 
 

@@ -19,8 +19,9 @@ from engine.ops.linalg import DOT_DTYPES, dot_rule, matmul, mm, product
 from engine.ops.matrices import HALF, check_square, same_type
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
-from engine.ops.solving import inv
+from engine.ops.solving import identity, inv
 from engine.ops.stacks import several
+from engine.ops.superseded import warn_of
 from engine.ops.views import expand, reshape, unsafe_view, view
 from engine.rules import broadcast, default_dtype
 from engine.tensor import check_dim, counted_dim
@@ -144,6 +145,7 @@ linalg_cross.vjp(
 def cross(input: Array, other: Array, dim: int | None = None) -> Any:
     """The cross product of vectors along a dim of length 3, by default the first such."""
     if dim is None:
+        warn_of("cross")
         found = [at for at, size in enumerate(tuple(input.shape)) if size == 3]
         if not found:
             raise errors.bad_argument("no dimension of size 3 in input")
@@ -277,17 +279,6 @@ def matrix_power(A: Array, n: int) -> Any:
 alias(matrix_power, "matrix_power")
 
 
-def identity_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of an identity matrix like another."""
-    return Estimate(values, [(values[0].shape, values[0].dtype)])
-
-
-@op(identity_rule, hidden=True)
-def identity(input: Array) -> Any:
-    """Identity matrices of the input's shape."""
-    return xp.broadcast_to(xp.eye(input.shape[-1], dtype=input.dtype), input.shape).copy()
-
-
 # -- block_diag -------------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +339,12 @@ several(block_diag)
 @op(composed, composite=True, method=False)
 def chain_matmul(matrices: Arrays) -> Any:
     """The product of matrices, given one by one (`linalg.multi_dot` of a list)."""
+    warn_of("chain_matmul")
+    for each in matrices:
+        if len(each.shape) != 2:
+            raise errors.shape_mismatch(f"Tensor dimension is {len(each.shape)}, expected 2 instead.")
+    if not matrices:
+        raise errors.bad_argument("chain_matmul(): Expected one or more matrices")
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
 
 

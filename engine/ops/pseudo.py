@@ -8,16 +8,26 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Operand
+from engine.kinds import Array
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.creation import zeros_like
 from engine.ops.linalg import matmul
-from engine.ops.matrices import HALF, adjoint, as_column, as_row, check_square, real_dtype
+from engine.ops.matrices import (
+    HALF,
+    adjoint,
+    as_column,
+    as_row,
+    check_float,
+    check_kernel,
+    check_square,
+    real_dtype,
+)
 from engine.ops.solving import is_vector
-from engine.ops.spectral import no_svd
+from engine.ops.spectral import bare_values, no_svd
 from engine.ops.views import squeeze_dim
 from engine.rules import broadcast
+from engine.tensor import check_dim
 from engine.workspace import by_numpy, eigh_bytes, eigvalsh_bytes, svd_bytes
 
 Shape = tuple[int, ...]
@@ -44,24 +54,33 @@ def check_tolerances(name: str, *tolerances: tuple[str, Any]) -> None:
 
 
 def hermitian_check(a: Any, hermitian: bool) -> None:
-    """A Hermitian matrix is square."""
-    if hermitian:
+    """A Hermitian matrix is square, be there anything in it."""
+    if hermitian and a.size:
         check_square("linalg.eigh", a)
 
 
 def limit_shape(a: Any, *tolerances: Any) -> Shape:
-    """The batch shape, broadcast with that of the tolerances."""
+    """The batch shape, broadcast with that of the tolerances where there is something to compare with them."""
     shapes = [each.shape for each in tolerances if each is not None and not is_number(each)]
-    return broadcast(a.shape[:-2], *shapes)
+    return broadcast(a.shape[:-2], *shapes) if a.size else a.shape[:-2]
 
 
 def pinv_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of pinv with tolerances as tensors or numbers."""
     a, atol, rtol, hermitian = values
+    if is_number(atol) and rtol is None:
+        check_dim(-2, len(a.shape))
+        check_precise(a)
     check_pinv(a)
     check_tolerances("pinv", ("atol", atol), ("rtol", rtol))
     hermitian_check(a, hermitian)
     return pinv_estimate(values, a, limit_shape(a, atol, rtol), hermitian)
+
+
+def check_precise(a: Any) -> None:
+    """Raise RuntimeError for a dtype that has no default tolerance."""
+    if not dtypes.BY_NUMPY[a.dtype].differentiable or a.dtype in HALF:
+        raise errors.dtype_mismatch("This function doesn't handle types other than float and double")
 
 
 def pinv_estimate(values: list[Any], a: Any, batch: Shape, hermitian: bool) -> Estimate:
@@ -121,12 +140,19 @@ def pseudo_inverse(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
 
 
 @op(pinv_rule, namespace="linalg", node="LinalgPinvBackward0", cast=())
-def pinv(A: Array, *, atol: Operand | None = None, rtol: Operand | None = None, hermitian: bool = False) -> Any:
+def pinv(A: Array, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Any:
     """The pseudo-inverse; singular values up to the larger of `atol` and `rtol` times the largest count as zero."""
     return pseudo_inverse(A, atol, rtol, hermitian)
 
 
+@op(pinv_rule, namespace="linalg", name="pinv", node="LinalgPinvBackward0", cast=())
+def pinv_of_tensors(A: Array, *, atol: Array | None = None, rtol: Array | None = None, hermitian: bool = False) -> Any:
+    """The same, with tolerances for each matrix of a batch."""
+    return pseudo_inverse(A, atol, rtol, hermitian)
+
+
 pinv.vjp(A=lambda g, A, out: pinv_grad(g, A, out))
+pinv_of_tensors.vjp(A=lambda g, A, out: pinv_grad(g, A, out))
 
 
 def pinv_rcond_rule(op: Op, values: list[Any]) -> Estimate:
@@ -139,12 +165,19 @@ def pinv_rcond_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 @op(pinv_rcond_rule, namespace="linalg", name="pinv", node="LinalgPinvBackward0", cast=())
-def pinv_rcond(A: Array, rcond: Operand, hermitian: bool = False) -> Any:
+def pinv_rcond(A: Array, rcond: float, hermitian: bool = False) -> Any:
     """The pseudo-inverse; singular values up to `rcond` times the largest count as zero."""
     return pseudo_inverse(A, None, rcond, hermitian)
 
 
+@op(pinv_rcond_rule, namespace="linalg", name="pinv", node="LinalgPinvBackward0", cast=())
+def pinv_rcond_of_tensor(A: Array, rcond: Array, hermitian: bool = False) -> Any:
+    """The same, with a tolerance for each matrix of a batch."""
+    return pseudo_inverse(A, None, rcond, hermitian)
+
+
 pinv_rcond.vjp(A=lambda g, A, out: pinv_grad(g, A, out))
+pinv_rcond_of_tensor.vjp(A=lambda g, A, out: pinv_grad(g, A, out))
 
 
 @op(composed, composite=True)
@@ -179,9 +212,14 @@ def rank_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch("torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.")
     names = [(param.name, value) for param, value in zip(op.params[1:-1], values[1:-1], strict=True)]
     check_tolerances("matrix_rank", *[("atol" if name == "tol" else name, value) for name, value in names])
-    if not dtypes.BY_NUMPY[a.dtype].differentiable or a.dtype in HALF:
-        raise errors.dtype_mismatch("This function doesn't handle types other than float and double")
-    hermitian_check(a, hermitian)
+    default = all(value is None for name, value in names if name in ("rtol", "tol"))
+    if default:
+        check_precise(a)
+    if a.size and hermitian:
+        check_square("linalg.eigh", a)
+        check_kernel("linalg_eigh_cpu", a)
+    elif a.size:
+        check_float("linalg.svd", a, "linalg_svd_cpu")
     work = by_numpy(eigvalsh_bytes(a) if hermitian else svd_bytes(a), a.size * a.dtype.itemsize, 0, a.dtype)
     work += 40 * math.prod(a.shape[:-2]) * min(a.shape[-2:])
     batch = limit_shape(a, *(value for _, value in names))
@@ -190,29 +228,43 @@ def rank_rule(op: Op, values: list[Any]) -> Estimate:
 
 def rank_of(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     """How many singular values are above the limit."""
+    if not a.size:
+        return xp.zeros(a.shape[:-2], xp.int64)
     try:
-        s = abs(xp.linalg.eigvalsh(a)) if hermitian else xp.linalg.svd(a, compute_uv=False)
+        s = abs(xp.linalg.eigvalsh(a)) if hermitian else bare_values(a)
     except xp.linalg.LinAlgError:
         raise no_svd(a) from None
     return (s > limits(a, s, atol, rtol)).sum(-1)
 
 
 @op(rank_rule, namespace="linalg", cast=())
-def matrix_rank(A: Array, *, atol: Operand | None = None, rtol: Operand | None = None, hermitian: bool = False) -> Any:
+def matrix_rank(A: Array, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Any:
     """The rank: how many singular values are above the larger of `atol` and `rtol` times the largest."""
     return rank_of(A, atol, rtol, hermitian)
 
 
 @op(rank_rule, namespace="linalg", name="matrix_rank", cast=())
-def matrix_rank_tol(A: Array, tol: Operand, hermitian: bool = False) -> Any:
+def rank_by_tensors(A: Array, *, atol: Array | None = None, rtol: Array | None = None, hermitian: bool = False) -> Any:
+    """The same, with tolerances for each matrix of a batch."""
+    return rank_of(A, atol, rtol, hermitian)
+
+
+@op(rank_rule, namespace="linalg", name="matrix_rank", cast=())
+def matrix_rank_tol(A: Array, tol: float, hermitian: bool = False) -> Any:
     """The rank: how many singular values are above `tol`."""
+    return rank_of(A, tol, 0.0, hermitian)
+
+
+@op(rank_rule, namespace="linalg", name="matrix_rank", cast=())
+def rank_by_tensor(A: Array, tol: Array, hermitian: bool = False) -> Any:
+    """The same, with a tolerance for each matrix of a batch."""
     return rank_of(A, tol, 0.0, hermitian)
 
 
 # -- least squares ----------------------------------------------------------------------------------------------------
 
 
-def lstsq_checks(a: Any, b: Any, driver: Any) -> None:
+def lstsq_checks(a: Any, b: Any, rcond: Any, driver: Any) -> None:
     """What lstsq refuses."""
     name = "torch.linalg.lstsq"
     if len(a.shape) < 2:
@@ -236,14 +288,17 @@ def lstsq_checks(a: Any, b: Any, driver: Any) -> None:
         raise errors.shape_mismatch(f"{name}: input.size(-2) should match other.size({place})")
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise errors.bad_argument(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
-    if not dtypes.BY_NUMPY[a.dtype].differentiable or a.dtype in HALF:
-        raise errors.dtype_mismatch("This function doesn't handle types other than float and double")
+    if gap and not is_vector(a.shape, b.shape):
+        broadcast(a.shape[:-2], b.shape[:-1])
+    if rcond is None:
+        check_precise(a)
+    check_kernel("linalg_lstsq_cpu", a)
 
 
 def lstsq_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of lstsq; which further results there are depends on the driver."""
-    a, b, _, driver = values
-    lstsq_checks(a, b, driver)
+    a, b, rcond, driver = values
+    lstsq_checks(a, b, rcond, driver)
     vector = is_vector(a.shape, b.shape)
     right = (*b.shape, 1) if vector else b.shape
     batch = broadcast(a.shape[:-2], right[:-2])
@@ -261,7 +316,7 @@ def lstsq_rule(op: Op, values: list[Any]) -> Estimate:
     count = math.prod(batch)
     solutions = count * (min(m, n) + n + max(m, n)) * right[-1] + (3 * count * m * right[-1] if residuals[-1] else 0)
     work = max(spectrum_bytes(a), adjoint_bytes(a) + solutions * a.dtype.itemsize)
-    return Estimate([a, b, values[2], driver], outputs, None, work, 20 * a.size * min(m, n))
+    return Estimate([a, b, rcond, driver], outputs, None, work, 20 * a.size * min(m, n))
 
 
 @op(

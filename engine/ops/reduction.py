@@ -54,7 +54,7 @@ def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dty
 sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
 
 
-@op(composed, composite=True)
+@op(composed, composite=True, function=False)
 def sum_to_size(input: Array, size: Size) -> Any:
     """The sum over the dims along which `size` would broadcast to the input's shape."""
     shape = tuple(input.shape)
@@ -299,13 +299,24 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("linalg.vector_norm: Expected a non-complex scalar as the order of norm.")
     estimate = reduction("same")(op, values)
     shape = estimate.outputs[0][0]
-    if values[0].size == 0 and (math.isinf(order) or order < 0) and math.prod(shape):
-        raise errors.bad_argument(
-            f"linalg.vector_norm cannot compute the {order} norm on an empty tensor because the operation does not "
-            "have an identity"
-        )
+    if values[0].size == 0 and (order == math.inf or order < 0):
+        refuse_empty(values[0], order, values[op.index["dim"]])
     held = norm_width(dtype, order) * values[0].size + cast_bytes([values[0]], dtype.numpy)
     return Estimate(estimate.values, [(shape, dtype.to_real().numpy)], dtype.numpy, held, 4 * values[0].size)
+
+
+def refuse_empty(array: Any, order: Any, dim: Any) -> None:
+    """Raise RuntimeError where a norm would be the largest or smallest of nothing."""
+    where = "an empty tensor " if not dim else ""  # torch's slip: no space after the dim
+    for each in dim or ():
+        if not array.shape[each]:
+            where = f"the dimension {each}"
+            break
+    if where:
+        raise errors.bad_argument(
+            f"linalg.vector_norm cannot compute the {order} norm on {where}because "
+            f"{'this dimension is empty and ' if dim else ''}the operation does not have an identity"
+        )
 
 
 def norm_dtype(given: dtypes.DType, asked: dtypes.DType | None) -> dtypes.DType:
@@ -366,12 +377,6 @@ def vector_norm(
 
 
 vector_norm.vjp(x=lambda g, x, out, ord, dim, keepdim: norm_backward(g, x, out, ord, dim, keepdim))
-
-
-@op(composed, composite=True)
-def norm(input: Array, p: Number = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
-    """The p-norm of the elements over the dims."""
-    return vector_norm(input, p, dim, keepdim, dtype=dtype)
 
 
 def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) -> Any:

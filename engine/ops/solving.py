@@ -8,12 +8,13 @@ from typing import Any
 from engine import errors, lapack
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims
+from engine.kinds import Array, Ints
 from engine.op import Op, op
 from engine.ops.arithmetic import add, conj_of, neg
 from engine.ops.diagonals import tril, triu
 from engine.ops.linalg import matmul
 from engine.ops.matrices import (
+    HALF,
     adjoint,
     as_column,
     check_differentiable,
@@ -24,7 +25,9 @@ from engine.ops.matrices import (
     columns_first,
     same_type,
     transposed,
+    widened,
 )
+from engine.ops.superseded import warn_of
 from engine.ops.views import permute, reshape
 from engine.rules import Shape, broadcast
 from engine.tensor import check_dim
@@ -81,13 +84,14 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
         work = max(work, made)  # the solutions column by column
     if len(op.outputs) > 1:
         work = max(work, (math.prod(shape[:-2]) + 1) * matrix_bytes(a))  # the factors of singular ones
-    return Estimate(
-        values, [(out, a.dtype), (shape[:-2], lapack.INT32)][: len(op.outputs)], None, work, count * n * n * n
-    )
+    outputs = [(out, a.dtype), (a.shape[:-2], lapack.INT32)][: len(op.outputs)]
+    return Estimate(values, outputs, None, work, count * n * n * n)
 
 
 def solved(A: Any, B: Any, left: bool) -> Any:
     """The solution; raises LinAlgError for a singular matrix."""
+    if A.dtype in HALF:
+        return solved(widened(A), widened(B), left).astype(A.dtype)
     if is_vector(A.shape, B.shape):
         return xp.linalg.solve(A, B[..., None])[..., 0]
     if left:
@@ -129,8 +133,7 @@ def solve_side(a: Any, b: Any, left: Any) -> Any:
 def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = False) -> Any:
     """`solve` that tells by `info` which matrices are singular, and raises only if asked to."""
     try:
-        made = solved(A, B, left)
-        return made, xp.zeros(made.shape[: -1 if is_vector(A.shape, B.shape) else -2], lapack.INT32)
+        return solved(A, B, left), xp.zeros(A.shape[:-2], lapack.INT32)
     except xp.linalg.LinAlgError:
         place, _ = lapack.first_zero_pivot(A)
     if check_errors:
@@ -144,7 +147,7 @@ def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = Fals
         made = lapack.lu_solve(lu, pivots, right, 0)
     else:
         made = xp.swapaxes(lapack.lu_solve(lu, pivots, xp.swapaxes(right, -1, -2), 1), -1, -2)
-    return (made[..., 0] if vector else made), info
+    return (made[..., 0] if vector else made), info if batch == A.shape[:-2] else lapack.lu_factor(A)[2]
 
 
 solve_ex.vjp(
@@ -237,29 +240,47 @@ def inverse_or_nan(A: Array) -> Any:
 inverse_or_nan.vjp(A=lambda g, out: inv_grad(g, out))
 
 
+def identity_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of an identity matrix like another."""
+    return Estimate(values, [(values[0].shape, values[0].dtype)])
+
+
+@op(identity_rule, hidden=True)
+def identity(input: Array) -> Any:
+    """Identity matrices of the input's shape."""
+    return xp.broadcast_to(xp.eye(input.shape[-1], dtype=input.dtype), input.shape).copy()
+
+
 @op(composed, namespace="linalg", composite=True)
 def tensorinv(A: Array, ind: int = 2) -> Any:
     """The inverse of a tensor seen as a matrix whose rows are its first `ind` dims."""
     if ind <= 0:
         raise errors.bad_argument(f"Expected a strictly positive integer for 'ind', but got {ind}")
     shape = tuple(A.shape)
+    if ind > len(shape):
+        raise errors.bad_argument(f"ArrayRef: invalid slice, N = {ind}; size = {len(shape)}")
     rows, columns = shape[:ind], shape[ind:]
     if math.prod(rows) != math.prod(columns):
         raise errors.shape_mismatch(
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{math.prod(columns)} != {math.prod(rows)}"
         )
-    return reshape(inv(reshape(A, (math.prod(rows), math.prod(columns)))), (*columns, *rows))
+    try:
+        return reshape(inv(reshape(A, (math.prod(rows), math.prod(columns)))), (*columns, *rows))
+    except errors.LinAlgError as error:
+        raise errors.singular(str(error).removeprefix("linalg.")) from None
 
 
 @op(composed, namespace="linalg", composite=True)
-def tensorsolve(A: Array, B: Array, dims: Dims | None = None) -> Any:
+def tensorsolve(A: Array, B: Array, dims: Ints | None = None) -> Any:
     """The tensor X with `tensordot(A, X, X.ndim) == B`; `dims` of A go to its end first."""
     ndim = len(A.shape)
     if dims is not None:
         moved = [check_dim(each, ndim) for each in dims]
         A = permute(A, tuple([at for at in range(ndim) if at not in moved] + moved))
     shape, count = tuple(A.shape), len(B.shape)
+    if count > ndim:
+        raise errors.shape_mismatch("cannot create std::vector larger than max_size()")  # torch's, of dims that are not
     columns, wanted = shape[count:], math.prod(tuple(B.shape))
     if math.prod(columns) != wanted:  # torch says one thing and looks at another
         raise errors.shape_mismatch(
@@ -314,6 +335,7 @@ def triangle_grad(g: Any, a: Any, out: Any, upper: Any, left: Any, unit: Any) ->
 def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of triangular_solve."""
     b, a = values[:2]
+    warn_of("triangular_solve")
     for what, each in (("b", b), ("A", a)):
         if len(each.shape) < 2:
             raise errors.shape_mismatch(

@@ -20,6 +20,7 @@ from engine.ops.matrices import (
     as_column,
     as_row,
     check_float,
+    check_kernel,
     check_matrix,
     check_square,
     columns_first,
@@ -28,6 +29,7 @@ from engine.ops.matrices import (
     diagonal_of,
     real_dtype,
     unit_diagonal,
+    widened,
     zero_diagonal,
 )
 from engine.ops.solving import inverse_or_nan
@@ -69,8 +71,8 @@ def eigh_rule(op: Op, values: list[Any]) -> Estimate:
             f"linalg.eigh: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
         )
     dtype = dtypes.BY_NUMPY[a.dtype]
-    if not dtype.differentiable or dtype.numpy in HALF:
-        raise errors.not_implemented_for("linalg_eigh_cpu", dtype.type_name)
+    if a.size:
+        check_kernel("linalg_eigh_cpu", a)
     if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
         raise errors.bad_argument(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
     n, size = a.shape[-1], a.size * dtype.itemsize
@@ -81,6 +83,8 @@ def eigh_rule(op: Op, values: list[Any]) -> Estimate:
 @op(eigh_rule, namespace="linalg", outputs=("eigenvalues", "eigenvectors"), node="LinalgEighBackward0")
 def eigh(A: Array, UPLO: str = "L") -> Any:
     """The eigenvalues, ascending, and eigenvectors of Hermitian matrices; only one triangle is read."""
+    if not A.size:
+        return xp.zeros(A.shape[:-1], real_dtype(A)), xp.zeros(A.shape, A.dtype)
     try:
         values, vectors = xp.linalg.eigh(A, UPLO=UPLO.upper())
     except xp.linalg.LinAlgError:
@@ -121,11 +125,10 @@ eigh.vjp_joint(eigh_backward, "A")
 def eig_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of eig and eigvals: square matrices, complex results."""
     a = values[0]
-    name = f"linalg.{'eig' if op.multiple else 'eigvals'}"
-    check_square(name, a)
     dtype = dtypes.BY_NUMPY[a.dtype]
     if not dtype.differentiable:
         raise errors.dtype_mismatch(f"Unknown Complex ScalarType for {dtype.type_name}")
+    check_square(f"linalg.{'eig' if op.multiple else 'eigvals'}", a)
     if a.dtype in HALF:
         raise errors.not_implemented_for("linalg_eig_out_cpu", dtype.type_name)
     wide = complex_dtype(a)
@@ -189,7 +192,6 @@ def eig_values(A: Array) -> Any:
 def eigvals(A: Array) -> Any:
     """The eigenvalues of square matrices, complex."""
     if tracked(A):
-        check_square("linalg.eigvals", A)
         return eig(A)[0]
     return eig_values(A)
 
@@ -237,6 +239,8 @@ def no_svd(a: Any) -> RuntimeError:
 @op(svd_rule, namespace="linalg", outputs=("U", "S", "Vh"), node="LinalgSvdBackward0")
 def svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """Unitary U and Vh and singular values S, descending, with A = U diag(S) Vh."""
+    if A.dtype in HALF:
+        return tuple(each.astype(A.dtype) for each in xp.linalg.svd(widened(A), full_matrices=full_matrices))
     try:
         u, s, vh = xp.linalg.svd(A, full_matrices=full_matrices)
     except xp.linalg.LinAlgError:
@@ -309,10 +313,20 @@ def skew(x: Any) -> Any:
 @op(svd_rule, hidden=True)
 def singular_values(A: Array) -> Any:
     """The singular values alone."""
+    return bare_values(A)
+
+
+def bare_values(a: Any) -> Any:
+    """The singular values; raises LinAlgError where there are none."""
+    if not a.size:
+        return xp.zeros((*a.shape[:-2], min(a.shape[-2:])), real_dtype(a))
     try:
-        return xp.linalg.svd(A, compute_uv=False)
+        made = xp.linalg.svd(a, compute_uv=False)
     except xp.linalg.LinAlgError:
-        raise no_svd(A) from None
+        raise no_svd(a) from None
+    if xp.isnan(made[..., 0]).any():  # LAPACK gave up without saying so
+        raise no_svd(a)
+    return made
 
 
 @op(composed, namespace="linalg", composite=True)

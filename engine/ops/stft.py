@@ -8,14 +8,17 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Truth
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
 from engine.ops.convolving import zero_pad
 from engine.ops.copies import copied
 from engine.ops.fourier import dtype_of, fft_c2c, fft_c2r, fft_r2c
+from engine.ops.padding import pad
 from engine.ops.parts import view_as_real
+from engine.ops.superseded import warn_of
 from engine.ops.views import expand, reshape, slice_, squeeze_product, unsqueeze, view, viewed
+from engine.tensor import counted_dim
 
 MODES = {"reflect": "reflect", "constant": "constant", "replicate": "edge", "circular": "wrap"}
 
@@ -113,27 +116,19 @@ unbordered.vjp(input=lambda g, width, mode: bordered(g, width, mode))
 
 def centred(x: Any, width: int, mode: str) -> Any:
     """Signals with a border of half a frame on both sides."""
-    if mode not in MODES:
-        raise errors.coded(NotImplementedError, "bad_argument", f"Unrecognised padding mode {mode!s:.64}")
-    if x.dtype.kind == "b" and mode == "reflect":
-        raise errors.not_implemented_for("reflection_pad1d", "Bool")
     shape = tuple(x.shape)
     wide = (*(1,) * (3 - len(shape)), *shape)
     length = wide[-1]
-    if width < 0:
-        if length + 2 * width < 1:
-            raise errors.bad_argument(f"input (W: {length}) is too small. Calculated output W: {length + 2 * width}")
-        made = slice_(view(x, wide), len(wide) - 1, -width, length + width, 1)
-    elif mode == "constant":
-        made = zero_pad(view(x, wide), ((width, width),))
-    elif (mode == "reflect" and width >= length) or (mode == "circular" and width > length):
-        raise errors.shape_mismatch(
-            f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
-            f"({width}, {width}) at dimension {len(wide) - 1} of input {list(wide)}"
-        )
+    made = view(x, wide)
+    if width < 0 and mode in MODES and length + 2 * width > 0:
+        made = slice_(made, len(wide) - 1, -width, length + width, 1)
+    elif mode == "constant" and width >= 0:
+        made = zero_pad(made, ((width, width),))
+    elif mode in MODES and 0 <= width < length and len(wide) == 3 and x.dtype.kind != "b":
+        made = bordered(made, width, MODES[mode])
     else:
-        made = bordered(view(x, wide), width, MODES[mode])
-    return view(made, (*shape[:-1], length + 2 * width))
+        made = pad(made, (width, width), mode)  # which does what is rare, and tells what does not fit
+    return view(made, (*tuple(made.shape)[3 - len(shape) :],)) if 0 < len(shape) < 3 else made
 
 
 # -- the transform ----------------------------------------------------------------------------------------------------
@@ -180,7 +175,7 @@ def stft(
     hop_length: int | None = None,
     win_length: int | None = None,
     window: Array | None = None,
-    center: bool = True,
+    center: Truth = True,
     pad_mode: str = "reflect",
     normalized: bool = False,
     onesided: bool | None = None,
@@ -191,6 +186,8 @@ def stft(
     if center and align_to_window is not None:
         raise errors.bad_argument("stft align_to_window should only be set when center = false")
     x = centred(input, n_fft // 2, pad_mode) if center else input
+    if window is None:
+        warn_of("stft")
     hop, width = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     as_complex = x.dtype.kind == "c" or (window is not None and window.dtype.kind == "c")
     if return_complex is None:
@@ -211,6 +208,8 @@ def stft(
         frames = mul(frames, padded_window(window, n_fft))
     elif width < n_fft:
         frames = mul(frames, padded_window(full_window(x, width), n_fft))
+    if dtype_of(frames).numpy in dtypes.HALF_TYPES:
+        raise errors.dtype_mismatch(f"MKL FFT doesn't support tensors of type: {dtype_of(frames).type_name}")
     half = not as_complex if onesided is None else onesided
     if as_complex and half:
         raise errors.bad_argument("Cannot have onesided output if window or input is complex")
@@ -304,8 +303,12 @@ def istft(
         raise errors.dtype_mismatch(
             "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
         )
+    if window is None:
+        warn_of("istft")
     hop, width = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     shape = tuple(input.shape)
+    for dim in (-2, -3):
+        counted_dim(dim, len(shape) + 1)  # frames and frequencies, before pairs of real numbers
     half = len(shape) > 1 and shape[-2] != n_fft if onesided is None else onesided
     call = (
         f"istft({kind_of(input)}, n_fft={n_fft}, hop_length={hop}, win_length={width}, window={told_window(window)}, "
@@ -344,5 +347,12 @@ def signals(x: Any, n_fft: int, half: bool, as_complex: bool, window: Any, scale
 def check_envelope(call: str, weight: Any) -> None:
     """Raise RuntimeError where the squared windows add up to nothing."""
     array = getattr(weight, "_array", None)
-    if array is not None and array.size and bool((abs(array) < 1e-11).any()):
-        raise errors.bad_argument(f"{call} window overlap add min: 1")
+    if array is None:
+        return
+    if not array.size:
+        raise errors.bad_argument(
+            "min(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+            "'dim' argument."
+        )
+    if bool((abs(array) < 1e-11).any()):
+        raise errors.bad_argument(f"{call} window overlap add min: 1\n[ CPUBoolType{{}} ]")
