@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.modes import state
-from engine.ops.copies import grad_copy
+from engine.ops.copies import copy_, grad_copy
 from engine.tensor import InferenceCounter, Tensor, wrap
 
+if TYPE_CHECKING:
+    from engine.graph import Node
 
-def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """A gradient summed back to its input's shape, dtype and realness (arrays)."""
+
+def conform(g: Any, shape: tuple[int, ...], dtype: Any, node: Node | None = None, at: int = 0) -> Any:
+    """A gradient summed back to its input's shape, dtype and realness (arrays).
+
+    Raises RuntimeError for a shape that it cannot be summed to, telling that `node` gave it for its edge number `at`.
+    """
     if g.shape != shape:
-        g = sum_to(g, shape)
+        summed = sum_to(g, shape)
+        if summed is None:
+            raise errors.invalid_gradient(node.name() if node else None, at, g.shape, shape)
+        g = summed
     if g.dtype != dtype:
         if g.dtype.kind == "c" and dtype.kind != "c":
             g = g.real
@@ -24,20 +33,27 @@ def conform(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the dimensions along which `shape` was broadcast to the gradient's."""
+    """Sum over the dimensions along which `shape` was broadcast to the gradient's; None if it was not."""
     extra = g.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        extra + at for at, size in enumerate(shape) if size == 1 and g.shape[extra + at] != 1
-    )
+    if extra < 0:
+        return None
+    inner = tuple(at for at, size in enumerate(shape) if size == 1 and g.shape[extra + at] != 1)
+    axes = (*range(extra), *(extra + at for at in inner))
     wide = np.float32 if g.dtype in dtypes.HALF_TYPES else None
     summed = g.sum(axis=axes, dtype=wide).astype(g.dtype, copy=False) if axes else g
-    return summed.reshape(shape)
+    left = tuple(size for at, size in enumerate(shape) if at not in inner) if inner else shape
+    if summed.shape != left:
+        return None
+    return summed.reshape(shape) if inner else summed
 
 
-def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
+def conform_tensor(g: Tensor, shape: tuple[int, ...], dtype: Any, node: Node | None = None, at: int = 0) -> Tensor:
     """`conform` for gradients that are themselves recorded."""
     array = g._array
     if array.shape != shape:
+        extra = array.ndim - len(shape)
+        if extra < 0 or any(size not in (1, have) for size, have in zip(shape, array.shape[extra:], strict=True)):
+            raise errors.invalid_gradient(node.name() if node else None, at, array.shape, shape)
         g = g.sum_to_size(shape)
     if array.dtype != dtype:
         if array.dtype.kind == "c" and dtype.kind != "c":
@@ -77,6 +93,21 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
         return
     before._array[...] += g
     before._counter[0] += 1
+
+
+def spread(variable: Tensor, g: Any) -> Any:
+    """A gradient of the shape a leaf had, for its shape since data was set: broadcast, as torch copies the first one.
+
+    Raises RuntimeError if it does not fit.
+    """
+    like = variable._array
+    given = g._array if isinstance(g, Tensor) else g
+    steps = zip(given.shape, arrays.element_strides(given), arrays.element_strides(like), strict=False)
+    if variable._grad is not None or (g.ndim <= like.ndim and all(size == 1 or a == b for size, a, b in steps)):
+        return g  # as torch takes what lies in memory as the leaf does
+    made = wrap(arrays.backend_of(like).xp.empty_like(like))
+    copy_(made, g if isinstance(g, Tensor) else wrap(arrays.as_array(g)))
+    return made if isinstance(g, Tensor) else made._array
 
 
 def _laid_out(g: Any, like: Any) -> Tensor:

@@ -8,6 +8,7 @@ had, attributes. It holds no closure and never its own output tensor, so memory 
 from __future__ import annotations
 
 import functools
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from engine.inspection import Inspection, readonly, saved_name
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, formula_names
+from engine.replaced import current, differs
 from engine.saved import Packed
 
 if TYPE_CHECKING:
@@ -256,17 +258,32 @@ class Node(Inspection):
         saved = self.saved
         if saved is None:
             raise errors.graph_freed()
-        for at, (array, version, stamp) in enumerate(saved):
+        for at, (_, version, stamp) in enumerate(saved):
             if version[0] != stamp:
-                raise self._modified(at, array, version, stamp)
+                saved = tuple(self._up_to_date(at, each) for at, each in enumerate(saved))
+                break
         if self.rare is None:
             return saved
         for each in self.rare.watched:
             if each is not None and each[1][0] != each[2]:
-                raise self._modified(-1, *each)
+                self._up_to_date(-1, each)
         if any(type(each[0]) is Packed for each in saved):
             return tuple((e[0].array(), *e[1:]) if type(e[0]) is Packed else e for e in saved)
         return saved
+
+    def _up_to_date(self, at: int, saved: Saved) -> Saved:
+        """A saved value, or what took its place by `x.data = y`; an output is saved apart from its tensor, as in torch.
+
+        Raises RuntimeError if it was changed (`modified_inplace`).
+        """
+        array, version, stamp = saved
+        if version[0] == stamp:
+            return saved
+        if at < 0 or (self.plan.sources[at] >= 0 and array.dtype.kind in "fcV"):  # places and masks stay what they were
+            array = current(array, version)
+        if differs(version, stamp):
+            raise self._modified(at, array, version, stamp)
+        return array, version, version[0]
 
     def _modified(self, at: int, array: Any, version: list[Any], stamp: int) -> RuntimeError:
         dtype = dtypes.of(array)
@@ -324,9 +341,7 @@ class Node(Inspection):
         """
         if self.saved is None:
             raise errors.graph_freed()
-        array, counter, stamp = self.saved[at]
-        if counter[0] != stamp:
-            raise self._modified(at, array, counter, stamp)
+        array, counter, stamp = self._up_to_date(at, self.saved[at])
         return self._placed(at, (array.array() if type(array) is Packed else array, counter, stamp))
 
     def _placed(self, at: int, value: Saved) -> Any:
@@ -367,6 +382,28 @@ class Node(Inspection):
 
         With `record`, gradients are tensors and the formulas are recorded; else they are arrays.
         """
+        for _, version, stamp in self.saved or ():
+            if version[0] != stamp:
+                return self._anew(grads, record, wanted)
+        return self._by_formulas(grads, record, wanted)
+
+    def _anew(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
+        """`backward` where data was set since: the ops' own doors refuse what does not fit, as torch's do."""
+        tensors = grads if record else [None if each is None else Node.wrap_saved(each, FROZEN) for each in grads]
+        try:
+            made = self._by_formulas(tensors, True, wanted)
+        except Exception as error:
+            if hasattr(error, "code"):
+                raise
+            shapes = re.search(r"broadcast together with shapes \(([\d,]*)\) \(([\d,]*)\)", str(error))
+            if shapes is not None:
+                two = [[int(n) for n in each.split(",") if n] for each in shapes.groups()]
+                raise errors.broadcast_mismatch(*two) from None
+            text = f"Function {self.name()}: the data that a saved tensor was given since does not fit: {error}"
+            raise errors.shape_mismatch(text) from None
+        return made if record else [None if each is None else each._array for each in made]
+
+    def _by_formulas(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
         plan = self.plan
         op = plan.op
         g = grads if op.multiple else grads[0]
@@ -416,14 +453,16 @@ class AccumulateGrad(Node):
     """The end of the graph at a leaf: adds what arrives to the leaf's `.grad`."""
 
     __module__ = "builtins"  # as torch shows its nodes
-    __slots__ = ("dtype", "variable")
+    __slots__ = ("dtype", "shape", "variable")
 
     ordinary = False
     variable: Tensor
+    shape: tuple[int, ...]  # of the gradient; the variable's data may have been set since
     dtype: Any  # of the gradient, where it is not the variable's own
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
+        self.shape = variable._array.shape
         chosen = variable._grad_dtype  # a dtype, None, or the plain object that stands for none chosen
         self.dtype = None if type(chosen) is object else chosen
         self.edges = ()
@@ -459,9 +498,8 @@ def leaf_edge(tensor: Tensor) -> Edge:
     if node is None:
         node = AccumulateGrad(tensor)
         tensor._accumulator = weakref.ref(node)
-    array = tensor._array
     dtype = node.dtype
-    return (node, 0, array.shape, array.dtype if dtype is None else dtype)
+    return (node, 0, node.shape, tensor._array.dtype if dtype is None else dtype)
 
 
 def short_name(node: Node) -> str:

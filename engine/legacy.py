@@ -92,9 +92,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     wanted = math.prod(shape)
     if memory.size < wanted:
         memory = np.concatenate([memory, np.zeros(wanted - memory.size, memory.dtype)])
-    self._log()
-    self._array = memory[:wanted].reshape(shape)
-    self._counter[0] += 1
+    self._set_array(memory[:wanted].reshape(shape), 1)
     return self
 
 
@@ -105,11 +103,7 @@ def set_(self: Tensor, source: Tensor) -> Tensor:
     """
     if state.ctx.recording and self.requires_grad:
         check_inplace(self)
-    self._log()
-    if state.ctx.log is not None:
-        state.ctx.log.version(self._counter)
-    self._array = source._array
-    self._counter[0] += 1
+    self._set_array(source._array, 1)
     return self
 
 

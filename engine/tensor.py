@@ -17,6 +17,7 @@ from engine.graph import FROZEN, Edge, Node
 from engine.hooks import Hooks, RemovableHandle
 from engine.modes import state
 from engine.op import registry
+from engine.replaced import Replaced
 from engine.size import Size as Size
 from engine.size import check_dim as check_dim
 from engine.size import counted_dim as counted_dim
@@ -238,14 +239,28 @@ class Tensor(Description):
             raise errors.dtype_mismatch(
                 "data set to a tensor that requires gradients must be floating point or complex dtype"
             )
-        self._log()
-        self._array = other._array
-        if self._edge is not None:
-            self._edge = (*self._edge[:2], other._array.shape, other._array.dtype)
+        self._set_array(other._array)
 
     @data.deleter
     def data(self) -> None:
         raise errors.bad_argument("Deleting tensor data is not allowed. Delete tensor instead!")
+
+    def _set_array(self, array: Any, count: int = 0) -> None:
+        """Have other values, also where graphs saved this tensor; `count` says whether they notice it as a change.
+
+        Gradients of graphs there are arrive in the old form.
+        """
+        self._log()
+        if state.ctx.log is not None:
+            state.ctx.log.version(self._counter)
+        old = self._array
+        self._counter[0] = Replaced(self._counter[0], old, array, count)
+        node: Any = self._accumulator and self._accumulator()
+        if array.dtype != old.dtype or arrays.device_of(array) != arrays.device_of(old):
+            self._accumulator = None
+        elif node is not None:
+            node.hook_tables()  # no longer the leaf's form: it takes the way of leaves with hooks
+        self._array = array
 
     def detach_(self) -> Tensor:
         """Take this tensor out of its graph, as a leaf that does not require grad; its hooks stay with it.
@@ -306,11 +321,13 @@ class Tensor(Description):
         """The fields an undo log keeps."""
         view = self._view
         stamp = None if view is None else (view.stamp, view.replay)
-        return (self._array, self._edge, self._requires_grad, self._grad, self._retains, view, stamp)
+        leaf = self._accumulator
+        return (self._array, self._edge, self._requires_grad, self._grad, self._retains, leaf, view, stamp)
 
     def restore(self, fields: tuple[Any, ...]) -> None:
         """Put back what `snapshot` gave."""
-        self._array, self._edge, self._requires_grad, self._grad, self._retains, self._view, stamp = fields
+        self._array, self._edge, self._requires_grad, self._grad, self._retains = fields[:5]
+        self._accumulator, self._view, stamp = fields[5:]
         if self._view is not None:
             self._view.stamp, self._view.replay = stamp
 

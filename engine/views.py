@@ -13,6 +13,7 @@ from engine import arrays, dtypes, errors
 from engine.graph import Edge, Node, Rare, leaf_edge, plan_of, short_name
 from engine.modes import state
 from engine.order import next_sequence
+from engine.replaced import differs
 
 if TYPE_CHECKING:
     from engine.op import Op
@@ -90,6 +91,9 @@ def refresh(tensor: Tensor, view: View) -> None:
 
     Raises RuntimeError for a view made under no_grad whose base is tracked now.
     """
+    if not differs(tensor._counter, view.stamp):
+        view.stamp = tensor._counter[0]  # only data was set
+        return
     source = edge_of(view.base)
     if state.ctx.log is not None:
         state.ctx.log.tensor(tensor)
@@ -181,6 +185,9 @@ class CopySlices(Node):
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'CopySlices' object has no attribute '{name}'")
+
+    def __dir__(self) -> list[str]:
+        return list(object.__dir__(self))
 
     def backward(self, grads: list[Any], record: bool, wanted: list[bool]) -> list[Any]:
         """The op's backward on the slice; the rest of the base's gradient passes through."""

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays, errors
-from engine.gradients import accumulate, as_gradient, conform, conform_tensor
+from engine.gradients import accumulate, as_gradient, conform, conform_tensor, spread
 from engine.graph import AccumulateGrad, Edge, Node
 from engine.hooks import Hooks, call_accumulated, call_after, call_before
 from engine.modes import state
@@ -81,8 +81,8 @@ class Walk:
         plain = ctx.plain  # then there is no guard
         try:
             order = self.order = self._order(roots)
-            for edge, gradient in roots:
-                self._send(edge, gradient)
+            for at, (edge, gradient) in enumerate(roots):
+                self._send(edge, gradient, None, at)
             if not plain and ctx.guard is not None:
                 self._ask(ctx.guard, order)
             self._loop(order)
@@ -176,10 +176,15 @@ class Walk:
             values: Any = node.attributes
             if saved:
                 values = []
-                for array, counter, stamp in saved:
-                    if counter[0] != stamp:
-                        node.check_saved()
-                    values.append(array)
+                try:
+                    for array, counter, stamp in saved:
+                        if counter[0] != stamp:
+                            raise StopIteration
+                        values.append(array)
+                except StopIteration:  # a try costs nothing where all is as it was
+                    grads[node] = g
+                    self._visit(node)
+                    continue
                 if node.attributes:
                     values += node.attributes
                 if not keep:
@@ -196,10 +201,10 @@ class Walk:
                     made = formula(g, *[values[name] for name in names])
                 target, _, shape, dtype = edges[at]  # type: ignore[misc]  # only edges there are have a step
                 if made is None or target.rare is not None:
-                    self._send(edges[at], made)  # type: ignore[arg-type]
+                    self._send(edges[at], made, node, at)  # type: ignore[arg-type]
                     continue
                 if made.shape != shape or made.dtype is not dtype:
-                    made = conform(made, shape, dtype)
+                    made = conform(made, shape, dtype, node, at)
                 if target in grads:
                     grads[target] = grads[target] + made
                 else:
@@ -240,19 +245,20 @@ class Walk:
             if not self._passes(node):
                 return
         plan = node.plan
+        saved = node.check_saved()
+        if saved is not node.saved:  # data was set since
+            self._run(node, g)
+            return
         if self.record:
             values, steps = [*node.unpack(), *node.attributes], plan.entries
         else:
-            values, steps = (
-                [*[each[0] for each in node.check_saved()], *node.attributes],
-                plan.steps_for(arrays.backend_of(g)),
-            )
-        for edge, step in zip(node.edges, steps, strict=True):
+            values, steps = [*[each[0] for each in saved], *node.attributes], plan.steps_for(arrays.backend_of(g))
+        for nr, (edge, step) in enumerate(zip(node.edges, steps, strict=True)):
             if edge is None:
                 continue
             if targets is None or edge[0] in self.reachable:
                 formula, names = step  # type: ignore[misc]  # an edge has a step
-                self._send(edge, formula(g, *(values if names is None else [values[at] for at in names])))
+                self._send(edge, formula(g, *(values if names is None else [values[at] for at in names])), node, nr)
             elif type(edge[0]) is AccumulateGrad:
                 self._settle(edge[0])
         if not self.keep:
@@ -290,7 +296,7 @@ class Walk:
             results = node.backward(grads, self.record, wanted)
         if hooks is not None and hooks.after:
             seen = [grads[at] for at in node.flows()]
-            results = [self._fitted(each, edge) for each, edge in zip(results, node.edges, strict=True)]
+            results = [self._fitted(node, at, each) for at, each in enumerate(results)]
             results = self._bare(call_after(hooks.after, self._shown(results), self._shown(seen)))
         if state.ctx.anomaly is not None:
             state.ctx.anomaly.check(node, results)
@@ -298,17 +304,18 @@ class Walk:
             if edge is None:
                 continue
             if want and results[at] is not None:
-                self._send(edge, _take(results, at))
+                self._send(edge, _take(results, at), node, at)
             elif type(edge[0]) is AccumulateGrad:
                 self._settle(edge[0])
         if not self.keep:
             node.release()
 
-    def _fitted(self, g: Any, edge: Edge | None) -> Any:
+    def _fitted(self, node: Node, at: int, g: Any) -> Any:
         """A gradient in the form in which the next node gets it."""
+        edge = node.edges[at]
         if g is None or edge is None:
             return g
-        return (conform_tensor if self.record else conform)(g, *edge[2:])
+        return (conform_tensor if self.record else conform)(g, *edge[2:], node, at)
 
     def _filtered(self, hooks: Hooks, grads: list[Any]) -> list[Any]:
         """Gradients after the tensors' hooks; then those to retain are kept."""
@@ -356,17 +363,20 @@ class Walk:
                 tensor._log()
                 tensor._grad = gradient if tensor._grad is None else tensor._grad + gradient
 
-    def _send(self, edge: Edge, g: Any) -> None:
-        """Bring a gradient into the form its target has, and add it to what has arrived there."""
+    def _send(self, edge: Edge, g: Any, source: Node | None = None, at: int = 0) -> None:
+        """Bring a gradient into the form its target has, and add it to what has arrived there.
+
+        Raises RuntimeError for one that does not fit, which `source` gave for its edge number `at`, or is of a root.
+        """
         node, nr, shape, dtype = edge
         if g is None:  # a formula may say that nothing flows
             if type(node) is AccumulateGrad:
                 self._settle(node)
             return
         if self.record:
-            g = conform_tensor(g, shape, dtype)
+            g = conform_tensor(g, shape, dtype, source, at)
         elif g.shape != shape or g.dtype is not dtype:
-            g = conform(g, shape, dtype)
+            g = conform(g, shape, dtype, source, at)
         grads = self.grads
         if node.outputs is None:
             before = grads.get(node)
@@ -415,6 +425,8 @@ class Walk:
             grads = self._before(node, node.hooks, grads)
         shown = self._shown(grads)
         if variable._requires_grad and grads[0] is not None:
+            if grads[0].shape != variable._array.shape:
+                grads = [spread(variable, grads[0])]
             accumulate(variable, grads.pop(), self.record)
         if hooks is not None:
             call_accumulated(hooks.accumulated, variable)

@@ -10,6 +10,7 @@ from engine.graph import FROZEN, Edge, Node, Rare, short_name
 from engine.inspection import readonly
 from engine.modes import state
 from engine.order import next_sequence
+from engine.replaced import current, differs
 from engine.saved import Packed, SavedTensor, packed
 from engine.tensor import Tensor, wrap, wrap_saved
 from engine.views import edge_of
@@ -140,7 +141,9 @@ class FunctionCtx(Node):
     ) -> Any:
         if type(array) is Packed:
             return wrap_saved(array.array(), counter, edge, anew=True)
-        if counter[0] != stamp:
+        if nr is None:
+            array = current(array, counter)
+        if differs(counter, stamp):
             what = f"{wrap(array).dtype.options} {list(array.shape)}"
             if nr is not None:
                 origin = f", which is output {nr} of {short_name(self)},"
@@ -234,10 +237,7 @@ class FunctionCtx(Node):
             extra = len(have) - len(want)
             fits = extra >= 0 and all(w in (1, h) for w, h in zip(want, have[extra:], strict=True))
             if not fits:
-                raise errors.shape_mismatch(
-                    f"Function {self.name()} returned an invalid gradient at index {at} - got {list(have)} but "
-                    f"expected shape compatible with {list(want)}"
-                )
+                raise errors.invalid_gradient(self.name(), at, have, want)
         if grad.is_complex() and edge[3].kind != "c":
             raise errors.bad_argument(REALNESS)
         return grad if record else grad._array

@@ -52,7 +52,8 @@ def complex_of(real: Array, imag: Array) -> Any:
     return joined(real, imag)
 
 
-complex_of.vjp(real=lambda g: real_of(g), imag=lambda g: real_of(mul(g, -1j)))
+# as in torch, both are saved though nobody reads them
+complex_of.vjp(real=lambda g, real: real_of(g), imag=lambda g, imag: real_of(mul(g, -1j)))
 
 
 @op(two_parts_rule, method=False)

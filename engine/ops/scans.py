@@ -238,7 +238,7 @@ def cummax(input: Array, dim: int) -> Any:
     return extremum_along(xp.maximum, input, dim)
 
 
-cummax.vjp(input=lambda g, indices, input_shape, dim: gather_backward(g[0], input_shape, dim, indices))
+cummax.vjp(input=lambda g, indices, input, dim: gather_backward(g[0], input.shape, dim, indices))
 
 
 @op(running_extremum, **PAIR, rows=True)
@@ -247,4 +247,4 @@ def cummin(input: Array, dim: int) -> Any:
     return extremum_along(xp.minimum, input, dim)
 
 
-cummin.vjp(input=lambda g, indices, input_shape, dim: gather_backward(g[0], input_shape, dim, indices))
+cummin.vjp(input=lambda g, indices, input, dim: gather_backward(g[0], input.shape, dim, indices))
