@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from engine import errors
+from engine.arguments import kind_of
+from engine.keyword_order import in_table_order
 from engine.op import Function, registry
 from engine.tensor import Tensor
 
@@ -41,9 +44,15 @@ def _part_setter(name: str) -> Callable[[Any, Any], None]:
     return write
 
 
-def _where(self: Any, condition: Any, other: Any) -> Any:
-    """This tensor where the condition holds, else `other`: the method takes the condition second."""
-    return registry["where"](condition, self, other)
+def _where(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """This tensor where the condition holds, else `other`: the method takes the condition first."""
+    given = dict(zip(("condition", "other"), args, strict=False)) | kwargs
+    if given.keys() != {"condition", "other"} or len(args) + len(kwargs) > 2:
+        got = [kind_of(each) for each in args] + [f"{key}={kind_of(kwargs[key])}" for key in in_table_order(kwargs)]
+        got += [""] * (not args and bool(kwargs))  # torch's slip
+        text = f"where() received an invalid combination of arguments - got ({', '.join(got)})"
+        raise errors.bad_type(f"{text}, but expected one of:\n * (Tensor condition, Tensor other)\n")
+    return registry["where"](given["condition"], self, given["other"])
 
 
 def function_door(function: Function) -> Any:

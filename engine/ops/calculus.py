@@ -66,43 +66,101 @@ def steps_of(name: str, y: Any, x: Any, dim: int) -> Any:
     return sub(after(x, dim), before(x, dim))
 
 
-def check_points(y: Any, x: Any, name: str) -> None:
+def check_points(name: str, y: Any, x: Any = None) -> None:
     """Raise RuntimeError for bools."""
     if y.dtype.kind == "b" or (x is not None and x.dtype.kind == "b"):
         which = "`y`" if x is None else "`x` or `y`"
         raise errors.dtype_mismatch(f"{name}: received a bool input for {which}, but bool is not supported")
 
 
+def check_line(y: Any, dim: int) -> int:
+    """A dim of the samples from the front.
+
+    Raises IndexError for one that is not there.
+    """
+    if not y.shape:
+        raise errors.bad_index(f"Dimension specified as {dim} but tensor has no dimensions")
+    return check_dim(dim, len(y.shape))
+
+
+def real_step(name: str, dx: Any) -> Any:
+    """A step as a real number.
+
+    Raises RuntimeError for another.
+    """
+    if isinstance(dx, (bool, complex)):
+        raise errors.bad_argument(f"{name}: Currently, we only support dx as a real number.")
+    return dx
+
+
 @op(composed, composite=True, method=False)
-def trapezoid(y: Array, x: Array | None = None, *, dx: Number = 1, dim: int = -1) -> Any:
-    """The integral along a dim by the trapezoid rule, over points `x` or steps of `dx`."""
-    dim = check_dim(dim, len(y.shape))
-    check_points(y, x, "trapezoid")
-    if not y.shape or y.shape[dim] == 0:
-        return mul(sum_dim(y, (dim,), False), 0) if y.shape else mul(y, 0)
-    if x is not None:
-        sums = add(before(y, dim), after(y, dim))
-        return div_number(sum_dim(mul(sums, steps_of("trapezoid", y, x, dim)), (dim,), False), 2)
+def trapezoid(y: Array, x: Array, *, dim: int = -1) -> Any:
+    """The integral along a dim by the trapezoid rule, over points `x`."""
+    dim = check_line(y, check_dim(dim, len(y.shape)))
+    if y.shape[dim] == 0:
+        return mul(sum_dim(y, (dim,), False), 0)
+    check_points("trapezoid", y, x)
+    sums = add(before(y, dim), after(y, dim))
+    return div_number(sum_dim(mul(sums, steps_of("trapezoid", y, x, dim)), (dim,), False), 2)
+
+
+@op(composed, name="trapezoid", composite=True, method=False)
+def trapezoid_evenly(y: Array, *, dx: Number = 1, dim: int = -1) -> Any:
+    """The integral along a dim by the trapezoid rule, over steps of `dx`."""
+    dim = check_line(y, dim)
+    if y.shape[dim] == 0:
+        return mul(sum_dim(y, (dim,), False), 0)
+    check_points("trapezoid", y)
+    dx = real_step("trapezoid", dx)
     ends = add(select(y, dim, 0), select(y, dim, -1))
     return scale(sub(sum_dim(y, (dim,), False), scale(ends, 0.5)), dx)
 
 
 @op(composed, composite=True, method=False)
-def trapz(y: Array, x: Array | None = None, *, dx: Number = 1, dim: int = -1) -> Any:
+def trapz(y: Array, x: Array, *, dim: int = -1) -> Any:
     """The integral along a dim by the trapezoid rule: `trapezoid`."""
-    return trapezoid(y, x, dx=dx, dim=dim)
+    return trapezoid(y, x, dim=dim)
+
+
+@op(composed, name="trapz", composite=True, method=False)
+def trapz_evenly(y: Array, *, dx: float = 1, dim: int = -1) -> Any:
+    """The integral along a dim by the trapezoid rule: `trapezoid`."""
+    return trapezoid_evenly(y, dx=dx, dim=dim)
+
+
+def check_slices(y: Any, dim: int) -> int:
+    """A dim of the samples from the front.
+
+    Raises IndexError for one that is not there.
+    """
+    dim = check_dim(dim, len(y.shape))
+    if not y.shape:
+        raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
+    return dim
 
 
 @op(composed, composite=True, method=False)
-def cumulative_trapezoid(y: Array, x: Array | None = None, *, dx: Number = 1, dim: int = -1) -> Any:
-    """The running integral along a dim by the trapezoid rule."""
+def cumulative_trapezoid(y: Array, x: Array, *, dim: int = -1) -> Any:
+    """The running integral along a dim by the trapezoid rule, over points `x`."""
     dim = check_dim(dim, len(y.shape))
-    check_points(y, x, "cumulative_trapezoid")
-    if not y.shape:
-        raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
+    check_points("cumulative_trapezoid", y, x)
+    if len(x.shape) == 1:
+        check_line(y, dim)
+    dim = check_slices(y, dim)
+    if y.shape[dim] == 0:
+        return scale(cumsum(y, dim), 0.5)
     sums = add(before(y, dim), after(y, dim))
-    if x is not None:
-        return div_number(cumsum(mul(sums, steps_of("cumulative_trapezoid", y, x, dim)), dim), 2)
+    return div_number(cumsum(mul(sums, steps_of("cumulative_trapezoid", y, x, dim)), dim), 2)
+
+
+@op(composed, name="cumulative_trapezoid", composite=True, method=False)
+def cumulative_trapezoid_evenly(y: Array, *, dx: Number = 1, dim: int = -1) -> Any:
+    """The running integral along a dim by the trapezoid rule, over steps of `dx`."""
+    check_dim(dim, len(y.shape))
+    check_points("cumulative_trapezoid", y)
+    dx = real_step("cumulative_trapezoid", dx)
+    dim = check_slices(y, dim)
+    sums = add(before(y, dim), after(y, dim)) if y.shape[dim] else y
     return cumsum(scale(sums, dx / 2), dim)
 
 
@@ -152,14 +210,16 @@ def gradient(input: Array, *, spacing: Data = None, dim: Dims | None = None, edg
     `spacing`: the distance of samples, one for each dim, or their coordinates as vectors.
     """
     ndim = len(input.shape)
-    spacing = 1 if spacing is None else spacing
-    several = isinstance(spacing, (list, tuple))
-    dims = normal_dims(dim, ndim) if dim is not None else None
+    spacing = checked_spacing(spacing, dim)
+    several = isinstance(spacing, list)
+    count = ndim if dim is None else len(dim)
+    if several and len(spacing) != count:
+        raise errors.bad_argument(spacing_text(ndim, len(spacing), None if dim is None else count))
+    check_edges(input, edge_order)
+    dims = normal_dims(dim, ndim) if dim else None
     if dims is None:
         dims = tuple(range(ndim)) if dim is None or len(dim) else ()
     spacings = list(spacing) if several else [spacing] * len(dims)
-    if len(spacings) != len(dims):
-        raise errors.bad_argument(spacing_text(len(input.shape), len(spacings), None if dim is None else len(dims)))
     check_gradient(input, spacings, dims, edge_order)
     results = []
     for at, step in zip(dims, spacings, strict=True):
@@ -168,6 +228,29 @@ def gradient(input: Array, *, spacing: Data = None, dim: Dims | None = None, edg
         else:
             results.append(even(input, step, at, edge_order))
     return results
+
+
+def checked_spacing(spacing: Any, dim: Any) -> Any:
+    """A spacing as a number, or as a list of numbers or of tensors.
+
+    Raises TypeError for another.
+    """
+    if spacing is None or is_number(spacing):
+        return 1 if spacing is None else spacing
+    if isinstance(spacing, (list, tuple)):
+        if all(is_number(each) for each in spacing):
+            return list(spacing)
+        for at, each in enumerate(spacing):
+            if not hasattr(each, "shape"):
+                raise errors.bad_type(f"expected Tensor as element {at} in argument 1, but got {type(each).__name__}")
+        return list(spacing)
+    if hasattr(spacing, "_array") and not spacing.shape:
+        return spacing.item()
+    along = "" if dim is None else f"dim={'int' if len(dim) == 1 else 'tuple'}, "
+    kind = type(spacing).__name__
+    raise errors.bad_type(
+        f"gradient() received an invalid combination of arguments - got (Tensor, {along}spacing={kind})"
+    )
 
 
 def spacing_text(ndim: int, count: int, dims: int | None) -> str:
@@ -183,16 +266,17 @@ def spacing_text(ndim: int, count: int, dims: int | None) -> str:
     )
 
 
-def check_gradient(input: Any, spacings: list[Any], dims: Any, edge_order: int) -> None:
-    """Raise RuntimeError with torch's texts for arguments of gradient that do not fit each other."""
-    if edge_order not in (1, 2):
-        raise errors.bad_argument("torch.gradient only supports edge_order=1 and edge_order=2.")
+def check_edges(input: Any, edge_order: int) -> None:
+    """Raise RuntimeError for an order or a dtype that there is no gradient of."""
     if input.dtype.kind == "u" and input.dtype.itemsize == 1:
         raise errors.dtype_mismatch("torch.gradient does not support uint8 input.")
-    for nr, (at, step) in enumerate(zip(dims, spacings, strict=True)):
-        if not hasattr(step, "shape") and not is_number(step):
-            kind = type(step).__name__
-            raise errors.bad_type(f"expected Tensor as element {nr} in argument 1, but got {kind}")
+    if edge_order not in (1, 2):
+        raise errors.bad_argument("torch.gradient only supports edge_order=1 and edge_order=2.")
+
+
+def check_gradient(input: Any, spacings: list[Any], dims: Any, edge_order: int) -> None:
+    """Raise RuntimeError with torch's texts for arguments of gradient that do not fit each other."""
+    for at, step in zip(dims, spacings, strict=True):
         if input.shape[at] < edge_order + 1:
             raise errors.shape_mismatch("torch.gradient expected each dimension size to be at least edge_order+1")
         if hasattr(step, "shape") and len(step.shape) != 1:

@@ -71,11 +71,12 @@ def histc_rule(op: Op, values: list[Any]) -> Estimate:
     if low > high:
         raise errors.bad_argument("torch.histc: max must be larger than min")
     if not dtype.is_floating_point:
-        raise errors.not_implemented_for("histogram_cpu", dtype.type_name)
+        kernel = "aminmax" if dtype.is_complex else "linspace" if dtype is dtypes.bool_ else "histogram"
+        raise errors.not_implemented_for(f"{kernel}_cpu", dtype.type_name)
     if low == high and array.size and not isinstance(array, Meta):
         low, high = float(array.min()), float(array.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise errors.bad_argument(f"torch.histc: range of [{low}, {high}] is not finite")
+        raise errors.bad_argument(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low == high:
         low, high = low - 1, high + 1
     return Estimate([array, bins, low, high], [((bins,), array.dtype)], None, 40 * array.size, 10 * array.size)
@@ -165,7 +166,7 @@ OUTPUTS: dict[str, Any] = {"outputs": ("hist", "bin_edges"), "node": NOT_THERE}
 
 @op(histogram_rule, **OUTPUTS)
 def histogram(
-    input: Array, bins: int, *, range: Data = None, weight: Array | None = None, density: bool = False
+    input: Array, bins: int = 100, *, range: Data = None, weight: Array | None = None, density: bool = False
 ) -> Any:
     """The count of elements in equal bins, and the edges of these."""
     edges = xp.linspace(range[0], range[1], bins + 1).astype(input.dtype)
@@ -181,7 +182,10 @@ def edges_rule(op: Op, values: list[Any]) -> Estimate:
     if bins.ndim == 1 and bins.size == 1:
         raise errors.bad_argument("torch.histogram(): bins must be > 0, but got 0 for dimension 0")
     if bins.ndim != 1 or not bins.size:
-        raise errors.shape_mismatch(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim}")
+        raise errors.shape_mismatch(
+            f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim} dimensions in the bins "
+            "tensor for dimension 0"
+        )
     outputs = [((bins.size - 1,), array.dtype), (bins.shape, array.dtype)]
     return Estimate(values, outputs, None, 40 * array.size + 16 * bins.size)
 

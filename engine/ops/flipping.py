@@ -93,7 +93,9 @@ def rot90_rule(op: Op, values: list[Any]) -> Estimate:
 @op(rot90_rule, node="Rot90Backward0")
 def rot90(input: Array, k: int = 1, dims: Size = (0, 1)) -> Any:
     """The plane of two dims turned by `k` quarters, from the first towards the second."""
-    return xp.array(xp.rot90(input, k, dims), order="C")
+    turned = dims if k == 2 else dims[k == 1]
+    flipped = xp.array(xp.flip(input, turned) if k else input, order="K" if k else "C")
+    return xp.swapaxes(flipped, *dims) if k % 2 else flipped
 
 
 rot90.vjp(input=lambda g, k, dims: rot90(g, -k % 4, dims))

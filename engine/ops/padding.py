@@ -11,7 +11,7 @@ from engine.infer import Estimate, Meta, composed, infer
 from engine.kinds import Array, Dims, Number, Size
 from engine.op import Op, op
 from engine.ops.copies import copied, copy_
-from engine.ops.creation import zeros
+from engine.ops.creation import checked_size, zeros, zeros_like
 from engine.ops.picking import add_entries
 from engine.ops.views import slice_
 from engine.rules import Shape, stored
@@ -36,12 +36,9 @@ def constant_rule(op: Op, values: list[Any]) -> Estimate:
             f"{len(pad)} while the input has {array.ndim} dimensions."
         )
     shape = []
-    for at, (size, (before, after)) in enumerate(zip(array.shape, sides_of(pad, array.ndim), strict=True)):
-        if size + before + after < 0 or size + min(before, 0) + min(after, 0) < 0:
-            raise errors.bad_argument(
-                f"The input size {size}, plus negative padding {before} and {after} resulted in a negative output "
-                f"size, which is invalid. Check dimension {at} of your input."
-            )
+    for size, (before, after) in zip(array.shape, sides_of(pad, array.ndim), strict=True):
+        if size + min(before, 0) + min(after, 0) < 0:
+            raise errors.bad_argument("narrow(): length must be non-negative.")
         shape.append(size + before + after)
     return copied([array, tuple(pad), stored(value, array.dtype)], tuple(shape))
 
@@ -102,14 +99,23 @@ def mirrored_rule(op: Op, values: list[Any]) -> Estimate:
                 f"padding ({before}, {after}) at dimension {at} of input {list(array.shape)}"
             )
         shape[at] = size + before + after
-        if at >= array.ndim - count and shape[at] < 1:
-            raise errors.bad_argument(f"input (W: {size}) is too small. Calculated output W: {shape[at]}")
+    check_left(array.shape[-count:], shape[-count:])
+    checked_size(shape)
     if array.dtype.kind == "b":
         kernel = "reflection" if mode == "reflect" else "replication"
         raise errors.not_implemented_for(f"{kernel}_pad{count}d", "Bool")
     estimate = copied([array, tuple(pad), *values[2:]], tuple(shape))
     estimate.temporaries = 2 * math.prod(shape) * array.dtype.itemsize
     return estimate
+
+
+def check_left(sizes: Any, left: Any) -> None:
+    """Raise RuntimeError where padding leaves no dim of an image any size."""
+    if max(left) >= 1:
+        return
+    axes = "DHW"[-len(left) :]
+    have, gives = (" ".join(f"{axis}: {size}" for axis, size in zip(axes, each, strict=True)) for each in (sizes, left))
+    raise errors.bad_argument(f"input ({have.replace(' W', ', W')}) is too small. Calculated output {gives}")
 
 
 def taken(input: Any, pad: Any, mode: str) -> Any:
@@ -131,9 +137,9 @@ def given_back(grad: Any, sizes: Shape, pad: Any, mode: str) -> Any:
     return xp.array(grad)
 
 
-def adjoint_rule(op: Op, values: list[Any]) -> Estimate:
+def adjoint_rule(op: Op, values: list[Any], shape: Shape | None = None) -> Estimate:
     """The rule of the gradients of padding."""
-    estimate = copied(values, tuple(values[1]))
+    estimate = copied(values, tuple(values[1]) if shape is None else shape)
     estimate.temporaries = 4 * values[0].size * values[0].dtype.itemsize
     return estimate
 
@@ -145,6 +151,17 @@ def mirrored_backward(grad_output: Array, sizes: Size, pad: Dims, mode: str) -> 
 
 
 mirrored_backward.vjp(grad_output=lambda g, pad, mode: mirrored_again(g, pad, mode))
+
+
+@op(lambda op, values: adjoint_rule(op, values, values[1].shape), hidden=True, node="ReflectionPadBackwardBackward0")
+def mirrored_gradient(grad_output: Array, input: Array, pad: Dims, mode: str) -> Any:
+    """The same, of which torch holds that it depends on the input too, if by zeros."""
+    return given_back(grad_output, input.shape, pad, mode)
+
+
+mirrored_gradient.vjp(
+    grad_output=lambda g, pad, mode: mirrored_again(g, pad, mode), input=lambda input: zeros_like(input)
+)
 
 
 @op(mirrored_rule, hidden=True, node="ReflectionPadBackward0")
@@ -168,14 +185,14 @@ def mirrored(kind: str, mode: str, count: int) -> Op:
     return forward
 
 
-def reflection_backward(g: Any, input_shape: Any, pad: Any) -> Any:
+def reflection_backward(g: Any, input: Any, pad: Any) -> Any:
     """The gradient of padding by reflection."""
-    return mirrored_backward(g, input_shape, pad, "reflect")
+    return mirrored_gradient(g, input, pad, "reflect")
 
 
-def replication_backward(g: Any, input_shape: Any, pad: Any) -> Any:
+def replication_backward(g: Any, input: Any, pad: Any) -> Any:
     """The gradient of padding by the edge."""
-    return mirrored_backward(g, input_shape, pad, "replicate")
+    return mirrored_gradient(g, input, pad, "replicate")
 
 
 KINDS = {"reflect": "reflection", "replicate": "replication"}

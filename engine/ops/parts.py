@@ -72,6 +72,10 @@ def view_as_complex(input: Array) -> Any:
     own = isinstance(input, Tensor) and input.is_floating_point() and input.dim() and input.shape[-1] == 2
     if own and input.stride()[-1] != 1:
         raise errors.shape_mismatch("Tensor must have a last dimension with stride 1")
+    if own and any(step % 2 for step in input.stride()[:-1]):
+        raise errors.shape_mismatch("Tensor must have a stride divisible by 2 for all but last dimension")
+    if own and input.storage_offset() % 2:
+        raise errors.shape_mismatch("Tensor must have a storage_offset divisible by 2")
     return as_complex(input)
 
 

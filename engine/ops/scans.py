@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, scans, sums
+from engine import dtypes, errors, scans, sums
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype
@@ -32,7 +32,12 @@ def running(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.BY_NUMPY[array.dtype]
     asked = argument(op, values, "dtype")
     result = asked or (dtype if dtype.differentiable else dtypes.int64)
-    if op.inplace_only and asked is None:
+    if op.inplace_only:
+        if asked not in (None, dtype):
+            raise errors.dtype_mismatch(
+                f"Bad in-place call: input tensor dtype {dtype.cpp_name} and output tensor dtype {asked.cpp_name} "
+                "should match"
+            )
         result = dtype
     refuse_dtype(op, result, (dtypes.BOOL,), f"{op.name.removesuffix('_')}_out_cpu")
     compute = result.numpy
@@ -211,8 +216,11 @@ def logcumsumexp_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
 def running_extremum(op: Op, values: list[Any]) -> Estimate:
     """The rule of cummax and cummin: values and the int64 indices where they stand."""
     array = values[0]
+    if not array.ndim and values[1] not in (0, -1):
+        raise errors.bad_index(f"{op.name}(): Expected reduction dim -1 or 0 for scalar but got {values[1]}")
     dim = check_dim(values[1], array.ndim)
-    refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
+    if array.ndim:
+        refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.COMPLEX,), f"{op.name}_cpu")
     length = array.shape[dim] if array.ndim else 1
     held = (17 if array.dtype in dtypes.HALF_TYPES else 9) * array.size + 8 * length
     return Estimate([array, dim], [(array.shape, array.dtype), (array.shape, INT64)], None, held, 3 * array.size)

@@ -31,7 +31,7 @@ def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -
     shape = shape_of(value)
     count = 1 if is_number(value) else value.size
     common = dtypes.result_type([value, boundaries], default_dtype())
-    if common.category in (dtypes.BOOL, dtypes.COMPLEX):
+    if common.category in (dtypes.BOOL, dtypes.COMPLEX) and count:
         raise errors.not_implemented_for("searchsorted_out_cpu", common.type_name)
     if out_int32 and boundaries.ndim and boundaries.shape[-1] >= 2**31 - 1:
         raise errors.bad_argument("torch.searchsorted(): the size of input sequence exceeds the range of int32")
@@ -52,8 +52,23 @@ def search(sequence: Any, values: Any, side: str) -> Any:
     """searchsorted of one sequence, in the wider of both dtypes (NumPy cannot search bfloat16)."""
     types = sequence.dtype, values.dtype
     wide = xp.float64 if "V" in (types[0].kind, types[1].kind) else xp.result_type(*types)
-    found = xp.searchsorted(sequence.astype(wide), values.astype(wide), side)
-    return xp.asarray(found, dtype=xp.int64)
+    sequence, values = sequence.astype(wide), values.astype(wide)
+    if xp.dtype(wide).kind == "f" and sequence.size and xp.isnan(sequence).any():
+        return bisected(sequence, values, side)
+    return xp.asarray(xp.searchsorted(sequence, values, side), dtype=xp.int64)
+
+
+def bisected(sequence: Any, values: Any, side: str) -> Any:
+    """The same by comparisons alone, as torch's: they find what is NaN below all else."""
+    low = xp.zeros(values.shape, xp.int64)
+    high = low + sequence.size
+    while (low < high).any():
+        middle = (low + high) // 2
+        entry = sequence[xp.minimum(middle, sequence.size - 1)]
+        after = ~(entry > values) if side == "right" else ~(entry >= values)
+        after &= low < high
+        low, high = xp.where(after, middle + 1, low), xp.where(after | (low >= high), high, middle)
+    return low
 
 
 @weak
@@ -67,6 +82,10 @@ def searchsorted_rule(op: Op, values: list[Any]) -> Estimate:
                 "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we "
                 f"got boundaries tensor dim({sequence.ndim}) and input value's dim(0) numel(1)"
             )
+    elif not sequence.ndim:
+        raise errors.shape_mismatch(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
+        )
     elif sequence.ndim != 1 and (sequence.ndim != value.ndim or sequence.shape[:-1] != shape[:-1]):
         raise errors.shape_mismatch(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
@@ -129,6 +148,9 @@ def searchsorted(
 def isin_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of isin: bools of the elements' shape."""
     elements, tests = values[:2]
+    if is_number(elements) and is_number(tests):
+        kinds = ", ".join(type(each).__name__ for each in (elements, tests))
+        raise errors.bad_type(f"isin() received an invalid combination of arguments - got ({kinds})")
     for each in (elements, tests):
         if not is_number(each) and each.dtype.kind in "bc":
             name = dtypes.BY_NUMPY[each.dtype].type_name
