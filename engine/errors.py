@@ -179,6 +179,16 @@ def invalid_gradient(name: str | None, at: int, got: Sequence[int], wanted: Sequ
     return shape_mismatch(f"Function {name} returned an {text}" if name else text)
 
 
+def outside_storage(
+    size: Sequence[int], stride: Sequence[int], offset: int, itemsize: int, reach: int, held: int
+) -> Exception:
+    """A geometry that reaches so many elements into a storage that holds fewer."""
+    return bad_argument(
+        f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {itemsize} "
+        f"requiring a storage size of {reach * itemsize} are out of bounds for storage of size {held * itemsize}"
+    )
+
+
 def unused_input(index: int) -> RuntimeError:
     """An input of `grad` that the outputs do not depend on."""
     return coded(

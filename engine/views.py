@@ -67,12 +67,26 @@ def as_strided_op() -> Op:
     return strided_part
 
 
-def geometry(view: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """Size, strides and offset of a view in elements, relative to its base's first element."""
+def geometry(view: Tensor, inside: bool = False) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Size, strides and offset of a view in elements, relative to its base's first element.
+
+    Raises RuntimeError where it has to lie `inside` its base and does not, for data was set.
+    """
     assert view._view is not None
-    array = view._array
-    offset = (arrays.address(array) - arrays.address(view._view.base._array)) // array.dtype.itemsize
-    return array.shape, arrays.element_strides(array), offset
+    array, base = view._array, view._view.base._array
+    shape, strides = array.shape, arrays.element_strides(array)
+    offset = (arrays.address(array) - arrays.address(base)) // array.dtype.itemsize
+    if not 0 <= offset < base.size:  # no memory in common, but for views that `as_strided` made
+        offset = _place(array) - _place(base)
+        reach = 1 + offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
+        if inside and array.size and (offset < 0 or reach > arrays.owner(base).size):
+            raise errors.outside_storage(shape, strides, offset, array.dtype.itemsize, reach, base.size)
+    return shape, strides, offset
+
+
+def _place(array: Any) -> int:
+    """Where an array begins in its storage, in elements: all that is left of it when data was set."""
+    return int((arrays.address(array) - arrays.address(arrays.owner(array))) // array.dtype.itemsize)
 
 
 def edge_of(tensor: Tensor) -> Edge | None:
@@ -170,7 +184,7 @@ class CopySlices(Node):
     def __init__(self, inner: Node, view: Tensor, base_edge: Edge | None) -> None:
         assert view._view is not None
         self.inner = inner
-        self.geometry = geometry(view) if view._view.replay is None else None
+        self.geometry = geometry(view, inside=True) if view._view.replay is None else None
         self.replay = view._view.replay
         self.base_strides = arrays.element_strides(view._view.base._array)
         self.edges = (base_edge, *inner.edges[1:])

@@ -31,11 +31,7 @@ def as_strided_rule(op: Op, values: list[Any]) -> Estimate:
         offset = own
     reach = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if 0 not in size and reach > memory.size:
-        raise errors.bad_argument(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{array.dtype.itemsize} requiring a storage size of {reach * array.dtype.itemsize} are out of bounds "
-            f"for storage of size {memory.size * array.dtype.itemsize}"
-        )
+        raise errors.outside_storage(size, stride, offset, array.dtype.itemsize, reach, memory.size)
     if offset < 0:
         raise errors.bad_argument(f"Tensor: invalid storage offset {offset}")
     return viewed([array, size, stride, offset - own], tuple(size))

@@ -130,3 +130,22 @@ def test_arrays_that_graphs_no_longer_hold_are_let_go() -> None:
         seen.append(weakref.ref(x._array))
         x.data = x.data - 0.1 * x.grad
     assert [each() is None for each in seen] == [True] * 5
+
+
+def test_a_view_whose_base_was_given_other_data_is_found_by_its_place_in_storage() -> None:
+    x = engine.ones(4, requires_grad=True)
+    base = x * 1
+    view = base[1:]
+    base.data = engine.tensor([0.0, 1.0, 2.0, 3.0])
+    view.mul_(2)
+    base.sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_the_history_of_a_base_reaches_no_memory_beyond_it() -> None:
+    base = engine.ones(4, requires_grad=True) * 1
+    view = base.view(2, 2)
+    view.data = engine.ones(6)
+    with pytest.raises(RuntimeError, match=r"^setStorage: sizes \[6\], strides \[1\], storage offset 0, and") as raised:
+        view.mul_(2)
+    assert raised.value.code == "bad_argument"
