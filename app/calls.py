@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 JSON = "application/json"
 DOT = "text/vnd.graphviz"
+SVG = "image/svg+xml"
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.calls import DOT
+from app.calls import DOT, SVG
 from app.schemas import ID, NAME, ref
 
 JSON = "application/json"
@@ -39,7 +39,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "names": _parameter("names", "query", "Tensors and gradients to show, separated by commas.", TEXT),
     "of": _parameter("tensor", "query", "The tensor whose graph to show; unless given, the session's.", TEXT),
     "format": _parameter(
-        "format", "query", "The form of the answer.", {**TEXT, "enum": ["json", "dot"], "default": "json"}
+        "format", "query", "The form of the answer.", {**TEXT, "enum": ["json", "dot", "svg"], "default": "json"}
     ),
     "if-match": _parameter("If-Match", "header", 'Only if this is the version of the session, as `"7"`.', TEXT),
     "idempotency-key": _parameter(
@@ -147,7 +147,7 @@ def responses_of(operation: Operation, in_session: bool) -> dict[str, Any]:
         schema = {} if operation.answer is None else ref(operation.answer)
         content["content"] = {operation.media_type: {"schema": schema}}
     if operation.answer == "Graph":
-        content["content"][DOT] = {"schema": {"type": "string"}}
+        content["content"] |= {kind: {"schema": {"type": "string"}} for kind in (DOT, SVG)}
     done = {str(operation.status): {"description": "Done", **content}}
     further = {str(status): {"description": text, **content} for status, text in operation.also}
     return {**done, **further, "default": {"$ref": "#/components/responses/Problem"}}

@@ -6,12 +6,13 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app import body
-from app.calls import DOT
+from app.calls import DOT, SVG
 from app.operations import BEFORE
 from app.routes.forwarding import forward, json_body, new_router
 
 router = new_router("autograd")
 
+FORMATS = {"dot": DOT, "svg": SVG}  # of a graph, beside JSON
 ONES = {"data": [[1, 1], [1, 1]]}
 # Of a scalar, which the session of the examples has not: two steps make it.
 HESSIAN = {
@@ -55,6 +56,6 @@ async def hessian(request: Request, session: str) -> Response:
 
 @router.get("/v1/sessions/{session}/graph")
 async def graph(request: Request, session: str) -> Response:
-    """Show the graph behind a tensor, or of the whole session: `tensor`, `format` (json or dot)."""
-    media_type = DOT if request.query_params.get("format") == "dot" else body.JSON
+    """Show the graph behind a tensor, or of the whole session: `tensor`, `format` (json, dot or svg)."""
+    media_type = FORMATS.get(request.query_params.get("format", "json"), body.JSON)
     return await forward(request, session, "graph.get", media_type=media_type)

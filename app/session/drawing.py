@@ -1,13 +1,13 @@
-"""The method that shows the graph, as JSON or as DOT text for Graphviz."""
+"""The method that shows the graph: as JSON, as DOT text for Graphviz, or as a picture."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.calls import DOT, Call
-from app.problems import Problem
+from app.calls import DOT, SVG, Call
 from app.session.bodies import wrong
 from app.session.graphs import Graph, Numbers, edges_of, graph_behind, graph_of_all, saved_by
+from app.session.picture import Box, svg_of
 from app.session.replies import Reply, Text
 from app.session.state import State
 from engine.graph import AccumulateGrad, Node
@@ -18,10 +18,8 @@ NOT_FOUND = 404
 def get_graph(state: State, call: Call) -> Reply:
     """The graph behind the tensor that the query names, or behind all of the session's."""
     format = call.query.get("format", "json")
-    if format == "svg":
-        raise Problem("not_acceptable", "graphs are offered as json and dot; Graphviz makes SVG of dot")
-    if format not in ("json", "dot"):
-        raise wrong("format", "must be json or dot")
+    if format not in ("json", "dot", "svg"):
+        raise wrong("format", "must be json, dot or svg")
     name, limit = call.query.get("tensor"), state.limits.graph_nodes
     if name is None:
         graph = graph_of_all(state.names, limit)
@@ -29,6 +27,8 @@ def get_graph(state: State, call: Call) -> Reply:
         graph = graph_behind(name, state.names.resolve(name, NOT_FOUND), limit)
     if format == "dot":
         return 200, Text(dot_of(graph, state), DOT)
+    if format == "svg":
+        return 200, Text(picture_of(graph, state), SVG)
     return 200, json_of(graph, state)
 
 
@@ -87,3 +87,18 @@ def _label(node: Node, state: State) -> str:
 def _quoted(text: str) -> str:
     """A text as a quoted string of the DOT language, line breaks as its own escapes."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def picture_of(graph: Graph, state: State) -> str:
+    """The graph as SVG, drawn as `dot_of` says it; arrows tell only of inputs other than the first."""
+    boxes = [Box([name], "name") for name in graph.roots]
+    boxes += [
+        Box(_label(node, state).split("\n"), "leaf" if isinstance(node, AccumulateGrad) else "node")
+        for node in graph.nodes
+    ]
+    place = {node: at for at, node in enumerate(graph.nodes, len(graph.roots))}
+    arrows = [(at, place[node], "") for at, node in enumerate(graph.roots.values())]
+    arrows += [
+        (place[node], place[target], str(nr) if nr else "") for node in graph.nodes for target, nr in edges_of(node)
+    ]
+    return svg_of(boxes, arrows)
