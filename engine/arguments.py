@@ -34,7 +34,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[at] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, at, value, mismatch, method, kwargs, f" (position {at + 1 - method})") from None
+            raise _refused(op, at, value, mismatch, method, count, kwargs, f" (position {at + 1 - method})") from None
     for name, value in kwargs.items():
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
@@ -45,7 +45,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[place] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
-            raise _refused(op, place, value, mismatch, method, kwargs) from None
+            raise _refused(op, place, value, mismatch, method, count, kwargs) from None
     for at in op.required:
         if values[at] is REQUIRED:
             raise _missing(op, values, method)
@@ -53,10 +53,21 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
 
 
 def _refused(
-    op: Any, at: int, value: Any, mismatch: Mismatch, method: int, kwargs: dict[str, Any], position: str = ""
+    op: Any,
+    at: int,
+    value: Any,
+    mismatch: Mismatch,
+    method: int,
+    count: int,
+    kwargs: dict[str, Any],
+    position: str = "",
 ) -> Exception:
     """torch's text for a value that its parameter does not take; `position` where it was not given by name."""
     param = op.params[at]
+    if not method and in_python(op.wire_name):
+        wrong = _no_such_call(op, count, kwargs)
+        if wrong is not None:
+            return wrong
     use_in_python(op.wire_name, param.name, value)
     if param.name == "reduction" and param.kind is Kind.STR:  # torch looks it up in a table
         return errors.bad_value(f"{value} is not a valid value for reduction")
@@ -107,6 +118,17 @@ def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any], 
     if name in op.keywords:
         return errors.bad_type(f"{op.said}() got multiple values for argument '{name}'")
     return errors.bad_type(f"{op.said}() got an unexpected keyword argument '{name}'")
+
+
+def _no_such_call(op: Any, count: int, kwargs: dict[str, Any]) -> TypeError | None:
+    """What Python says of a call that a function's parameters do not fit, whatever the values; None if they do."""
+    for name in kwargs:
+        place = op.keywords.get(name)
+        if place is None or place < count:
+            return _bad_keyword(op, name, [], kwargs, 0)
+    given = {*range(count), *(op.keywords[name] for name in kwargs)}
+    absent = [op.params[at].name for at in op.required if at not in given]
+    return errors.bad_type(missing(op.said, absent)) if absent else None
 
 
 def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeError:

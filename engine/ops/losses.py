@@ -13,7 +13,7 @@ from engine.kinds import Array, Truth
 from engine.modes import state, warn
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul, neg, scale, sub
-from engine.ops.compare import ge, gt
+from engine.ops.compare import ge
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
@@ -301,7 +301,7 @@ def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
 def huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     """The gradient of huber to its input."""
     gap = sub(input, target)
-    slope = where(gt(abs(gap), delta), scale(sign(gap), delta), gap)
+    slope = where(ge(abs(gap), delta), scale(sign(gap), delta), gap)
     return mul(slope, share(g, input.shape, reduction))
 
 
