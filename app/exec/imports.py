@@ -1,10 +1,11 @@
-"""`import`: of torch and its parts, and of math. Nothing is loaded: the names are bound to tables."""
+"""`import`: of torch and its parts, of math and functools. Nothing is loaded: the names are bound to tables."""
 
 from __future__ import annotations
 
 import ast
 from typing import Any
 
+from app.exec.functools_names import FUNCTOOLS
 from app.exec.math_names import MATH
 from app.exec.source import bad_code
 from app.exec.torch_names import TORCH
@@ -19,6 +20,7 @@ MODULES = (
     "torch.linalg",
     "torch.optim",
     "math",
+    "functools",
 )
 
 
@@ -52,7 +54,7 @@ def bindings(node: ast.Import | ast.ImportFrom) -> list[tuple[str, Any]]:
 
 def _module(name: str, node: ast.AST) -> Namespace:
     first, *rest = name.split(".")
-    found: Any = {"torch": TORCH, "math": MATH}.get(first, MISSING)
+    found: Any = {"torch": TORCH, "math": MATH, "functools": FUNCTOOLS}.get(first, MISSING)
     for part in rest:
         found = found.find(part) if isinstance(found, Namespace) else MISSING
     if not isinstance(found, Namespace):

@@ -261,6 +261,31 @@ def test_a_text_of_python_is_told_once_and_as_what_it_is(session) -> None:
     assert refused(session, "{}['weight']", 422, "bad_argument")["detail"] == "KeyError: 'weight'"
 
 
+PARTIAL = """
+from functools import partial
+from torch.func import vjp, vmap
+
+
+def predict(weight, bias, x):
+    return F.linear(x, weight, bias).tanh()
+
+
+weight, bias, x = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([0.5, -0.5]), torch.tensor([0.1, 0.2])
+_, vjp_fn = vjp(partial(predict, weight, bias), x)
+jacobian, = vmap(vjp_fn)(torch.eye(2))
+print(torch.allclose(jacobian, torch.autograd.functional.jacobian(lambda x: predict(weight, bias, x), x)))
+print(partial(partial(max, 1), 5, key=lambda n: -n)(3), list(map(partial(pow, 2), [1, 2, 3])))
+"""
+
+
+def test_partial_fixes_arguments_as_the_tutorial_of_jacobians_does(session) -> None:
+    assert run(session, PARTIAL)["stdout"] == "True\n1 [2, 4, 8]\n"
+    refused(session, "import functools\nfunctools.partial()", 422, "bad_argument", "at least one argument")
+    refused(session, "import functools\nfunctools.partial(3)", 422, "bad_argument", "must be callable")
+    deep = "import functools\np = abs\nfor _ in range(100000):\n    p = functools.partial(p)\np(1)"
+    refused(session, deep, 413, "too_large", "too deeply")
+
+
 def test_assertions_and_raised_errors_are_told(session) -> None:
     assert refused(session, "assert 1 > 2, 'one is not more'", 422, "assertion_failed")["detail"] == "one is not more"
     assert refused(session, "assert 1 > 2", 422, "assertion_failed")["detail"] == "AssertionError"
