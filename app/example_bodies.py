@@ -98,6 +98,7 @@ NETWORKS: dict[str, Body] = {
     "nn.functional.batch_norm": {"input": MATRIX, "running_mean": [0.0, 0.0], "running_var": [1.0, 1.0]},
     "binary_cross_entropy": {"input": UNIT, "target": [0.0, 1.0, 1.0]},
     "channel_shuffle": {"input": grid(1, 4, 2), "groups": 2},
+    "native_channel_shuffle": {"input": grid(1, 4, 2), "groups": 2},
     "conv1d": {"input": SIGNAL, "weight": grid(1, 2, 2)},
     "conv2d": {"input": IMAGE, "weight": [[MATRIX]]},
     "conv3d": {"input": VOLUME, "weight": VOLUME},
@@ -193,6 +194,7 @@ PICKING: dict[str, Body] = {
     "repeat_interleave": {"input": VECTOR, "repeats": 2},
     "searchsorted": {"sorted_sequence": VECTOR, "input": [1.5, 2.5]},
     "select": {"input": MATRIX, "dim": 0, "index": 1},
+    "select_copy": {"input": MATRIX, "dim": 0, "index": 1},
     "select_scatter": {"input": MATRIX, "src": [0.0, 0.0], "dim": 0, "index": 1},
     "take": {"input": MATRIX, "index": [0, 3]},
     "take_along_dim": {"input": MATRIX, "indices": [[1, 0]], "dim": 1},
@@ -212,6 +214,7 @@ SHAPES: dict[str, Body] = {
     "unfold": {"input": grid(5), "dimension": 0, "size": 3, "step": 1},
     "unfold_copy": {"input": grid(5), "dimension": 0, "size": 3, "step": 1},
     "view_as_real": {"input": COMPLEX},
+    "view_as_real_copy": {"input": COMPLEX},
     "view_as_complex": {"input": MATRIX},
     "vsplit": {"input": MATRIX, "sections": 2},
 }

@@ -13,7 +13,7 @@ SESSION = "session"  # steps that are no ops of PyTorch's: names, modes, backwar
 
 _MODULES: dict[str, str] = {
     "creation": "creation ranges",
-    "random numbers": "distributions indices",
+    "random numbers": "distributions indices random_counts",
     "arithmetic": "arithmetic blends bounds extremes pairs powers",
     "elementary functions": "functions parts phases unary",
     "special functions": "bessel polynomials special",
@@ -28,16 +28,17 @@ _MODULES: dict[str, str] = {
     "indexing": "diagonals gathering indexing masks picking putting scattering selection slices",
     "products of matrices": "added_products einsum linalg matrices products",
     "linear algebra": (
-        "cholesky determinants ldl lowrank lu matrix_functions norms orthogonal pseudo reflections solving spectral"
+        "cholesky determinants ldl lowrank lu matrix_functions norms old_norms orthogonal pseudo reflections solving "
+        "spectral"
     ),
-    "Fourier transforms": "fourier frequencies stft tapers",
+    "Fourier transforms": "fourier frequencies periodic_windows stft tapers",
     "nn: activations": "activations activations_inplace randomized thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",
     "nn: pooling": "adaptive maxima pooling unpooling",
     "nn: normalization": "channels normalization",
-    "nn: layers": "attention dropout embedding",
+    "nn: layers": "attention bags dropout embedding exported_dropouts exported_layers heads",
     "nn: images and padding": "padding resampling sampling shuffles",
-    "nn: losses and distances": "ctc distances entropies likelihoods losses margins metrics nn",
+    "nn: losses and distances": "ctc distances entropies likelihoods losses margins metrics nn numbered_losses",
 }
 FAMILY_OF_MODULE: dict[str, str] = {
     module: family for family, modules in _MODULES.items() for module in modules.split()

@@ -7,7 +7,12 @@ from typing import Any
 
 from engine import errors
 
-_PATTERN = re.compile(r"(cpu|cuda|meta)(?::(\d{1,3}))?\Z")
+_PATTERN = re.compile(r"(cpu|cuda)(?::(\d{1,3}))?\Z")
+# What torch's text lists.
+_KNOWN = (
+    "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, "
+    "privateuseone"
+)
 
 
 class Device:
@@ -22,8 +27,13 @@ class Device:
         if isinstance(type, Device):
             type, index = type.type, type.index
         match = _PATTERN.match(type) if isinstance(type, str) else None
-        if match is None or match[1] == "meta":
-            raise errors.bad_argument(f"Expected one of cpu, cuda device type at start of device string: {type!s:.64}")
+        if match is None:
+            raise errors.bad_argument(_refusal(str(type)[:64]))
+        if index is not None and (index < 0 or match[2] is not None):
+            wrong = "Device index must not be negative"
+            if match[2] is not None:
+                wrong = f"type (string) must not include an index because index was passed explicitly: {type}"
+            raise errors.bad_argument(wrong)
         self.type = match[1]
         self.index = index if match[2] is None else int(match[2])
 
@@ -41,4 +51,14 @@ class Device:
         return hash((self.type, self.index))
 
 
+def _refusal(text: str) -> str:
+    """What is wrong with a device string; of torch's types there are but two here."""
+    kind = text.partition(":")[0]
+    if kind in ("cpu", "cuda"):
+        return f"Invalid device string: '{text}'"
+    known = "cpu, cuda" if kind in _KNOWN.split(", ") else _KNOWN
+    return f"Expected one of {known} device type at start of device string: {kind}" if text else EMPTY
+
+
+EMPTY = "Device string must not be empty"
 CPU = Device("cpu")

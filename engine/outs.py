@@ -14,20 +14,26 @@ from engine.modes import state
 
 # Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
 NAMES = """
-adjoint allclose argsort argwhere as_strided as_strided_ as_strided_scatter atleast_1d atleast_2d atleast_3d
-batch_norm bincount block_diag broadcast_tensors broadcast_to cartesian_prod cdist celu chunk clone combinations
-conj constant_pad_nd contiguous conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
-corrcoef cosine_similarity count_nonzero cov cumulative_trapezoid det detach diag_embed diagflat diagonal
-diagonal_scatter dist dropout dsplit einsum empty_like empty_permuted empty_strided equal fft.fftshift fft.ifftshift
-fill flatten flip fliplr flipud full_like gradient grid_sampler_2d grid_sampler_3d group_norm hsplit imag index_fill
-index_put is_floating_point isclose isfinite isinf isnan isreal istft layer_norm linalg.diagonal linalg.matrix_exp
-linalg.vander logdet lu masked_fill masked_scatter matrix_exp meshgrid moveaxis movedim narrow native_group_norm
-native_layer_norm numel ones_like pairwise_distance permute pinverse poisson positive prelu put rand_like
-randint_like randn_like ravel real relu repeat_interleave reshape resolve_conj resolve_neg rms_norm roll rot90 rsub
-scalar_tensor select select_scatter selu slice_scatter special.log_softmax special.softmax split split_with_sizes
-squeeze std_mean stft sum_to_size swapaxes swapdims t tensor_split tile trace transpose trapezoid trapz tril_indices
-triu_indices unbind unflatten unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsqueeze vander
-var_mean view_as_complex view_as_real vsplit zeros_like
+adaptive_avg_pool1d adaptive_max_pool1d adjoint affine_grid_generator allclose alpha_dropout alpha_dropout_ argsort
+argwhere as_strided as_strided_ as_strided_scatter atleast_1d atleast_2d atleast_3d avg_pool1d bartlett_window
+batch_norm bilinear binary_cross_entropy_with_logits bincount binomial blackman_window block_diag broadcast_tensors
+broadcast_to cartesian_prod cdist celu celu_ channel_shuffle chunk clone combinations conj constant_pad_nd contiguous
+conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution corrcoef
+cosine_embedding_loss cosine_similarity count_nonzero cov ctc_loss cumulative_trapezoid det detach diag_embed diagflat
+diagonal diagonal_scatter dist dropout dropout_ dsplit einsum embedding empty_like empty_permuted empty_strided equal
+feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ fft.fftshift fft.ifftshift fill flatten
+flip fliplr flipud full_like gradient grid_sampler grid_sampler_2d grid_sampler_3d group_norm hamming_window
+hann_window hinge_embedding_loss hsplit imag index_fill index_put instance_norm is_floating_point isclose isfinite
+isinf isnan isreal istft kaiser_window kl_div layer_norm linalg.diagonal linalg.matrix_exp linalg.vander logdet lu
+margin_ranking_loss masked_fill masked_scatter matrix_exp max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
+meshgrid moveaxis movedim narrow native_channel_shuffle native_dropout native_group_norm native_layer_norm
+norm_except_dim numel ones_like pairwise_distance pdist permute pinverse pixel_shuffle pixel_unshuffle poisson
+poisson_nll_loss positive prelu put rand_like randint_like randn_like ravel real relu repeat_interleave reshape
+resolve_conj resolve_neg rms_norm roll rot90 rsub scalar_tensor select select_scatter selu selu_ slice_scatter
+special.log_softmax special.softmax split split_with_sizes squeeze std_mean stft sum_to_size swapaxes swapdims t
+tensor_split threshold_ tile trace transpose trapezoid trapz tril_indices triplet_margin_loss triu_indices unbind
+unflatten unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsqueeze vander var_mean view_as_complex
+view_as_real vsplit zeros_like
 """
 WITHOUT = frozenset(NAMES.split())
 OF_ONE_DTYPE = frozenset({"addmm", "baddbmm", "bmm", "gather", "index_select", "mm", "mv", "take"})

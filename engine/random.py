@@ -104,6 +104,10 @@ class Generator:
         """Poisson numbers of the given rates, int64."""
         return np.asarray(self._rng.poisson(rates))
 
+    def binomial(self, trials: np.ndarray[Any, Any], chance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """How many of so many trials succeed, each with its chance, int64."""
+        return np.asarray(self._rng.binomial(trials, chance))
+
     def permutation(self, n: int) -> np.ndarray[Any, Any]:
         """A random order of 0 to n - 1, int64."""
         return self._rng.permutation(n)

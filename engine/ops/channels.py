@@ -13,6 +13,7 @@ from engine.modes import state
 from engine.op import Op, op
 from engine.ops.arithmetic import add, mul, shift, sub
 from engine.ops.copies import clone
+from engine.ops.losses import refuse_grad
 from engine.ops.normalization import (
     FUNCTIONAL,
     STATISTICS,
@@ -56,6 +57,11 @@ def batch_rule(op: Op, values: list[Any]) -> Estimate:
             raise errors.bad_argument(f"{name} must be defined in evaluation mode")
     if input.ndim < 2:
         raise errors.shape_mismatch(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    if training and (running_mean is None) != (running_var is None):
+        raise errors.bad_value(BOTH)
+    for each in (running_mean, running_var):
+        if each is not None and each.ndim != 1:
+            raise errors.shape_mismatch(f"TensorAccessor expected 1 dims but tensor has {each.ndim}")
     check_floating(input, "batch_norm")
     dtype = parameter_dtype(input, weight, bias, running_mean, running_var)
     kept = (channels if training else 0,)
@@ -186,6 +192,11 @@ def batch_normalized(
     """batch_norm, of which the undo log hears first where it changes the running statistics."""
     if training:
         announce(mean, variance)
+    for name, each in (("running_mean", mean), ("running_var", variance)):
+        if getattr(each, "requires_grad", False) and True in (
+            getattr(one, "requires_grad", False) for one in (input, weight, bias)
+        ):
+            refuse_grad("native_batch_norm", name, each)
     return batch_norm_of(input, weight, bias, mean, variance, training, momentum, eps)
 
 
@@ -227,6 +238,8 @@ def batch_norm(
 ) -> Any:
     """The input standardised for each channel: in training by the batch's statistics, else by the running ones."""
     shape = tuple(input.shape)
+    if training and not shape:
+        raise errors.bad_index("tuple index out of range")
     if training and len(shape) > 1 and math.prod((shape[0], *shape[2:])) == 1:
         raise errors.bad_value(
             f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})"
@@ -237,11 +250,16 @@ def batch_norm(
     if training and (running_mean is None) != (running_var is None):
         raise errors.bad_value(BOTH)
     if 0 in shape:
-        out = clone(input)
-        for step, each in ((mul, weight), (add, bias)):
-            out = out if each is None else step(out, select(each, 0, 0))
-        return out
+        return of_nothing(input, weight, bias)
     return batch_normalized(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+
+
+def of_nothing(input: Any, weight: Any, bias: Any) -> Any:
+    """batch_norm of no elements: torch records the first weight and bias all the same."""
+    out = clone(input)
+    for step, each in ((mul, weight), (add, bias)):
+        out = out if each is None else step(out, select(each, 0, 0))
+    return out
 
 
 @op(composed, name="batch_norm", composite=True, method=False)
@@ -285,14 +303,34 @@ def instance_norm(
         raise errors.bad_value(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(shape)})"
         )
+    return instance_normalized(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def instance_normalized(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    use_input_stats: bool,
+    momentum: Any,
+    eps: Any,
+) -> Any:
+    """instance_norm, one element for each channel or more."""
+    shape = tuple(input.shape)
     if not use_input_stats and (running_mean is None or running_var is None):
         raise errors.bad_argument("Expected running_mean and running_var to be defined when use_input_stats is false")
     if (running_mean is None) != (running_var is None):
         raise errors.bad_value(BOTH)
     counted_dim(1, len(shape))
     flat = view(input if not hasattr(input, "contiguous") else input.contiguous(), (1, shape[0] * shape[1], *shape[2:]))
-    means, variances = repeated_copy(running_mean, shape[0]), repeated_copy(running_var, shape[0])
+    means, variances = (repeated_copy(each, shape[0]) for each in (running_mean, running_var))
+    other = input if weight is None else weight
+    if means is not None and means.dtype != other.dtype:  # torch looks at one, and casts both
+        means, variances = like(means, other), like(variances, other)
     scales, shifts = repeated(weight, shape[0]), repeated(bias, shape[0])
+    if 0 in shape:
+        return view(of_nothing(flat, scales, shifts), shape)
     out = batch_norm_of(flat, scales, shifts, means, variances, use_input_stats, momentum, eps)[0]
     if use_input_stats:
         announce(running_mean, running_var)
@@ -322,6 +360,8 @@ def group_rule(op: Op, values: list[Any]) -> Estimate:
     shape = list(input.shape)
     if groups <= 0:
         raise errors.bad_argument(f"Expected num groups to be greater than 0, got {groups}")
+    if n < 0:
+        raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {n}: {[n, groups]}")
     if c % groups:
         raise errors.shape_mismatch(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -436,6 +476,8 @@ def functional_group_norm(
 ) -> Any:
     """The input standardised over groups of channels, times weight plus bias for each channel."""
     shape = tuple(input.shape)
+    if len(shape) >= 2 and num_groups == 0:
+        raise errors.coded(ZeroDivisionError, "bad_argument", "integer division or modulo by zero")
     if len(shape) >= 2 and num_groups > 0:
         channels = shape[1] // num_groups
         if math.prod((shape[0], channels, *shape[2:])) == 1 and shape[1] >= num_groups:

@@ -15,7 +15,7 @@ from engine.infer import Estimate
 from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Operand, Random, Size
 from engine.modes import state
 from engine.op import Op, is_number, op
-from engine.rules import check_number, default_dtype
+from engine.rules import check_number, default_dtype, stored
 
 Shape = tuple[int, ...]
 
@@ -44,7 +44,7 @@ def factory(op: Op, values: list[Any], shape: Shape, fallback: dtypes.DType) -> 
 
 def by_size(op: Op, values: list[Any]) -> Estimate:
     """The rule of factories that take a size."""
-    if op.name == "zeros" and [each for each in values[0] if each < 0]:
+    if op is zeros and [each for each in values[0] if each < 0]:
         raise errors.shape_mismatch("zeros: Dimension size must be non-negative.")
     size = checked_size(values[0])
     return factory(op, [size, *values[1:]], size, default_dtype())
@@ -56,7 +56,6 @@ def by_size_and_value(op: Op, values: list[Any]) -> Estimate:
     return filled(factory(op, [size, *values[1:]], size, dtypes.number_dtype(value, default_dtype())), value)
 
 
-LARGEST_HALF = {dtypes.float16.numpy: 65504.0, dtypes.bfloat16.numpy: (2 - 2**-7) * 2.0**127}
 
 
 def filled(estimate: Estimate, value: Any) -> Estimate:
@@ -64,12 +63,7 @@ def filled(estimate: Estimate, value: Any) -> Estimate:
 
     Raises RuntimeError unless its dtype can hold a value.
     """
-    dtype = estimate.outputs[0][1]
-    top = LARGEST_HALF.get(dtype)
-    if top is not None and not isinstance(value, complex) and top < abs(value) < math.inf:
-        name = dtypes.BY_NUMPY[dtype].cpp_name
-        raise errors.bad_argument(f"value cannot be converted to type {name} without overflow")
-    check_number(value, dtype)
+    stored(value, estimate.outputs[0][1])
     return estimate
 
 
@@ -79,8 +73,14 @@ def full_like_rule(op: Op, values: list[Any]) -> Estimate:
 
 
 def like(op: Op, values: list[Any]) -> Estimate:
-    """The rule of `*_like`: shape and dtype of the input."""
+    """The rule of `*_like`: shape and dtype of the input.
+
+    Raises TypeError for a memory format that there is not.
+    """
     array = values[0]
+    form = values[op.index["memory_format"]]
+    if form is not None and form.removeprefix("torch.") not in ("contiguous_format", "preserve_format"):
+        raise errors.bad_type(f"{op.said}(): argument 'memory_format' must be torch.memory_format, not str")
     return factory(op, values, array.shape, dtypes.BY_NUMPY[array.dtype])
 
 
@@ -114,7 +114,12 @@ def full(
     requires_grad: bool = False,
 ) -> Any:
     """A tensor of one value."""
-    return xp.full(size, arrays.scalar(fill_value, dtype.numpy)[()], dtype.numpy)
+    return xp.full(size, arrays.scalar(real_of(fill_value, dtype.numpy), dtype.numpy)[()], dtype.numpy)
+
+
+def real_of(value: Any, dtype: Any) -> Any:
+    """A number for a dtype, which may have no imaginary part: `filled` let only 0 pass."""
+    return value.real if isinstance(value, complex) and dtype.kind != "c" else value
 
 
 def order_of(input: Any, memory_format: str | None) -> str:
@@ -174,20 +179,31 @@ def full_like(
 ) -> Any:
     """One value in the input's shape, dtype and device."""
     wanted = input.dtype if dtype is None else dtype.numpy
-    return xp.full_like(input, arrays.scalar(fill_value, wanted)[()], wanted, order_of(input, memory_format))
+    value = arrays.scalar(real_of(fill_value, wanted), wanted)[()]
+    return xp.full_like(input, value, wanted, order_of(input, memory_format))
 
 
 def arange_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of arange: int64 if all bounds are integers."""
     start, end, step = values[:3]
     count, fallback = ramp_of(start, end, step, values[op.index["dtype"]])
-    return factory(op, values, (count,), fallback)
+    return counted(factory(op, values, (count,), fallback))
+
+
+def counted(estimate: Estimate) -> Estimate:
+    """The estimate of a range.
+
+    Raises NotImplementedError for bools and complex numbers.
+    """
+    if estimate.outputs[0][1].kind in "bc":
+        raise errors.not_implemented_for("arange_cpu", dtypes.BY_NUMPY[estimate.outputs[0][1]].type_name)
+    return estimate
 
 
 def arange_end_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of arange with one bound."""
     count, fallback = ramp_of(0, values[0], 1, values[op.index["dtype"]])
-    return factory(op, values, (count,), fallback)
+    return counted(factory(op, values, (count,), fallback))
 
 
 def ramp_of(start: Any, end: Any, step: Any, asked: dtypes.DType | None) -> tuple[int, dtypes.DType]:
@@ -198,14 +214,16 @@ def ramp_of(start: Any, end: Any, step: Any, asked: dtypes.DType | None) -> tupl
     for each in (start, end, step):
         if isinstance(each, complex):
             raise errors.bad_argument("value cannot be converted to type double without overflow")
-        if not math.isfinite(each):
+        if each is not step and not math.isfinite(each):
             raise errors.bad_argument(f"unsupported range: {start:g} -> {end:g}")
-        if isinstance(each, int) and each > INT64_MAX:
+        if isinstance(each, int) and each > INT64_MAX and (asked is None or asked is dtypes.int64):
             raise errors.bad_argument("value cannot be converted to type int64_t without overflow")
-    if asked is dtypes.int64:
+    if step == 0 or step != step:
+        raise errors.bad_argument("step must be nonzero")
+    if asked is dtypes.int64 and math.isfinite(step):
         start, end, step = int(start), int(end), int(step)
     if step == 0:
-        raise errors.bad_argument("step must be nonzero")
+        raise errors.bad_value("step must be nonzero")  # cut to 0: another check of torch's
     if (end - start) * step < 0:
         raise errors.bad_argument("upper bound and lower bound inconsistent with step sign")
     if isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
@@ -221,6 +239,8 @@ def ramp(start: Any, end: Any, step: Any, dtype: dtypes.DType) -> Any:
     count, kind = ramp_of(start, end, step, dtype)
     if dtype.category == dtypes.INTEGRAL:
         start, step = int(start), int(step)
+    if abs(step) > INT64_MAX:
+        step = float(step)
     places = xp.arange(count, dtype=xp.int64 if kind is dtypes.int64 else xp.float64)
     return (start + step * places).astype(dtype.numpy)
 
@@ -260,21 +280,26 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
     if steps < 0:
         raise errors.bad_argument("number of steps must be non-negative")
     dtype = values[op.index["dtype"]]
-    if dtype is dtypes.bool_:
+    if dtype is dtypes.bool_ and steps > 1:
         raise errors.not_implemented_for("linspace_cpu", "Bool")
     if is_complex_end(start) or is_complex_end(end):
-        inferred = default_dtype().to_complex()
-        if dtype is not None and not dtype.is_complex:
-            raise errors.dtype_mismatch(
-                f"torch.linspace(): inferred dtype {inferred.cpp_name} can't be safely cast to passed dtype "
-                f"{dtype.type_name}"
-            )
-        return factory(op, values, (steps,), inferred)
-    if dtype is not None and dtype.category == dtypes.INTEGRAL:
-        for each in (start, end):
-            if is_number(each):
-                check_number(math.trunc(each) if math.isfinite(each) else each, dtype.numpy)
+        check_inferred("linspace", dtype)
+        return factory(op, values, (steps,), default_dtype().to_complex())
+    kind = dtype or default_dtype()
+    for each in (start, end) if kind.category != dtypes.BOOL else ():
+        if is_number(each):
+            whole = kind.category == dtypes.INTEGRAL and math.isfinite(each)
+            check_number(math.trunc(each) if whole else each, kind.numpy)
     return factory(op, values, (steps,), default_dtype())
+
+
+def check_inferred(name: str, dtype: dtypes.DType | None) -> None:
+    """Raise RuntimeError for a real dtype, asked for between complex ends."""
+    if dtype is not None and not dtype.is_complex:
+        raise errors.dtype_mismatch(
+            f"torch.{name}(): inferred dtype {default_dtype().to_complex().cpp_name} can't be safely cast to passed "
+            f"dtype {dtype.type_name}"
+        )
 
 
 def is_complex_end(value: Any) -> bool:
@@ -358,13 +383,13 @@ def stream(generator: Any) -> Any:
     return chosen
 
 
-def floating(rule: Any, name: str) -> Any:
-    """A rule for floating results only."""
+def floating(rule: Any, name: str, empty: bool = False) -> Any:
+    """A rule for floating results only; `empty`: for one without elements any dtype will do."""
 
     def checked(op: Op, values: list[Any]) -> Estimate:
         estimate: Estimate = rule(op, values)
         dtype = dtypes.BY_NUMPY[estimate.outputs[0][1]]
-        if not dtype.differentiable:
+        if not dtype.differentiable and not (empty and 0 in estimate.outputs[0][0]):
             raise errors.not_implemented_for(name, dtype.type_name)
         return estimate
 
@@ -384,7 +409,7 @@ def rand(
     return xp.asarray(stream(generator).uniform(size, dtype.numpy))
 
 
-@op(floating(by_size, "normal_kernel_cpu"), method=False, leaf=True)
+@op(floating(by_size, "normal_kernel_cpu", True), method=False, leaf=True)
 def randn(
     size: Size,
     *,
@@ -397,71 +422,40 @@ def randn(
     return xp.asarray(stream(generator).normal(size, dtype.numpy))
 
 
+def laid(drawn: Any, input: Any, memory_format: str | None) -> Any:
+    """New numbers in the layout of the input, unless another is asked for."""
+    if input.flags.c_contiguous or order_of(input, memory_format) == "C":
+        return drawn
+    out = xp.empty_like(input, drawn.dtype)
+    out[...] = drawn
+    return out
+
+
 @op(floating(like, "check_uniform_bounds"), method=False, leaf=True)
 def rand_like(
     input: Array,
     *,
+    generator: Random | None = None,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
     memory_format: str | None = None,
 ) -> Any:
     """Uniform random numbers in the input's shape, dtype and device."""
-    return xp.asarray(stream(None).uniform(input.shape, dtype.numpy))
+    drawn = xp.asarray(stream(generator).uniform(input.shape, dtype.numpy))
+    return laid(drawn, input, memory_format)
 
 
-@op(floating(like, "normal_kernel_cpu"), method=False, leaf=True)
+@op(floating(like, "normal_kernel_cpu", True), method=False, leaf=True)
 def randn_like(
     input: Array,
     *,
+    generator: Random | None = None,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
     memory_format: str | None = None,
 ) -> Any:
     """Standard normal random numbers in the input's shape, dtype and device."""
-    return xp.asarray(stream(None).normal(input.shape, dtype.numpy))
-
-
-def randint_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of randint."""
-    low, high = values[0], values[1]
-    if low >= high:
-        raise errors.bad_argument(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    size = checked_size(values[2])
-    return factory(op, [low, high, size, *values[3:]], size, dtypes.int64)
-
-
-@op(randint_rule, method=False, leaf=True)
-def randint(
-    low: int,
-    high: int,
-    size: Size,
-    *,
-    generator: Random | None = None,
-    dtype: Dtype = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Random integers in [low, high)."""
-    return xp.asarray(stream(generator).integers(low, high, size).astype(dtype.numpy))
-
-
-def randint_below_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of randint with one bound."""
-    estimate = randint_rule(randint, [0, *values])
-    return Estimate(estimate.values[1:], estimate.outputs)
-
-
-@op(randint_below_rule, name="randint", method=False, leaf=True)
-def randint_below(
-    high: int,
-    size: Size,
-    *,
-    generator: Random | None = None,
-    dtype: Dtype = None,
-    device: DeviceLike = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Random integers in [0, high)."""
-    return xp.asarray(stream(generator).integers(0, high, size).astype(dtype.numpy))
+    drawn = xp.asarray(stream(generator).normal(input.shape, dtype.numpy))
+    return laid(drawn, input, memory_format)

@@ -11,10 +11,12 @@ from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Random, Size
+from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.arithmetic import NOT_THERE
 from engine.ops.creation import checked_size, factory, stream, zeros_like
-from engine.rules import broadcast, default_dtype
+from engine.rules import LARGEST_HALF, broadcast, default_dtype
+from engine.shapes import expanded
 
 MANTISSA = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
@@ -31,12 +33,18 @@ def twice(dtype: Any) -> int:
     return int(4 * dtype.itemsize if dtype.kind == "c" else 2 * max(dtype.itemsize, 4))
 
 
-def in_place(check: Any, held: int | None = None) -> Any:
-    """The rule of drawing into a tensor; `check` refuses dtypes and parameters."""
+def in_place(check: Any, held: int | None = None, missing: Any = None) -> Any:
+    """The rule of drawing into a tensor.
+
+    `check` refuses parameters, `missing` dtypes that there is no kernel for, which no tensor without elements needs.
+    """
 
     def rule(op: Op, values: list[Any]) -> Estimate:
         array = values[0]
-        check(op, dtypes.BY_NUMPY[array.dtype], *values[1:])
+        dtype = dtypes.BY_NUMPY[array.dtype]
+        check(dtype, *values[1:-1])
+        if array.size and missing is not None:
+            missing(dtype)
         return drawn(op, values, array.shape, array.dtype, twice(array.dtype) if held is None else held)
 
     return rule
@@ -63,23 +71,41 @@ def only_floats(dtype: dtypes.DType, kernel: str, complex_too: bool = False) -> 
 # -- in place -------------------------------------------------------------------------------------------------------
 
 
-def check_normal(op: Op, dtype: dtypes.DType, mean: float, std: float, generator: Any) -> None:
-    """What normal_ refuses."""
-    refuse(std < 0, f"normal expects std >= 0.0, but found std {std:g}")
+def check_std(std: float) -> None:
+    """Raise RuntimeError for a negative deviation, or NaN."""
+    refuse(not std >= 0, f"normal expects std >= 0.0, but found std {std:g}")
+
+
+def no_normal(dtype: dtypes.DType) -> None:
+    """Which dtypes there are no normal numbers of."""
     only_floats(dtype, "normal_kernel_cpu", True)
 
 
-@op(in_place(check_normal), inplace_only=True, function=False)
+@op(in_place(lambda dtype, mean, std: check_std(std), missing=no_normal), inplace_only=True, function=False)
 def normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Random | None = None) -> Any:
-    """Fill with normal numbers."""
-    return xp.asarray(stream(generator).normal(input.shape, input.dtype)) * input.dtype.type(std) + mean
+    """Fill with normal numbers; `mean` is that of each part of a complex one."""
+    return xp.asarray(stream(generator).normal(input.shape, input.dtype)) * input.dtype.type(std) + both(mean, input)
 
 
-def check_uniform(op: Op, dtype: dtypes.DType, low: float, high: float, generator: Any) -> None:
+def both(number: float, input: Any) -> Any:
+    """A number as either part of a complex one, for a complex array."""
+    return complex(number, number) if input.dtype.kind == "c" else number
+
+
+def check_uniform(dtype: dtypes.DType, low: float, high: float) -> None:
     """What uniform_ refuses."""
     if not dtype.differentiable:
         raise errors.not_implemented_for("check_uniform_bounds", dtype.type_name)
+    part = dtype.to_real()
+    most = LARGEST_HALF.get(part.numpy) or float(np.finfo(part.numpy).max)
+    for name, each in (("from", low), ("to", high)):
+        refuse(not -most <= each <= most, f"{name} is out of bounds for {part.cpp_name}")
     refuse(low > high, f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
+    refuse(
+        high - low > most,
+        f"uniform_ expects to-from <= std::numeric_limits<{part.type_name}>::max(), but found to={high:g} and "
+        f"from={low:g} which result in to-from to exceed the limit",
+    )
 
 
 # `from` is a word of Python's: the parameter is put under torch's name below
@@ -93,38 +119,46 @@ def uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Ra
     return xp.asarray(source.uniform(input.shape, input.dtype)) * input.dtype.type(to - from_) + input.dtype.type(from_)
 
 
-def check_exponential(op: Op, dtype: dtypes.DType, rate: float, generator: Any) -> None:
+def check_exponential(dtype: dtypes.DType, rate: float) -> None:
     """What exponential_ refuses."""
+    refuse(not rate > 0, f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
+
+
+def no_exponential(dtype: dtypes.DType) -> None:
+    """Which dtypes there are no exponential numbers of."""
     refuse(
         not dtype.is_floating_point,
         "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
         f"specified {dtype.type_name}",
     )
-    refuse(rate <= 0, f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
 
 
-@op(in_place(check_exponential, 24), inplace_only=True, function=False)
+@op(in_place(check_exponential, 24, no_exponential), inplace_only=True, function=False, checks_cast=False)
 def exponential_(input: Array, lambd: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with exponential numbers of rate `lambd`."""
     return xp.asarray(stream(generator).exponential(input.shape) / lambd)
 
 
-def check_geometric(op: Op, dtype: dtypes.DType, p: float, generator: Any) -> None:
+def check_geometric(dtype: dtypes.DType, p: float) -> None:
     """What geometric_ refuses."""
-    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
-        raise errors.not_implemented_for("geometric_cpu", dtype.type_name)
     refuse(not 0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
 
 
-@op(in_place(check_geometric, 24), inplace_only=True, function=False, checks_cast=False)
+def no_geometric(dtype: dtypes.DType) -> None:
+    """Which dtypes there are no counts of trials of."""
+    if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
+        raise errors.not_implemented_for("geometric_cpu", dtype.type_name)
+
+
+@op(in_place(check_geometric, 24, no_geometric), inplace_only=True, function=False, checks_cast=False)
 def geometric_(input: Array, p: float, *, generator: Random | None = None) -> Any:
     """Fill with how many trials of probability `p` it takes to succeed."""
     return xp.asarray(np.ceil(np.log(stream(generator).open_uniform(input.shape)) / math.log1p(-p)))
 
 
-def check_cauchy(op: Op, dtype: dtypes.DType, median: float, sigma: float, generator: Any) -> None:
+def check_cauchy(dtype: dtypes.DType, median: float, sigma: float) -> None:
     """What cauchy_ refuses."""
-    refuse(sigma <= 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    refuse(not sigma > 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
     refuse(
         not dtype.is_floating_point,
         "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you "
@@ -138,26 +172,34 @@ def cauchy_(input: Array, median: float = 0.0, sigma: float = 1.0, *, generator:
     return xp.asarray(median + sigma * np.tan(math.pi * (stream(generator).open_uniform(input.shape) - 0.5)))
 
 
-def check_log_normal(op: Op, dtype: dtypes.DType, mean: float, std: float, generator: Any) -> None:
+def check_log_normal(dtype: dtypes.DType, mean: float, std: float) -> None:
     """What log_normal_ refuses."""
-    refuse(std <= 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
+    refuse(not std > 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
+
+
+def no_log_normal(dtype: dtypes.DType) -> None:
+    """Which dtypes there are no exponentials of normal numbers of."""
     only_floats(dtype, "log_normal_cpu")
 
 
-@op(in_place(check_log_normal, 16), inplace_only=True, function=False)
+@op(in_place(check_log_normal, 16, no_log_normal), inplace_only=True, function=False, checks_cast=False)
 def log_normal_(input: Array, mean: float = 1.0, std: float = 2.0, *, generator: Random | None = None) -> Any:
     """Fill with exponentials of normal numbers."""
     return xp.asarray(np.exp(stream(generator).normal(input.shape, np.dtype(np.float64)) * std + mean))
 
 
-def check_bernoulli(op: Op, dtype: dtypes.DType, p: Any, generator: Any) -> None:
-    """What bernoulli_ refuses."""
-    if dtype.is_complex:
-        raise errors.not_implemented_for("bernoulli_scalar_cpu_", dtype.type_name)
+def check_chance(dtype: dtypes.DType, p: Any) -> None:
+    """Raise RuntimeError for a probability outside [0, 1]."""
     refuse(not 0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
 
 
-@op(in_place(check_bernoulli, 5), inplace_only=True, function=False, node="BernoulliBackward2")
+def no_bernoulli(dtype: dtypes.DType) -> None:
+    """Which dtypes have no 0 and 1 of one probability."""
+    if dtype.is_complex:
+        raise errors.not_implemented_for("bernoulli_scalar_cpu_", dtype.type_name)
+
+
+@op(in_place(check_chance, 5, no_bernoulli), inplace_only=True, function=False, node="BernoulliBackward2")
 def bernoulli_(input: Array, p: float = 0.5, *, generator: Random | None = None) -> Any:
     """Fill with 1 with probability `p`, else 0."""
     return xp.asarray(stream(generator).bernoulli(float(p), input.shape))
@@ -177,12 +219,12 @@ def check_chances(p: Any) -> None:
 def bernoulli_tensor_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of bernoulli_ by a tensor of probabilities."""
     array, p = values[0], values[1]
-    only_floats(dtypes.BY_NUMPY[p.dtype], "bernoulli_tensor_cpu_p_")
+    if array.size and array.dtype.kind == "c":
+        raise errors.not_implemented_for("bernoulli_tensor_cpu_self_", dtypes.BY_NUMPY[array.dtype].type_name)
+    if array.size:
+        only_floats(dtypes.BY_NUMPY[p.dtype], "bernoulli_tensor_cpu_p_")
     check_chances(p)
-    if broadcast(array.shape, p.shape) != array.shape:
-        raise errors.shape_mismatch(
-            f"expand(torch.DoubleTensor{{{list(p.shape)}}}, size={list(array.shape)}): the sizes do not fit"
-        )
+    expanded(p.shape, array.shape, dtypes.BY_NUMPY[p.dtype].tensor_type)
     return drawn(op, values, array.shape, array.dtype, 9)
 
 
@@ -197,7 +239,8 @@ def bernoulli_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of bernoulli: probabilities as the input."""
     array = values[0]
     kernel = "bernoulli_tensor_cpu_self_" if array.dtype.kind == "c" else "bernoulli_tensor_cpu_p_"
-    only_floats(dtypes.BY_NUMPY[array.dtype], kernel)
+    if array.size:
+        only_floats(dtypes.BY_NUMPY[array.dtype], kernel)
     check_chances(array)
     return drawn(op, values, array.shape, array.dtype, 9)
 
@@ -212,7 +255,9 @@ def bernoulli(input: Array, *, generator: Random | None = None) -> Any:
 def bernoulli_number_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of bernoulli with one probability."""
     array, p = values[0], values[1]
-    check_bernoulli(op, dtypes.BY_NUMPY[array.dtype], p, None)
+    check_chance(dtypes.BY_NUMPY[array.dtype], p)
+    if array.size:
+        no_bernoulli(dtypes.BY_NUMPY[array.dtype])
     return drawn(op, values, array.shape, array.dtype, 5)
 
 
@@ -232,19 +277,28 @@ def whole_range(dtype: dtypes.DType) -> int:
 
 
 def check_range(dtype: dtypes.DType, low: int, high: int) -> None:
-    """Raise RuntimeError for integers in [low, high) that the dtype does not hold."""
-    if dtype.is_complex:
-        raise errors.not_implemented_for("random_kernel_cpu", dtype.type_name)
+    """Raise RuntimeError for integers in [low, high) that the dtype does not hold; warn if not all of them exactly."""
     refuse(low >= high, f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    refuse(dtype.is_complex, "check_random_bounds handles only integral, floating-point and boolean types")
     if dtype.is_floating_point:
-        top = float(np.finfo(np.float32).max) if dtype is not dtypes.float16 else 65504.0
-        least, most = (-top, top) if dtype is not dtypes.float64 else (-math.inf, math.inf)
+        most: float = LARGEST_HALF.get(dtype.numpy) or float(np.finfo(dtype.numpy).max)
+        least = -most
     elif dtype.category == dtypes.BOOL:
         least, most = 0, 1
     else:
         least, most = int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max)
-    refuse(not least <= low <= most, f"from is out of bounds for {dtype.cpp_name}")
-    refuse(not least <= high - 1 <= most, f"to - 1 is out of bounds for {dtype.cpp_name}")
+    ends = (("from", low), ("to - 1", high - 1))
+    for name, each in ends:
+        refuse(not least <= each <= most, f"{name} is out of bounds for {dtype.cpp_name}")
+    bits = MANTISSA.get(dtype.name, 63)
+    for name, each in ends if dtype.is_floating_point else ():
+        if abs(each) > 1 << bits:
+            warn(
+                f"{name} is out of bounds [-(2^{bits}), 2^{bits}]. Due to precision limitations {dtype.cpp_name} can "
+                "support discrete uniform distribution only within this range. This warning will become an error in "
+                "version 1.7 release, please fix the code in advance",
+                level=8,
+            )
 
 
 def random_rule(op: Op, values: list[Any]) -> Estimate:
@@ -279,7 +333,7 @@ def random_below_(input: Array, to: int, *, generator: Random | None = None) -> 
 def random_all_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of random_ over all integers of the dtype."""
     dtype = dtypes.BY_NUMPY[values[0].dtype]
-    if dtype.is_complex:
+    if dtype.is_complex and values[0].size:
         raise errors.not_implemented_for("random_kernel_cpu", dtype.type_name)
     return drawn(op, values, values[0].shape, values[0].dtype, 8 + values[0].dtype.itemsize)
 
@@ -287,18 +341,25 @@ def random_all_rule(op: Op, values: list[Any]) -> Estimate:
 @op(random_all_rule, name="random_", inplace_only=True, function=False, checks_cast=False, node="RandomBackward2")
 def random_all_(input: Array, *, generator: Random | None = None) -> Any:
     """Fill with integers from 0 to the largest that the dtype holds exactly."""
-    top = whole_range(dtypes.BY_NUMPY[input.dtype])
+    top = whole_range(dtypes.BY_NUMPY[input.dtype]) if input.size else 1
     return xp.asarray(stream(generator).integers(0, top, input.shape).astype(input.dtype))
 
 
 no_gradient(
     normal_, uniform_, exponential_, geometric_, cauchy_, log_normal_, bernoulli_, bernoulli_tensor_, bernoulli,
-    bernoulli_number, random_, random_below_, random_all_,
+    random_, random_below_, random_all_,
 )  # fmt: skip
 bernoulli_tensor_.vjp(p=lambda g, p: zeros_like(p))
+bernoulli_number.vjp(input=lambda g: no_bernoulli_derivative(g))
 for _op in (uniform_, random_):
     _op.params[1].name = "from"
-    _op.index["from"] = _op.index.pop("from_")
+    for _names in (_op.index, _op.keywords):
+        _names["from"] = _names.pop("from_")
+
+
+def no_bernoulli_derivative(g: Any) -> Any:
+    """torch has no derivative of bernoulli with a number."""
+    raise errors.underived("bernoulli")
 
 
 # -- by tensors -----------------------------------------------------------------------------------------------------
@@ -313,10 +374,12 @@ def normal_rule(op: Op, values: list[Any]) -> Estimate:
         if isinstance(std, np.ndarray):
             refuse(bool(std.size) and not (std >= 0).all(), "normal expects all elements of std >= 0.0")
     else:
-        refuse(std < 0, f"normal expects std >= 0.0, but found std {std:g}")
+        check_std(std)
     dtype = dtypes.BY_NUMPY[tensors[0].dtype]
-    only_floats(dtype, "normal_kernel_cpu", True)
-    return drawn(op, values, broadcast(*[each.shape for each in tensors]), dtype.numpy, twice(dtype.numpy))
+    shape = broadcast(*[each.shape for each in tensors])
+    if 0 not in shape:
+        no_normal(dtype)
+    return drawn(op, values, shape, dtype.numpy, twice(dtype.numpy))
 
 
 def spread(mean: Any, std: Any, shape: Any, dtype: Any, generator: Any) -> Any:
@@ -350,9 +413,10 @@ normal_within.vjp(std=lambda g: zeros_like(g))
 def normal_size_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of normal with a size."""
     size = checked_size(values[2])
-    refuse(values[1] < 0, f"normal expects std >= 0.0, but found std {values[1]:g}")
+    check_std(values[1])
     estimate = factory(op, [*values[:2], size, *values[3:]], size, default_dtype())
-    only_floats(estimate.values[op.index["dtype"]], "normal_kernel_cpu", True)
+    if 0 not in size:
+        no_normal(estimate.values[op.index["dtype"]])
     return estimate
 
 
@@ -368,24 +432,5 @@ def normal_of_size(
     requires_grad: bool = False,
 ) -> Any:
     """Normal numbers of one mean and deviation."""
-    return spread(mean, dtype.numpy.type(std), size, dtype.numpy, generator)
-
-
-def poisson_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of poisson: rates that are not negative."""
-    array = values[0]
-    only_floats(dtypes.BY_NUMPY[array.dtype], "poisson_cpu")
-    if isinstance(array, np.ndarray):
-        refuse(bool(array.size) and not (array >= 0).all(), "invalid Poisson rate, expected rate to be non-negative")
-        refuse(bool(array.size) and float(array.max()) > 2.0**62, "invalid Poisson rate, too large")
-    return drawn(op, values, array.shape, array.dtype, 16 + array.dtype.itemsize)
-
-
-@op(poisson_rule, method=False)
-def poisson(input: Array, generator: Random | None = None) -> Any:
-    """Poisson numbers of the rates each element says."""
-    rates = np.asarray(input if isinstance(input, np.ndarray) else input.get()).astype(np.float64)
-    return xp.asarray(stream(generator).poisson(rates).astype(input.dtype))
-
-
-no_gradient(poisson)
+    drawn = xp.asarray(stream(generator).normal(size, dtype.numpy))
+    return (drawn * dtype.numpy.type(std) + both(mean, drawn)).astype(dtype.numpy, copy=False)

@@ -10,7 +10,7 @@ import numpy as np
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import Array, DeviceLike, Dtype, Random
+from engine.kinds import Array, DeviceLike, Dtype, Random, Size
 from engine.op import Op, op
 from engine.ops.creation import checked_size, factory, like, stream
 from engine.ops.distributions import MANTISSA, check_range, refuse
@@ -35,12 +35,21 @@ def multinomial_rule(op: Op, values: list[Any]) -> Estimate:
     )
     refuse(array.shape[-1] == 0, "invalid multinomial distribution (sum of probabilities <= 0)")
     if isinstance(array, np.ndarray) and array.size:
-        wrong = not ((array >= 0) & (array < math.inf)).all()
-        refuse(wrong, "probability tensor contains either `inf`, `nan` or element < 0")
+        check_weights(array, not replacement or count == 1)
         empty = bool((array.sum(axis=-1) <= 0).any())
         refuse(empty, "invalid multinomial distribution (sum of probabilities <= 0)")
     shape = (*array.shape[:-1], count)
     return Estimate(values, [(shape, INT64)], None, 40 * array.size + 24 * math.prod(shape), 40 * array.size)
+
+
+def check_weights(array: Any, once: bool) -> None:
+    """Raise RuntimeError for weights that are negative or not finite; torch names the first, unless drawn but once."""
+    wrong = ~((array >= 0) & (array < math.inf))
+    if once:
+        refuse(bool(wrong.any()), "probability tensor contains either `inf`, `nan` or element < 0")
+    elif wrong.any():
+        what = "< 0" if float(array[wrong][0]) < 0 else "= infinity or NaN"
+        refuse(True, f"invalid multinomial distribution (encountering probability entry {what})")
 
 
 @op(multinomial_rule)
@@ -67,8 +76,14 @@ def permutation_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = estimate.values[op.index["dtype"]]
     if dtype.category in (dtypes.BOOL, dtypes.COMPLEX):
         raise errors.not_implemented_for("randperm", dtype.type_name)
-    top = 1 << MANTISSA[dtype.name] if dtype.is_floating_point else int(np.iinfo(dtype.numpy).max)
-    refuse(n - 1 > top, f"value cannot be converted to type {dtype.name}_t without overflow")
+    if dtype.is_floating_point:
+        bits = MANTISSA[dtype.name]
+        most = str((1 << bits) + 1) if dtype is dtypes.float16 else f"2^{bits}+1"
+        beyond = n > (1 << bits) + 1 and dtype is not dtypes.bfloat16
+        refuse(beyond, f"n cannot be greater than {most} for {dtype.type_name} type.")
+    else:
+        top = int(np.iinfo(dtype.numpy).max)
+        refuse(n - 1 > top, f"value cannot be converted to type {dtype.scalar_name} without overflow")
     estimate.temporaries = 16 * n
     return estimate
 
@@ -86,11 +101,53 @@ def randperm(
     return xp.asarray(stream(generator).permutation(n).astype(dtype.numpy))
 
 
+def randint_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint."""
+    low, high, size = values[0], values[1], checked_size(values[2])
+    estimate = factory(op, [low, high, size, *values[3:]], size, dtypes.int64)
+    check_range(estimate.values[op.index["dtype"]], low, high)
+    return estimate
+
+
+@op(randint_rule, method=False, leaf=True)
+def randint(
+    low: int,
+    high: int,
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Random integers in [low, high)."""
+    return xp.asarray(stream(generator).integers(low, high, size).astype(dtype.numpy))
+
+
+def randint_below_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of randint with one bound."""
+    estimate = randint_rule(randint, [0, *values])
+    return Estimate(estimate.values[1:], estimate.outputs)
+
+
+@op(randint_below_rule, name="randint", method=False, leaf=True)
+def randint_below(
+    high: int,
+    size: Size,
+    *,
+    generator: Random | None = None,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Random integers in [0, high)."""
+    return xp.asarray(stream(generator).integers(0, high, size).astype(dtype.numpy))
+
+
 def like_between(low: int, high: int, op: Op, values: list[Any]) -> Estimate:
     """The estimate of randint_like."""
     estimate = like(op, values)
     dtype = estimate.values[op.index["dtype"]]
-    refuse(dtype.is_complex, "check_random_bounds handles only integral, floating-point and boolean types")
     check_range(dtype, low, high)
     estimate.temporaries = 8 * values[0].size
     return estimate

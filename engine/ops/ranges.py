@@ -9,8 +9,18 @@ from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
+from engine.modes import warn
 from engine.op import Op, is_number, op
-from engine.ops.creation import check_ends, checked_size, evenly, factory, is_complex_end, number_of
+from engine.ops.creation import (
+    check_ends,
+    check_inferred,
+    checked_size,
+    evenly,
+    factory,
+    is_complex_end,
+    number_of,
+    ramp_of,
+)
 from engine.rules import default_dtype
 
 
@@ -23,11 +33,11 @@ def logspace_rule(op: Op, values: list[Any]) -> Estimate:
     wide = is_complex_end(start) or is_complex_end(end)
     fallback = default_dtype().to_complex() if wide else default_dtype()
     estimate = factory(op, values, (steps,), fallback)
-    if estimate.values[op.index["dtype"]].category == dtypes.BOOL:
+    if estimate.values[op.index["dtype"]].category == dtypes.BOOL and steps > 1:
         raise errors.not_implemented_for("logspace_cpu", "Bool")
     estimate.temporaries = 64 * steps
-    if wide and not estimate.values[op.index["dtype"]].is_complex:
-        raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if wide:
+        check_inferred("logspace", estimate.values[op.index["dtype"]])
     if estimate.values[op.index["dtype"]].category == dtypes.INTEGRAL and not all(
         isfinite(each) for each in (start, end) if is_number(each)
     ):
@@ -75,6 +85,38 @@ def powers_between(start: Any, end: Any, steps: int, base: float, dtype: dtypes.
         return (made if kind == "c" else xp.where(exponents.real % 1 == 0, made.real, xp.nan)).astype(dtype.numpy)
     made = xp.power(xp.asarray(float(base)), exponents)
     return (made.real if made.dtype.kind == "c" and kind != "c" else made).astype(dtype.numpy)
+
+
+def inclusive_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of range: as arange, but with its end, and of the default dtype."""
+    warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+        level=7,
+    )
+    start, end, step = values[:3]
+    dtype = values[op.index["dtype"]] or default_dtype()
+    ramp_of(start, end, step, dtype)
+    if dtype.category not in (dtypes.INTEGRAL, dtypes.FLOATING):
+        raise errors.not_implemented_for("range_cpu", dtype.type_name)
+    count = int((end - start) / step + 1)
+    return factory(op, values, (count,), default_dtype())
+
+
+@op(inclusive_rule, name="range", method=False, leaf=True)
+def inclusive_range(
+    start: Number,
+    end: Number,
+    step: Number = 1,
+    *,
+    dtype: Dtype = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The numbers from `start` to `end`, `step` apart, `end` among them."""
+    if dtype.category == dtypes.INTEGRAL:
+        start, end, step = int(start), int(end), int(step)
+    return (start + step * xp.arange(int((end - start) / step + 1))).astype(dtype.numpy)
 
 
 def scalar_tensor_rule(op: Op, values: list[Any]) -> Estimate:

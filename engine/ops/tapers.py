@@ -54,6 +54,22 @@ def span(length: int, sym: bool) -> int:
     return length if not sym and length > 1 else length - 1
 
 
+def triangle(length: int, sym: bool, dtype: Any) -> Any:
+    """A triangle that is 0 at its ends."""
+    if length == 1:
+        return xp.ones(1, dtype.numpy)
+    return (1 - xp.absolute(xp.arange(length) * (2 / max(span(length, sym), 1)) - 1)).astype(dtype.numpy)
+
+
+def of_bessel(length: int, sym: bool, dtype: Any, beta: float) -> Any:
+    """The Kaiser window."""
+    if length == 1:
+        return xp.ones(1, dtype.numpy)
+    places = xp.arange(length) * (2 / max(span(length, sym), 1)) - 1
+    inside = xp.maximum(1 - places * places, 0)
+    return (xp.i0(beta * xp.sqrt(inside)) / xp.i0(float(beta))).astype(dtype.numpy)
+
+
 def cosines(length: int, sym: bool, dtype: Any, factors: Any) -> Any:
     """A sum of cosines with alternating signs."""
     if length == 1:
@@ -129,9 +145,7 @@ def bartlett(
     M: int, *, sym: bool = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """A triangle that is 0 at its ends."""
-    if M == 1:
-        return xp.ones(1, dtype.numpy)
-    return (1 - xp.absolute(xp.arange(M) * (2 / max(span(M, sym), 1)) - 1)).astype(dtype.numpy)
+    return triangle(M, sym, dtype)
 
 
 @op(window_rule(), namespace=SPACE, leaf=True)
@@ -184,8 +198,4 @@ def kaiser(
     requires_grad: bool = False,
 ) -> Any:
     """The Kaiser window, of Bessel functions."""
-    if M == 1:
-        return xp.ones(1, dtype.numpy)
-    places = xp.arange(M) * (2 / max(span(M, sym), 1)) - 1
-    inside = xp.maximum(1 - places * places, 0)
-    return (xp.i0(beta * xp.sqrt(inside)) / xp.i0(float(beta))).astype(dtype.numpy)
+    return of_bessel(M, sym, dtype, beta)

@@ -8,12 +8,15 @@ from typing import Any
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.op import Op, op
-from engine.ops.joining import split_with_sizes, unbind
+from engine.ops.joining import split, split_with_sizes, unbind
+from engine.ops.parts import as_complex, view_as_real
 from engine.ops.strided import as_strided
 from engine.ops.views import (
     alias_,
     expand,
     permute,
+    select,
+    slice_,
     squeeze,
     squeeze_dim,
     squeeze_dims,
@@ -34,7 +37,7 @@ def copying(base: Op, name: str, node: str | None = None) -> Op:
 
     @functools.wraps(base.kernel)
     def kernel(*args: Any) -> Any:
-        views = base.kernel(*args)
+        views = base.run(*args)
         return [xp.array(each, order="C") for each in views] if base.returns_list else xp.array(views, order="C")
 
     kernel.__doc__ = f"{base.doc.removesuffix('.').partition(', as a view')[0].replace(', as views', '')}, as a copy."
@@ -58,3 +61,9 @@ unfold_copy = copying(unfold, "unfold_copy")
 as_strided_copy = copying(as_strided, "as_strided_copy")
 unbind_copy = copying(unbind, "unbind_copy")
 split_with_sizes_copy = copying(split_with_sizes, "split_with_sizes_copy")
+select_copy = copying(select, "select_copy")
+slice_copy = copying(slice_, "slice_copy")
+split_copy = copying(split, "split_copy")
+view_as_real_copy = copying(view_as_real, "view_as_real_copy")
+view_as_complex_copy = copying(as_complex, "view_as_complex_copy", "ViewAsComplexBackward0_copy")
+view_as_complex_copy.real_grad = "view_as_complex_copy"
