@@ -54,6 +54,12 @@ PROBABILITY: Use = lambda value: bool(value < 0.0)  # noqa: E731  # one of many 
 NOT_POSITIVE: Use = lambda value: bool(value <= 0)  # noqa: E731
 ONES: Use = lambda value: value + " is not valid"  # noqa: E731
 
+_FACTORS = {  # of local_response_norm: what is said by the functions of tensors that get them
+    "alpha": _saying("mul(): argument 'other' (position 1) must be Tensor, not {}"),
+    "beta": _saying("pow() received an invalid combination of arguments - got ({})"),
+    "k": _saying("add(): argument 'other' (position 1) must be Tensor, not {}"),
+}
+
 FIRST: dict[str, dict[str, Use]] = {
     **_each("binary_cross_entropy mse_loss l1_loss huber_loss", input=SIZE, target=SIZE, weight=SIZE),
     **_each("binary_cross_entropy_with_logits smooth_l1_loss", input=SIZE, target=SIZE),
@@ -85,8 +91,16 @@ FIRST: dict[str, dict[str, Use]] = {
     ),
     **_each("max_unpool1d max_unpool2d max_unpool3d", input=SIZE),
     **_each("lp_pool1d lp_pool2d lp_pool3d", input=attrgetter("pow")),
+    **_each(
+        "embedding_bag",
+        weight=attrgetter("dtype"),
+        input=DIM,
+        offsets=DIM,
+        per_sample_weights=SIZE,
+        mode=_only("mode has to be one of sum, mean or max"),
+    ),
     **_each("group_norm", input=DIM, num_groups=lambda value: 1 // value),
-    **_each("local_response_norm", input=DIM, size=lambda value: value // 2),
+    **_each("local_response_norm", input=DIM, size=lambda value: value // 2, **_FACTORS),
     **_each("batch_norm", eps=lambda value: bool(value <= 0.0)),
     **_each("hardtanh", min_val=lambda value: bool(value > 1.0), max_val=lambda value: bool(operator.gt(-1.0, value))),
     **_each("normalize", input=attrgetter("norm")),
@@ -114,6 +128,8 @@ FIRST: dict[str, dict[str, Use]] = {
 
 OF_TORCH: dict[str, dict[str, Use]] = {
     **_each("norm", input=attrgetter("layout")),
+    **_each("split", input=attrgetter("split")),
+    **_each("unique unique_consecutive", return_inverse=bool, return_counts=bool),
     **_each("tensordot", a=DIM, b=DIM),
     **_each("stft", input=DIM, n_fft=lambda value: value // 2),
 }

@@ -20,33 +20,32 @@ from engine.ops.reduction import mean_dim
 from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import INT64, Shape
+from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES
 ADAPTIVE = ("adaptive", None, False)
 
 
-def target_size(size: Any, shape: Shape, count: int, text: str) -> Shape:
-    """An output size with an entry for each pooled dim; None stands for the input's."""
-    given = tuple(size) if isinstance(size, (list, tuple)) else (size,) * count
-    if isinstance(size, (list, tuple)) and len(shape) <= len(given):
-        raise errors.bad_value(f"Input dimension should be at least {len(given) + 1}")
-    if len(given) == 1:
-        given *= count
-    if len(given) != count:
-        raise errors.bad_argument(text)
-    for each in given:
-        if each is not None and (isinstance(each, bool) or not isinstance(each, int)):
-            raise errors.bad_type(f"output_size must be a tuple of ints, not {type(each).__name__}")
-    have = shape[-count:] if len(shape) >= count else (1,) * count
-    return tuple(n if each is None else each for each, n in zip(given, have, strict=True))
+def target_size(size: Any, shape: Shape, count: int) -> Any:
+    """An output size with an entry for each pooled dim; None stands for the input's.
+
+    Raises ValueError for more entries than the input has dims, TypeError for what has no entries.
+    """
+    if isinstance(size, int):
+        return size if isinstance(size, bool) else (size,) * count
+    with errors.of_python():
+        length = len(size)
+    if len(shape) <= length:
+        raise errors.bad_value(f"Input dimension should be at least {length + 1}")
+    return [n if each is None else each for each, n in zip(size, shape[len(shape) - length :], strict=True)]
 
 
-def check_filled(name: str, shape: Shape, count: int) -> None:
-    """Raise RuntimeError for an input with an empty dim behind the batch."""
+def check_filled(name: str, shape: Shape, count: int, what: str = "input") -> None:
+    """Raise RuntimeError for an empty dim among the last ones."""
     for dim in range(len(shape) - count, len(shape)):
         if shape[dim] == 0:
             raise errors.shape_mismatch(
-                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{name}(): Expected {what} to have non-zero size for non-batch dimensions, but {what} has sizes "
                 f"{list(shape)} with dimension {dim} being empty"
             )
 
@@ -56,12 +55,20 @@ def average_rule(count: int) -> Any:
 
     def rule(op: Op, values: list[Any]) -> Estimate:
         array, size = values
+        if len(size) != count:
+            raise errors.bad_argument(f"{op.name}: output_size must be {count}")
+        if min(size) < 0:
+            text = ", ".join(map(str, size[:2])) + "".join(f",{each}" for each in size[2:])  # torch's slip
+            raise errors.bad_argument(
+                f"{op.name}: elements of output_size must be greater than or equal to 0 but received {{{text}}}"
+            )
         if array.ndim not in (count + 1, count + 2):
             raise errors.shape_mismatch(
                 f"{op.name}(): Expected {count + 1}D or {count + 2}D tensor, but got {list(array.shape)}"
             )
         check_filled(op.name, array.shape, count)
-        check_float(array, op.name if count == 2 else f"{op.name}_cpu")
+        if array.size or count == 3:
+            check_float(array, op.name if count == 2 else f"{op.name}_cpu")
         shape = (*array.shape[:-count], *size)
         return Estimate(
             values, [(shape, array.dtype)], None, mapped_bytes(array.shape, shape, array.dtype), 2 * array.size
@@ -95,8 +102,17 @@ def average_to_back(grad: Array, input: Array, count: int) -> Any:
     return mapped(grad, input.shape, (ADAPTIVE,) * count, True)
 
 
-average2d.vjp(input=lambda g, input: average_to_back(g, input, 2))
-average3d.vjp(input=lambda g, input: average_to_back(g, input, 3))
+def not_empty(name: str, g: Any) -> Any:
+    """A gradient.
+
+    Raises RuntimeError for one with an empty dim behind the batch, as torch does.
+    """
+    check_filled(f"{name}_backward", tuple(g.shape), len(g.shape) - 1, "grad_output")
+    return g
+
+
+average2d.vjp(input=lambda g, input: average_to_back(not_empty("adaptive_avg_pool2d", g), input, 2))
+average3d.vjp(input=lambda g, input: average_to_back(not_empty("adaptive_avg_pool3d", g), input, 3))
 average_to_back.vjp(
     grad=lambda g, grad_shape, count: map_forth(g, grad_shape, (ADAPTIVE,) * count),
     input=lambda g, input: zeros_like(input),  # as in torch: not None
@@ -105,16 +121,12 @@ average_to_back.vjp(
 
 def averaged_to(made: Any, count: int, input: Any, output_size: Any) -> Any:
     """An adaptive average; to a single window it is a mean."""
-    name = f"adaptive_avg_pool{count}d"
-    shape = tuple(input.shape)
-    size = target_size(output_size, shape, count, f"{name}: output_size must be {count}")
-    if min(size) < 0:
-        text = ", ".join(map(str, size))
-        raise errors.bad_argument(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{text}}}"
-        )
-    single = max(size) == 1 == min(size)
-    return mean_dim(input, tuple(range(len(shape) - count, len(shape))), True) if single else made(input, size)
+    size = target_size(output_size, tuple(input.shape), count)
+    if not isinstance(size, bool) and list(size) == [1] * count:
+        for at in range(-1, -count - 1, -1):
+            check_dim(at, len(input.shape))
+        return mean_dim(input, tuple(range(-count, 0)), True)
+    return made(input, size)
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
@@ -150,10 +162,12 @@ def maximum_rule(count: int) -> Any:
             raise errors.shape_mismatch(
                 f"{op.name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(array.shape)}"
             )
-        check_filled(op.name, array.shape, count if array.ndim == count + 2 else count + 1)
+        check_filled(op.name, array.shape, array.ndim - 1)
+        if len(size) != count:
+            raise errors.bad_argument(f"{op.name}(): internal error: output_size.size() must be {count}")
         shape = (*array.shape[:-count], *size)
         if min(size) < 0:
-            wrong = min(size)
+            wrong = next(each for each in size if each < 0)
             raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {wrong}: {list(shape)}")
         check_float(array, op.name if count == 2 else f"{op.name}_cpu")
         extra = 32 * (math.prod(shape) + sum(array.shape)) + 2 * array.size * max(array.dtype.itemsize, 4)
@@ -237,23 +251,21 @@ def maximum3d(input: Array, output_size: Dims) -> Any:
     return largest_of(input, output_size)
 
 
-maximum2d.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 2))
-maximum3d.vjp(input=lambda g, input, indices: plane_scatter(g[0], input, indices, 3))
+maximum2d.vjp(input=lambda g, input, indices: plane_scatter(not_empty("adaptive_max_pool2d", g[0]), input, indices, 2))
+maximum3d.vjp(input=lambda g, input, indices: plane_scatter(not_empty("adaptive_max_pool3d", g[0]), input, indices, 3))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def adaptive_max_pool2d(input: Array, output_size: Index, return_indices: Truth = False) -> Any:
     """The maxima of as many windows as asked for over the last two dims; also their places if asked for."""
-    text = "adaptive_max_pool2d(): internal error: output_size.size() must be 2"
-    made = maximum2d(input, target_size(output_size, tuple(input.shape), 2, text))
+    made = maximum2d(input, target_size(output_size, tuple(input.shape), 2))
     return tuple(made) if return_indices else made[0]
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def adaptive_max_pool3d(input: Array, output_size: Index, return_indices: Truth = False) -> Any:
     """The maxima of as many windows as asked for over the last three dims; also their places if asked for."""
-    text = "adaptive_max_pool3d(): internal error: output_size.size() must be 3"
-    made = maximum3d(input, target_size(output_size, tuple(input.shape), 3, text))
+    made = maximum3d(input, target_size(output_size, tuple(input.shape), 3))
     return tuple(made) if return_indices else made[0]
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Size
-from engine.op import Op, alias, op
+from engine.kinds import Array, Dims, Number, Size
+from engine.modes import warn_once
+from engine.op import Op, op
 from engine.ops.arithmetic import add, div, mul, neg, shift, sub
+from engine.ops.conv_shapes import of_numpy
 from engine.ops.convolving import zero_pad
 from engine.ops.copies import to_copy
 from engine.ops.pooling import avg_pool2d, avg_pool3d
@@ -256,26 +258,48 @@ def functional_layer_norm(
     return native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
 
 
-@op(composed, composite=True, method=False)
-def rms_norm(input: Array, normalized_shape: Size, weight: Array | None = None, eps: float | None = None) -> Any:
-    """The input over the root of its mean square over the last dims, times weight."""
+def rms_normalized(input: Any, normalized_shape: Shape, weight: Any, eps: float | None) -> Any:
+    """The input over the root of its mean square over the last dims, times weight; in the input's dtype."""
+    if len(normalized_shape) > len(input.shape):
+        raise errors.bad_value(
+            f"Input tensor must have at least {len(normalized_shape)} dimensions, but got {len(input.shape)}"
+        )
     check_normalized(input, normalized_shape, weight, None, "*")
     dtype = input.dtype
     if dtype.kind in "biu":
-        raise errors.not_implemented_for("rms_norm", dtypes.BY_NUMPY[getattr(dtype, "numpy", dtype)].type_name)
-    name = getattr(dtype, "name", "float32")
+        raise errors.not_implemented_for("rms_norm", of_numpy(dtype).type_name)
+    if weight is not None and weight.dtype != dtype:
+        have, other = of_numpy(dtype).cpp_name, of_numpy(weight.dtype).cpp_name
+        warn_once(MISMATCH.format(have, other), level=7)
     if eps is None:
-        eps = SMALLEST.get(name, SMALLEST["float32"])
+        eps = SMALLEST.get(getattr(dtype, "name", "float32"), SMALLEST["float32"])
     x = widened(input)
     square = mean_dim(pow_number(x, 2), last_dims(input, normalized_shape), True)
     out = mul(x, rsqrt(shift(square, eps)))
-    if x is not input:
-        return like(out if weight is None else mul(out, weight), input)
-    return out if weight is None else mul(out, weight)
+    return like(out if weight is None else mul(out, weight), input)
+
+
+MISMATCH = (
+    "Mismatch dtype between input and weight: input dtype = {}, weight dtype = {}, Cannot dispatch to fused "
+    "implementation."
+)
+
+
+@op(composed, composite=True, method=False)
+def rms_norm(input: Array, normalized_shape: Size, weight: Array | None = None, eps: float | None = None) -> Any:
+    """The input over the root of its mean square over the last dims, times weight."""
+    return rms_normalized(input, normalized_shape, weight, eps)
+
+
+@op(composed, namespace=FUNCTIONAL, name="rms_norm", composite=True)
+def functional_rms_norm(
+    input: Array, normalized_shape: Size, weight: Array | None = None, eps: float | None = None
+) -> Any:
+    """The input over the root of its mean square over the last dims, times weight."""
+    return rms_normalized(input, normalized_shape, weight, eps)
 
 
 SMALLEST = {"float64": 2.0**-52, "complex128": 2.0**-52, "float32": 2.0**-23, "complex64": 2.0**-23}
-alias(rms_norm, f"{FUNCTIONAL}.rms_norm")
 
 
 def widened(x: Any) -> Any:
@@ -289,7 +313,7 @@ def widened(x: Any) -> Any:
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
-def local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+def local_response_norm(input: Array, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> Any:
     """The input over a power of the mean square of neighbouring channels."""
     shape = tuple(input.shape)
     if len(shape) < 3:
@@ -298,8 +322,11 @@ def local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: floa
         )
     if 0 in shape:
         return input
+    if size // 2 + (size - 1) // 2 + shape[1] < 0:
+        raise errors.bad_argument("narrow(): length must be non-negative.")
     if size < 1:
-        raise errors.bad_argument(f"kernel size should be greater than zero, but got kH: {size} kW: 1")
+        first = "kT: {} kH: 1" if len(shape) > 3 else "kH: {}"
+        raise errors.bad_argument(f"kernel size should be greater than zero, but got {first.format(size)} kW: 1")
     square = unsqueeze(mul(input, input), 1)
     around = (size // 2, (size - 1) // 2)
     if len(shape) == 3:

@@ -13,7 +13,8 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Index, Size
+from engine.kinds import Array, Index, Size, Word
+from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.arithmetic import add, mul
 from engine.ops.joining import stack
@@ -21,6 +22,7 @@ from engine.ops.linalg import bmm
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, transpose, unsqueeze
 from engine.rules import INT64, Shape
+from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
 FUNCTIONAL = "nn.functional"
@@ -190,11 +192,22 @@ point_gather.vjp(input=lambda g, index, input_shape: point_scatter(g, index, inp
 point_scatter.vjp(grad=lambda g, index, grad_shape: point_gather(g, index))
 
 
+CORNERS = (
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+    "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details."
+)
+UNIT_SIZE = (
+    "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This is not an "
+    "intended use case of affine_grid. See the documentation of affine_grid for details."
+)
+
 # -- the samplers ---------------------------------------------------------------------------------------------------
 
 
 def check_grid(input: Any, grid: Any, count: int) -> None:
     """Raise RuntimeError with torch's texts for an input and a grid that do not go together."""
+    for each in (input, grid):
+        counted_dim(0, len(each.shape))
     start, x, g = "grid_sampler(): expected ", list(input.shape), list(grid.shape)
     sizes = f"but got input with sizes {x} and grid with sizes {g}"
     if x[:1] != g[:1]:
@@ -224,11 +237,12 @@ def sampler_rule(count: int) -> Any:
         if count == 3 and mode == 2:
             raise errors.bad_argument("grid_sampler(): bicubic interpolation only supports 4D input")
         dtype = dtypes.BY_NUMPY[input.dtype]
+        if not dtype.is_floating_point:
+            kernel = "grid_sampler_2d_cpu_kernel_impl" if count == 2 else "grid_sampler3d_cpu"
+            raise errors.not_implemented_for(kernel, dtype.type_name)
         if grid.dtype != input.dtype:
             name = dtypes.BY_NUMPY[grid.dtype].type_name
             raise errors.dtype_mismatch(f"expected scalar type {dtype.type_name} but found {name}")
-        if not dtype.is_floating_point:
-            raise errors.not_implemented_for(f"grid_sampler_{count}d_cpu_kernel_impl", dtype.type_name)
         shape = (*input.shape[:2], *grid.shape[1:-1])
         points = math.prod(grid.shape[:-1])
         extra = 160 * points + 24 * math.prod(shape) + 8 * input.size
@@ -255,7 +269,7 @@ def sampled(input: Any, grid: Any, mode: int, padding: int, align: bool) -> Any:
 def sampler_input(g: Any, grid: Any, shape: Any, mode: int, padding: int, align: bool) -> Any:
     """The gradient to the input: each point's share added to the cells around it."""
     setting, sizes = (MODES[mode], PADDINGS[padding], align), tuple(shape)[2:]
-    flat = reshape(g, (*tuple(g.shape)[:2], -1)) if math.prod(g.shape) else reshape(g, (*tuple(g.shape)[:2], 0))
+    flat = reshape(g, (*tuple(g.shape)[:2], math.prod(tuple(g.shape)[2:])))
     total = None
     for numbers in cells(len(sizes), setting[0]):
         weight = grid_weight(grid, sizes, numbers, setting, (0,) * len(sizes))
@@ -267,7 +281,7 @@ def sampler_input(g: Any, grid: Any, shape: Any, mode: int, padding: int, align:
 def sampler_grid(g: Any, input: Any, grid: Any, mode: int, padding: int, align: bool) -> Any:
     """The gradient to the grid: what each point's sample changes by along each axis."""
     setting, sizes = (MODES[mode], PADDINGS[padding], align), tuple(input.shape)[2:]
-    flat = reshape(g, (*tuple(g.shape)[:2], -1)) if math.prod(g.shape) else reshape(g, (*tuple(g.shape)[:2], 0))
+    flat = reshape(g, (*tuple(g.shape)[:2], math.prod(tuple(g.shape)[2:])))
     total = None
     for numbers in cells(len(sizes), setting[0]):
         picked = sum_dim(mul(flat, point_gather(input, grid_index(grid, sizes, numbers, setting))), (1,))
@@ -308,16 +322,18 @@ for _op in (grid_sampler_2d, grid_sampler_3d):
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def grid_sample(
-    input: Array, grid: Array, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+    input: Array, grid: Array, mode: Word = "bilinear", padding_mode: Word = "zeros", align_corners: bool | None = None
 ) -> Any:
     """The input at points whose coordinates, between -1 and 1, the grid's last dim holds (x first)."""
     start = "nn.functional.grid_sample(): expected "
     if mode not in MODES:
-        raise errors.bad_value(f"{start}mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode:.64}'")
+        raise errors.bad_value(f"{start}mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode!s:.64}'")
     if padding_mode not in PADDINGS:
         raise errors.bad_value(
-            f"{start}padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode:.64}'"
+            f"{start}padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode!s:.64}'"
         )
+    if align_corners is None:
+        warn(CORNERS, level=6)
     count = 3 if len(input.shape) == 5 else 2
     sampler = grid_sampler_3d if count == 3 else grid_sampler_2d
     return sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
@@ -373,6 +389,8 @@ affine_points.vjp(theta=lambda g, base: bmm(transpose(reshape(g, (*tuple(base.sh
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def affine_grid(theta: Array, size: Size, align_corners: bool | None = None) -> Any:
     """The grid, for grid_sample, of points that an affine map for each entry of the batch moves."""
+    if align_corners is None:
+        warn(CORNERS, level=6)
     if theta.dtype.kind in "biuc":
         name = dtypes.BY_NUMPY[getattr(theta.dtype, "numpy", theta.dtype)].name
         raise errors.bad_value(f"Expected theta to have floating point type, but got torch.{name}")
@@ -389,6 +407,8 @@ def affine_grid(theta: Array, size: Size, align_corners: bool | None = None) -> 
             f"Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size {tuple(size)}. Got "
             f"torch.Size({list(shape)})."
         )
-    if min(size) <= 0:
+    if align_corners and min(size[2:]) == 1:
+        warn(UNIT_SIZE, level=6)
+    elif min(size) <= 0:
         raise errors.bad_value(f"Expected non-zero, positive output size. Got {tuple(size)}")
     return affine_points(theta, base_grid(theta, size, bool(align_corners)), size)

@@ -88,7 +88,7 @@ def cubic_weights(t: Any, a: float = -0.75) -> Any:
 
 def smoothing(kind: str, size: int, out: int, step: float, align: bool) -> Taps:
     """The taps of a filter that widens with the step, so that shrinking blurs before it picks."""
-    width = 2.0 if kind.startswith("cubic") else 1.0
+    width = {"linear": 1.0, "cubic": 2.0, "lanczos": 3.0}[kind.removesuffix("-antialias")]
     reach = max(step, 1.0)
     centers = step * (np.arange(out) + 0.5)
     starts = np.maximum((centers - width * reach + 0.5).astype(np.int64), 0)
@@ -97,6 +97,8 @@ def smoothing(kind: str, size: int, out: int, step: float, align: bool) -> Taps:
     distance = np.abs((starts + steps - centers + 0.5) / reach)
     if width == 1.0:
         weights = np.maximum(1 - distance, 0.0)
+    elif width == 3.0:
+        weights = np.where(distance < width, np.sinc(distance) * np.sinc(distance / width), 0.0)
     else:
         a = -0.5
         near = ((a + 2) * distance - (a + 3)) * distance**2 + 1

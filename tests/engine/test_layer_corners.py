@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,12 +58,68 @@ VALUES: dict[str, tuple[Callable[[], Any], Any, Any]] = {
         [[[[2]]]],
         torch.int64,
     ),
+    "a size by a scale that rounds": (
+        lambda: torch.tensor(F.interpolate(torch.ones(1, 1, 100), scale_factor=0.29).shape),
+        [1, 1, 28],
+        torch.int64,
+    ),
+    "rms_norm in the input's dtype": (
+        lambda: F.rms_norm(torch.full((2,), 3.0), (2,), torch.ones(2), 0.0),
+        [1.0, 1.0],
+        torch.float32,
+    ),
+    "instance_norm's statistics of another dtype": (
+        lambda: F.instance_norm(SQUARE[:, :, 0], torch.tensor([-1]), torch.tensor([4]), use_input_stats=False, eps=0.0),
+        [[[1.0, -1.0]]],
+        F64,
+    ),
+    "a complex factor of neighbours": (
+        lambda: F.local_response_norm(torch.ones(1, 1, 1), 1, alpha=1j, beta=1, k=0),
+        [[[-1j]]],
+        torch.complex64,
+    ),
     "unpooling by windows of no whole size": (
         lambda: F.max_unpool1d(line(4.0), torch.tensor([[[1]]]), 2.5, output_size=(3,)),
         [[[0.0, 4.0, 0.0]]],
         F64,
     ),
 }
+
+
+def lanczos(x: float) -> float:
+    """The kernel of Lanczos with three lobes."""
+    return 1.0 if x == 0 else 3 * math.sin(math.pi * x) * math.sin(math.pi * x / 3) / (math.pi * x) ** 2
+
+
+def test_lanczos_weighs_by_its_kernel() -> None:
+    """Half the size: places 2 i + 1/2 between the elements, the kernel twice as wide."""
+    made = F.interpolate(line(1.0, -2.0, 4.0, 8.0)[None], size=(1, 2), mode="lanczos", antialias=True)
+    weights = [[lanczos((at - 2 * row - 0.5) / 2) for at in range(4)] for row in range(2)]
+    wanted = [sum(w * x for w, x in zip(each, (1, -2, 4, 8), strict=True)) / sum(each) for each in weights]
+    assert made.flatten().tolist() == pytest.approx(wanted, rel=1e-12)
+
+
+WARNED: dict[str, tuple[Callable[[], Any], str]] = {
+    "upsample": (lambda: F.upsample(SQUARE, 2), "`nn.functional.upsample` is deprecated"),
+    "upsample_nearest": (lambda: F.upsample_nearest(SQUARE, 2), "`nn.functional.upsample_nearest` is deprecated"),
+    "grid_sample": (lambda: F.grid_sample(SQUARE, torch.zeros(1, 1, 1, 2, dtype=F64)), "Default grid_sample and"),
+    "affine_grid": (lambda: F.affine_grid(torch.eye(2, 3)[None], (1, 1, 2, 2)), "Default grid_sample and affine_grid"),
+    "affine_grid of one place": (
+        lambda: F.affine_grid(torch.eye(2, 3)[None], (1, 1, 1, 1), True),
+        "Since version 1.3.0, affine_grid behavior has changed for unit-size grids",
+    ),
+    "rms_norm": (
+        lambda: F.rms_norm(torch.ones(2), (2,), torch.ones(2, dtype=F64)),
+        "Mismatch dtype between input and weight: input dtype = float, weight dtype = double",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_warnings(name: str) -> None:
+    call, text = WARNED[name]
+    with pytest.warns(UserWarning, match=re.escape(text)):
+        call()
 
 
 @pytest.mark.parametrize("name", VALUES)
