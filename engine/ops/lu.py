@@ -153,7 +153,7 @@ def lu_grad(g_low: Any, g_up: Any, p: Any, low: Any, up: Any) -> Any:
     if n > k:
         g_beside = g_beside if g_beside is not None else zeros_of(made, (*tuple(made.shape)[:-1], n - k))
         made = cat([made, g_beside], dim)
-    return matmul(p, made)
+    return matmul(p, made) if len(p.shape) > 1 else made  # of nothing, without exchanged rows
 
 
 def square_lu_grad(g_low: Any, g_up: Any, low: Any, up: Any) -> Any:

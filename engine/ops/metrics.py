@@ -108,7 +108,7 @@ def cdist_rule(by_product: bool) -> Rule:
         if math.prod(shape) * width:
             if a.dtype in HALF and not by_product:
                 raise errors.not_implemented_for("cdist", dtypes.BY_NUMPY[a.dtype].type_name)
-            same_dtype(a, b, M1_M2 if by_product else FOUND)
+            same_dtype(a, b, M1_M2 if by_product and not batch else FOUND)
         size = max(a.dtype.itemsize, 4)
         work = (4 * count * b.shape[-2] * (width + 2) + 2 * math.prod(shape)) * size
         if a.dtype in HALF:
@@ -186,6 +186,8 @@ def pdist_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch("pdist only supports floating-point dtypes")
     if p < 0:
         raise errors.bad_argument("pdist only supports non-negative p values")
+    if a.dtype in HALF and a.shape[0] > 1:
+        raise errors.not_implemented_for("pdist", dtypes.BY_NUMPY[a.dtype].type_name)
     n = a.shape[0]
     pairs = n * (n - 1) // 2
     parts = pairs * a.dtype.itemsize  # row by row, then joined

@@ -8,6 +8,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
+from engine.inplace import check_cast, check_shape
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, op
 from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub
@@ -43,12 +44,15 @@ def real_function(
     def rule(op: Op, values: list[Any]) -> Estimate:
         args = values[:2] if number_first else operands(op, values)
         dtype = dtypes.result_type(args, default_dtype())
+        shape = broadcast(*[shape_of(each) for each in args])
+        if op.inplace_only:  # before the kernel is chosen
+            check_shape(shape, values[0].shape)
+            check_cast(dtype if floats_only else as_float(dtype), dtypes.BY_NUMPY[values[0].dtype])
         refuse_dtype(op, dtype, refused, kernel)
         dtype = as_float(dtype)
         small = dtype.numpy in dtypes.HALF_TYPES
         if small and not half:
             raise errors.not_implemented_for(kernel, dtype.type_name)
-        shape = broadcast(*[shape_of(each) for each in args])
         size, compute = math.prod(shape), dtype.numpy
         width = (buffers + (1 + len(args)) * small) * max(compute.itemsize, 4) + masks
         return Estimate(values, [(shape, compute)], compute, cast_bytes(args, compute) + size * width, 50 * size)
@@ -317,12 +321,18 @@ MOST_DIMENSIONS = 10_000  # of mvlgamma, which takes a pass over the tensor for 
 
 def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of mvlgamma: a dimension of 1 at least."""
+    dtype = dtypes.BY_NUMPY[values[0].dtype]
+    if dtype is dtypes.bool_:
+        raise errors.dtype_mismatch("The input tensor may not be a boolean tensor.")
     if values[1] < 1:
         raise errors.bad_argument("p has to be greater than or equal to 1")
     if values[1] > MOST_DIMENSIONS:
         raise errors.too_large(f"mvlgamma(): p of {values[1]} is over the limit of {MOST_DIMENSIONS}")
-    if values[0].dtype == bool:
-        raise errors.dtype_mismatch("The input tensor may not be a boolean tensor.")
+    if op.inplace_only and not dtype.differentiable:
+        names = dtype.type_name, default_dtype().type_name  # torch's slip: the other way round
+        raise errors.dtype_mismatch(
+            "mvlgamma: result type {} can't be cast to the desired output type {}".format(*names)
+        )
     return real_function("arange_cpu", buffers=1 if values[1] == 1 else 3, masks=1)(op, values)
 
 

@@ -20,9 +20,6 @@ from engine.ops.superseded import warn_of
 from engine.ops.views import expand, reshape, slice_, squeeze_product, unsqueeze, view, viewed
 from engine.tensor import counted_dim
 
-MODES = {"reflect": "reflect", "constant": "constant", "replicate": "edge", "circular": "wrap"}
-
-
 # -- frames -----------------------------------------------------------------------------------------------------------
 
 
@@ -71,67 +68,14 @@ def fitted(g: Any, shape: Any, step: Any) -> Any:
     return frames_of(g, shape[-1], step)
 
 
-# -- borders ----------------------------------------------------------------------------------------------------------
-
-
-def border_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of a border of a signal's own entries."""
-    array, width, _ = values
-    shape = (*array.shape[:-1], array.shape[-1] + 2 * width)
-    return Estimate(values, [(shape, array.dtype)], None, 16 * shape[-1], math.prod(shape))
-
-
-def source(length: int, width: int, mode: str) -> Any:
-    """Where each entry of a bordered signal comes from."""
-    return xp.pad(xp.arange(length), (width, width), mode=mode)
-
-
-@op(border_rule, hidden=True, node="ReflectionPad1dBackward0")
-def bordered(input: Array, width: int, mode: str) -> Any:
-    """Signals with a border on both sides, taken from their own entries."""
-    return input[..., source(input.shape[-1], width, mode)]
-
-
-bordered.vjp(input=lambda g, width, mode: unbordered(g, width, mode))
-
-
-def unborder_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of the border's adjoint."""
-    array, width, _ = values
-    shape = (*array.shape[:-1], array.shape[-1] - 2 * width)
-    return Estimate(values, [(shape, array.dtype)], None, array.size * array.dtype.itemsize, array.size)
-
-
-@op(unborder_rule, hidden=True, node="ReflectionPad1dBackwardBackward0")
-def unbordered(input: Array, width: int, mode: str) -> Any:
-    """A border added to the entries it was taken from."""
-    length = input.shape[-1] - 2 * width
-    out = xp.zeros((*input.shape[:-1], length), input.dtype)
-    arrays.backend_of(out).add_at(out, (..., source(length, width, mode)), input)
-    return out
-
-
-unbordered.vjp(input=lambda g, width, mode: bordered(g, width, mode))
+# -- the transform ----------------------------------------------------------------------------------------------------
 
 
 def centred(x: Any, width: int, mode: str) -> Any:
     """Signals with a border of half a frame on both sides."""
     shape = tuple(x.shape)
-    wide = (*(1,) * (3 - len(shape)), *shape)
-    length = wide[-1]
-    made = view(x, wide)
-    if width < 0 and mode in MODES and length + 2 * width > 0:
-        made = slice_(made, len(wide) - 1, -width, length + width, 1)
-    elif mode == "constant" and width >= 0:
-        made = zero_pad(made, ((width, width),))
-    elif mode in MODES and 0 <= width < length and len(wide) == 3 and x.dtype.kind != "b":
-        made = bordered(made, width, MODES[mode])
-    else:
-        made = pad(made, (width, width), mode)  # which does what is rare, and tells what does not fit
-    return view(made, (*tuple(made.shape)[3 - len(shape) :],)) if 0 < len(shape) < 3 else made
-
-
-# -- the transform ----------------------------------------------------------------------------------------------------
+    made = pad(view(x, (*(1,) * (3 - len(shape)), *shape)), (width, width), mode)
+    return view(made, tuple(made.shape)[3 - len(shape) :]) if 0 < len(shape) < 3 else made
 
 
 def kind_of(x: Any) -> str:
@@ -197,6 +141,8 @@ def stft(
                 "return_complex=True in a future PyTorch release."
             )
         return_complex = True
+    if not return_complex:
+        warn_of("stft in pairs")
     call = (
         f"stft({kind_of(x)}, n_fft={n_fft}, hop_length={hop}, win_length={width}, window={told_window(window)}, "
         f"normalized={int(normalized)}, onesided={told(onesided)}, return_complex={told(return_complex)}, "
@@ -299,12 +245,12 @@ def istft(
     return_complex: bool = False,
 ) -> Any:
     """The signals whose `stft` comes closest to the input."""
+    if window is None:
+        warn_of("istft")
     if input.dtype.kind != "c":
         raise errors.dtype_mismatch(
             "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
         )
-    if window is None:
-        warn_of("istft")
     hop, width = n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
     shape = tuple(input.shape)
     for dim in (-2, -3):
@@ -328,6 +274,7 @@ def istft(
     check_envelope(call, weight)
     made = div(made, weight)
     if end > total:
+        warn_of("istft to a length")
         made = zero_pad(made, ((0, end - total),))
     return made if len(shape) == 3 else reshape(made, tuple(made.shape)[1:])
 

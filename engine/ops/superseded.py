@@ -50,6 +50,15 @@ TEXTS = {
         f"{WINDOW},which is known to cause spectral leakage. Other windows such as torch.hann_window or "
         f"torch.hamming_window are recommended to reduce spectral leakage.{ONES}"
     ),
+    "stft in pairs": (
+        "stft with return_complex=False is deprecated. In a future pytorch release, stft will return complex tensors "
+        "for all inputs, and return_complex=False will raise an error.\nNote: you can still call torch.view_as_real on "
+        "the complex output to recover the old return format."
+    ),
+    "istft to a length": (
+        "The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. "
+        "Please check your center and hop_length settings."
+    ),
     "triangular_solve": (
         f"torch.triangular_solve {JOINED.format('torch.linalg.solve_triangular')}\n"
         "torch.linalg.solve_triangular has its arguments reversed and does not return a copy of one of the inputs.\n"
