@@ -38,7 +38,10 @@ def backward(
 ) -> None:
     """Accumulate gradients into the leaves (`torch.autograd.backward`)."""
     gradients = _gradients(scope, grad_tensors, tensors)
-    autograd.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
+    if len(tensors) == 1 and gradients is None and inputs is None:
+        tensors[0].backward(retain_graph=retain_graph, create_graph=create_graph)  # has a shorter way
+    else:
+        autograd.backward(tensors, gradients, retain_graph, create_graph, inputs=inputs)
 
 
 @special(

@@ -17,6 +17,7 @@ from app.session import code_methods, differentiation, drawing, optimizer_method
 from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
 from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
+from app.session.repeats import Program
 from app.session.replies import Reply, fields_of, object_of, parsed
 from app.session.state import State
 from app.session.steps import Outcome, Step, run_step, step_of
@@ -168,10 +169,12 @@ def op(state: State, call: Call) -> Reply:
     """One step, its op named by the URL."""
     name = _name(call)
     try:
-        outcome = run_step(state, step_of(parsed(state, call), name), IN_URL)
+        program = state.repeats.find(name, call.body) or Program([step_of(parsed(state, call), name)])
+        outcome = run_step(state, program.steps[0], IN_URL)
     except Exception as error:  # noqa: BLE001  # raised again, with its place
         problem = problem_of(error, op=name[:SHOWN])
         raise problem from problem.__cause__
+    state.repeats.note(name, call.body, program)
     writer, data = Writer(state.limits), asked_for_data(call.query)
     objects = [object_of(writer, name, tensor, data) for name, tensor in outcome.tensors]
     if outcome.several:
@@ -183,35 +186,47 @@ def op(state: State, call: Call) -> Reply:
 
 def run(state: State, call: Call) -> Reply:
     """Many steps, in order."""
-    body = body_of(parsed(state, call), ("steps", "return", "no_grad"), ("steps",))
-    steps, asked = body["steps"], texts(body, "return")
-    if type(steps) is not list:
-        raise wrong("steps", "must be a list")
-    if len(steps) > state.limits.run_steps:
-        raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
+    program = state.repeats.find(None, call.body) or _program(state, call)
     values: dict[str, Any] = {}
     writer, last = Writer(state.limits), Outcome()
-    with grad_mode.no_grad() if flag(body, "no_grad") else nullcontext():
-        for index, each in enumerate(steps):
-            last = _run_one(state, each, index, writer, values)
-    if asked is None:
+    with grad_mode.no_grad() if program.no_grad else nullcontext():
+        for index in range(len(program.steps)):
+            last = _run_one(state, program.steps, index, writer, values)
+    state.repeats.note(None, call.body, program)
+    if program.asked is None:
         shown = {name: tensor for name, tensor in last.tensors if name is not None}
     else:
-        shown = {name: _returned(state, name) for name in asked}
+        shown = {name: _returned(state, name) for name in program.asked}
     state.budget.admit(shown.values())
     data = asked_for_data(call.query) is not False
     tensors = {name: object_of(writer, name, tensor, data) for name, tensor in shown.items()}
     return 200, {"version": state.version, "tensors": tensors, **({"values": values} if values else {})}
 
 
-def _run_one(state: State, body: Any, index: int, writer: Writer, values: dict[str, Any]) -> Outcome:
+def _program(state: State, call: Call) -> Program:
+    """What a body asks for."""
+    body = body_of(parsed(state, call), ("steps", "return", "no_grad"), ("steps",))
+    steps, asked = body["steps"], texts(body, "return")
+    if type(steps) is not list:
+        raise wrong("steps", "must be a list")
+    if len(steps) > state.limits.run_steps:
+        raise Problem("too_large", f"{len(steps)} steps, over the limit of {state.limits.run_steps} for one run")
+    return Program(steps, asked, flag(body, "no_grad"))
+
+
+def _run_one(state: State, steps: list[Any], index: int, writer: Writer, values: dict[str, Any]) -> Outcome:
+    """Run one of the steps, which is read in its turn: what is wrong with an earlier one is told first."""
     try:
-        outcome = run_step(state, step_of(body))
+        step = steps[index]
+        if type(step) is not Step:
+            step = steps[index] = step_of(step)
+        outcome = run_step(state, step)
         if outcome.has_value:
             values[str(index)] = writer.value(outcome.value)
         return outcome
     except Exception as error:  # noqa: BLE001  # raised again, with its place
-        named = body.get("op") if type(body) is dict else None
+        step = steps[index]
+        named = step.op if type(step) is Step else step.get("op") if type(step) is dict else None
         named = named[:SHOWN] if type(named) is str else None
         problem = problem_of(error, op=named, step=index)
         raise problem from problem.__cause__

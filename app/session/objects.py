@@ -7,6 +7,7 @@ from typing import Any
 from app import codec
 from app.limits import Limits
 from app.problems import Problem
+from engine import arrays, dtypes
 from engine.tensor import Tensor
 
 
@@ -33,34 +34,32 @@ class Writer:
 
     def gradient(self, tensor: Tensor, name: str | None, data: bool | None = None) -> dict[str, Any]:
         """The object of a gradient: a tensor object without `grad`. Raises as `tensor` does."""
-        requires_grad, grad_fn = _place(tensor)
+        array, (requires_grad, grad_fn) = tensor._array, _place(tensor)
         return {
             "name": name,
-            "shape": list(tensor.shape),
-            "dtype": tensor.dtype.name,
-            "device": str(tensor.device),
+            "shape": list(array.shape),
+            "dtype": dtypes.of(array).name,
+            "device": str(arrays.device_of(array)),
             "requires_grad": requires_grad,
             "is_leaf": grad_fn is None,
             "grad_fn": grad_fn,
             "retains_grad": tensor.retains_grad,
-            "version": 0 if tensor.is_inference() else tensor._version,  # made under inference_mode: it has none
-            "data": self._values(tensor, data),
+            "version": 0 if tensor.is_inference() else tensor._counter[0],  # made under inference_mode: it has none
+            "data": None if data is False else self._values(array, data),
         }
 
     def value(self, value: Any) -> Any:
         """A result that is not to be a tensor for the client; one that is, by its values. Raises as `tensor` does."""
-        return self._values(value, True) if isinstance(value, Tensor) else codec.plain(value)
+        return self._values(value._array, True) if isinstance(value, Tensor) else codec.plain(value)
 
-    def _values(self, tensor: Tensor, data: bool | None) -> Any:
-        if data is False:
-            return None
-        size = _written_size(tensor.shape)
+    def _values(self, array: Any, data: bool | None) -> Any:
+        size = _written_size(array.shape)
         if data is None and size > min(self._inline, self._left):
             return None
         if size > self._left:
             raise Problem("too_large", f"the answer would have more than {self._limit} numbers")
         self._left -= size
-        return codec.values(tensor._array)
+        return codec.values(array)
 
 
 def _written_size(shape: tuple[int, ...]) -> int:

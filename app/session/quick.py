@@ -18,15 +18,23 @@ from engine.tensor import Tensor
 
 _TENSORS = (Kind.TENSOR, Kind.OPERAND)
 _GATHERING = (Kind.SIZE, Kind.TENSORS)
+# Kinds whose values mean the same in every session and at any time.
+_CONSTANT = {Kind.NUMBER, Kind.INT, Kind.FLOAT, Kind.BOOL, Kind.STR, Kind.DIMS, Kind.SIZE, Kind.DTYPE}
+_NO_SCOPE: Any = None
+
+
+class Varying(Exception):
+    """A value has to be looked at in every call."""
 
 
 class Form:
     """The parameters of one step, ready to bind; `places` are their positions among the values it gives."""
 
-    __slots__ = ("_accept", "_defaults", "_gathers", "_index", "_most", "_places", "_required")
+    __slots__ = ("_accept", "_constant", "_defaults", "_gathers", "_index", "_most", "_places", "_required")
 
     def __init__(self, parameters: Sequence[Parameter], places: Sequence[int], defaults: list[Any]) -> None:
         self._accept = [(converter_of(each.kind), each.kind in _TENSORS, each.optional) for each in parameters]
+        self._constant = [each.kind in _CONSTANT for each in parameters]
         self._places = list(places)
         self._defaults = defaults
         self._index = {each.name: at for at, each in enumerate(parameters)}
@@ -36,16 +44,10 @@ class Form:
 
     def bind(self, args: list[Any], fields: Mapping[str, Any], scope: Scope) -> list[Any] | None:
         """The arguments in their places, converted; None if anything needs a closer look."""
-        count = len(args)
-        if count > self._most or (count and self._gathers):
+        given = self._given(args, fields)
+        if given is None:
             return None
         values = self._defaults.copy()
-        given = list(enumerate(args))
-        for name, value in fields.items():
-            at = self._index.get(name, -1)
-            if at < count:  # unknown, or given by position too
-                return None
-            given.append((at, value))
         known, places, accept = scope.names, self._places, self._accept
         try:
             for at, value in given:
@@ -63,6 +65,44 @@ class Form:
             if values[place] is REQUIRED:
                 return None
         return values
+
+    def _given(self, args: list[Any], fields: Mapping[str, Any]) -> list[tuple[int, Any]] | None:
+        """The values with the places of their parameters; None if they are too many, unknown or given twice."""
+        count = len(args)
+        if count > self._most or (count and self._gathers):
+            return None
+        given = list(enumerate(args))
+        for name, value in fields.items():
+            at = self._index.get(name, -1)
+            if at < count:  # unknown, or given by position too
+                return None
+            given.append((at, value))
+        return given
+
+    def constant(self, args: list[Any], fields: Mapping[str, Any]) -> tuple[list[Any], list[tuple[int, str]]] | None:
+        """`bind` without a scope: the values, and the places and names of tensors to fill in.
+
+        None if they do not fit; raises Varying if one may mean something else in another call.
+        """
+        given = self._given(args, fields)
+        if given is None:
+            return None
+        values, named = self._defaults.copy(), []
+        try:
+            for at, value in given:
+                convert, is_tensor, optional = self._accept[at]
+                if is_tensor and type(value) is str:
+                    named.append((self._places[at], value))
+                    values[self._places[at]] = None
+                elif value is None and optional:
+                    values[self._places[at]] = None
+                elif self._constant[at] or (is_tensor and type(value) in (int, float)):
+                    values[self._places[at]] = convert(value, _NO_SCOPE, False)
+                else:
+                    raise Varying
+        except (Mismatch, Problem):
+            return None
+        return None if any(values[place] is REQUIRED for place in self._required) else (values, named)
 
 
 _SPECIAL: dict[str, Form] = {}  # by the name of the step
@@ -94,6 +134,18 @@ def bind_quickly(
         if values is not None:
             return op, floating(op, values) if op.leaf else values
     return None
+
+
+def constant_form(op: Op, args: list[Any], fields: Mapping[str, Any]) -> tuple[list[Any], list[tuple[int, str]]] | None:
+    """The arguments of an op that are the same in every call, and the places and names of its tensors.
+
+    None if they do not fit; raises Varying if one has to be looked at in every call.
+    """
+    found = _form_of_op(op).constant(args, fields)
+    if found is None:
+        return None
+    values, named = found
+    return floating(op, values) if op.leaf else values, named
 
 
 def run_op(op: Op, values: list[Any]) -> Any:

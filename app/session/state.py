@@ -16,6 +16,7 @@ from app.session.frames import Code, Functions, NoFunctions
 from app.session.graphs import Numbers
 from app.session.names import Names
 from app.session.optimizers import Optimizers
+from app.session.repeats import Repeats
 from app.session.variables import SessionVariables
 from engine import arrays, dtypes
 from engine.devices import Device
@@ -49,6 +50,7 @@ class State:
         self.ctx.guard = self.budget
         self.functions = functions or NoFunctions()
         self.numbers = Numbers()
+        self.repeats = Repeats()
         variables = SessionVariables(names, optimizers, self.numbers, self.functions)
         self.code = Code(variables, Allowance(limits.exec_steps, limits.exec_cells, limits.exec_stdout))
         self.version = 0

@@ -14,6 +14,7 @@ from app.session.declaring import bound
 from app.session.executing import call_defined, defined
 from app.session.frames import Frame
 from app.session.names import Names, checked_name
+from app.session.plans import Plan, plan_of
 from app.session.quick import bind_quickly, bind_special, run_op
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State
@@ -36,6 +37,8 @@ class Step:
     fields: Mapping[str, Any] = field(default_factory=dict)
     out: Any = ABSENT
     no_grad: bool = False
+    runs: int = 0  # without an error, up to two
+    plan: Plan | None = None  # made when it is run again
 
 
 @dataclass(slots=True)
@@ -76,14 +79,45 @@ def run_step(state: State | Frame, step: Step, status: int = 422) -> Outcome:
     Raises Problem or what the engine raises; an unknown op has `status` (404 where the URL names it).
     """
     state.budget.tick()
+    if step.runs:
+        outcome = _run_planned(state, step)
+        if outcome is not None:
+            return outcome
     _check_out(step.out)
-    scope = Scope(state.names, {}, {}, state.optimizers, state.code, partial(_run_within, state))
+    scope = _scope(state)
     if step.no_grad:
         with no_grad():
             result, several, unnamed = _result(state, step, scope, status)
     else:
         result, several, unnamed = _result(state, step, scope, status)
-    return _outcome(result, several, unnamed, step.out, scope)
+    outcome = _outcome(result, several, unnamed, step.out, scope)
+    step.runs = step.runs or 1
+    return outcome
+
+
+def _scope(state: State | Frame) -> Scope:
+    return Scope(state.names, {}, {}, state.optimizers, state.code, partial(_run_within, state))
+
+
+def _run_planned(state: State | Frame, step: Step) -> Outcome | None:
+    """A step by its plan; None if it has none, or needs a closer look this time."""
+    if step.runs == 1:
+        step.runs = 2
+        if not step.no_grad and step.op not in SPECIALS:
+            step.plan = plan_of(step.op, step.args, step.fields)
+    plan = step.plan
+    values = None if plan is None else plan.arguments(state.names)
+    if plan is None or values is None:
+        return None
+    state.budget.admit(values)
+    result = run_op(plan.op, values)
+    state.ops[step.op] += 1
+    if type(result) is Tensor and type(step.out) is str:
+        state.names.bind(step.out, result)
+        return Outcome([(step.out, result)], True)
+    scope = _scope(state)
+    scope.addressed = plan.addressed(values)
+    return _outcome(result, plan.op.multiple, False, step.out, scope)
 
 
 def _result(state: State | Frame, step: Step, scope: Scope, status: int) -> tuple[Any, bool, bool]:

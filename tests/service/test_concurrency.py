@@ -12,6 +12,7 @@ import pytest
 from .conftest import Server, Session, open_session, step
 
 HEALTH_SECONDS = 0.25
+MACHINE_SECONDS = 0.05  # if a server with nothing to do is as late, the machine is busy with something else
 SLOW = [step("randn", size=[2000, 2000], out="a"), *[step("matmul", "a", "a", out="b")] * 5]
 
 
@@ -96,12 +97,20 @@ def test_names_made_by_many_threads_are_all_different(session):
     assert sorted(names) == sorted(f"t{n}" for n in range(80))
 
 
-def latencies_during(work: Future, connection: Connection) -> list[float]:
-    """How long /healthz took, over and over, while the work was in flight."""
+def latencies_during(work: Future, *connections: Connection) -> list[list[float]]:
+    """How long /healthz took on each connection in turn, over and over, while the work was in flight."""
     seen = []
     while not work.done():
-        seen.append(connection.healthy())
+        seen.append([each.healthy() for each in connections])
     return seen
+
+
+@pytest.fixture(scope="module")
+def idle():
+    """A server that has nothing to do: how late it answers is the machine's doing."""
+    server = Server()
+    yield server
+    server.close()
 
 
 BUSY = {
@@ -112,16 +121,18 @@ BUSY = {
 
 
 @pytest.mark.parametrize("work", BUSY)
-def test_healthz_answers_at_once_beside(session, connect, work):
+def test_healthz_answers_at_once_beside(session, connect, idle, work):
     session.run(step("tensor", data=1.0, requires_grad=True, out="leaf"), step("contiguous", "leaf", out="x"))
-    connection = connect()
+    connection, control = connect(), Connection(idle)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(session.run, *BUSY[work], **{"return": []})
-        latencies = latencies_during(running, connection)
+        latencies = latencies_during(running, connection, control)
         assert running.result()["tensors"] == {}
-    assert len(latencies) >= 3
-    late = [each for each in latencies if each >= HEALTH_SECONDS]
-    assert len(late) <= len(latencies) // 20  # one in twenty may be the machine's doing, which runs other tests beside
+    control.close()
+    busy, machine = zip(*latencies, strict=True)
+    late = sum(each >= HEALTH_SECONDS for each in busy)
+    assert len(busy) >= 3
+    assert late <= (0 if max(machine) < MACHINE_SECONDS else max(1, len(busy) // 20))
 
 
 def program(session: Session) -> list:
