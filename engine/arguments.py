@@ -88,7 +88,10 @@ def _refused(
 
 def kind_of(value: Any) -> str:
     """A value's type as torch's messages name it."""
-    return "torch.dtype" if isinstance(value, dtypes.DType) else type(value).__name__
+    if isinstance(value, dtypes.DType):
+        return "torch.dtype"
+    name = type(value).__name__
+    return f"torch.{name}" if name == "memory_format" else name
 
 
 def _said(op: Any, at: int) -> str:
@@ -193,9 +196,11 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]
     ranges = OVERLOADS.get(name, own)
-    if fitting and sum(least <= count <= most for least, most in ranges) == 1:
+    fits = [least <= count <= most for least, most in ranges]
+    if fitting and sum(fits) == 1:
+        only = ops[fits.index(True)] if len(fits) == len(ops) else fitting[0]
         try:
-            bind(fitting[0], args, kwargs, method)
+            bind(only, args, kwargs, method)
         except TypeError as error:
             return error
     if kwargs and name in DEPRECATED:

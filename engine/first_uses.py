@@ -89,7 +89,8 @@ FIRST: dict[str, dict[str, Use]] = {
     **_each(
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d instance_norm", input=SIZE
     ),
-    **_each("max_unpool1d max_unpool2d max_unpool3d", input=SIZE),
+    **_each("max_unpool2d max_unpool3d", input=SIZE),
+    **_each("max_unpool1d", input=SIZE, indices=attrgetter("unsqueeze")),
     **_each("lp_pool1d lp_pool2d lp_pool3d", input=attrgetter("pow")),
     **_each(
         "embedding_bag",

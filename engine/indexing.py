@@ -9,15 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from engine import arrays, errors
+from engine import arrays, dtypes, errors
+from engine.kinds import INT64_MAX, INT64_MIN, INT_OVERFLOW
 from engine.modes import state, warn
 from engine.ops.copies import copy_, fill_tensor
 from engine.ops.indexing import index, index_put_
 from engine.ops.views import alias_, expand, select, slice_, unsqueeze, view
+from engine.rules import stored
 from engine.tensor import Tensor, wrap
 from engine.watching import records, watch, watched
 
 BAD_TYPE = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
+AS_TUPLE = (
+    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use "
+    "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
+    "which will result either in an error or a different result"
+)
 ZERO_DIM = (
     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
     "tensor to a number"
@@ -82,9 +89,10 @@ def as_value(tensor: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (bool, int, float, complex)):
-        if isinstance(value, complex) and not tensor.is_complex():
-            raise errors.bad_argument(f"value cannot be converted to type {tensor.dtype.scalar_name} without overflow")
-        return wrap(arrays.scalar(value, tensor._array.dtype))
+        dtype = tensor._array.dtype
+        if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
+            raise errors.bad_value(INT_OVERFLOW)
+        return wrap(arrays.scalar(value if dtype in dtypes.HALF_TYPES else stored(value, dtype), dtype))
     if isinstance(value, np.integer):
         return wrap(arrays.scalar(int(value), tensor._array.dtype))
     name = f"numpy.{type(value).__name__}" if isinstance(value, (np.ndarray, np.generic)) else type(value).__name__
@@ -117,7 +125,10 @@ def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[A
     """
     if isinstance(key, slice) and tensor.ndim == 0:
         raise errors.bad_index("slice() cannot be applied to a 0-dim tensor.")
-    keys = list(key) if isinstance(key, tuple) or _is_written_as_list(key) else [key]
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if _is_written_as_list(key):
+        warn(AS_TUPLE, level=4)
+        keys = list(key)
     keys = [as_index(each) for each in keys]
     counted = sum(consumed(each) for each in keys)
     if counted > tensor.ndim:
@@ -150,7 +161,7 @@ def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[A
 
 def _is_written_as_list(key: Any) -> bool:
     """A short list that holds more than numbers stands for a tuple, as NumPy once had it."""
-    parts = (Tensor, list, tuple, slice, type(None), type(Ellipsis))
+    parts = (Tensor, list, tuple, str, slice, type(None), type(Ellipsis))
     return isinstance(key, list) and len(key) < 32 and any(isinstance(each, parts) for each in key)
 
 
@@ -194,11 +205,8 @@ def as_index(key: Any) -> Any:
             )
         if array.ndim == 0 and array.dtype.kind in "iu":
             return int(array)
-    elif isinstance(key, (list, tuple, range)):
-        array = np.array([each.item() if isinstance(each, Tensor) else each for each in key], dtype=None)
-        array = array.astype(np.int64) if array.size == 0 else array
-    elif isinstance(key, np.ndarray):
-        array = key
+    elif isinstance(key, (list, tuple, range, np.ndarray)):
+        array = listed(key)
     elif hasattr(key, "__index__"):
         return int(key)
     elif isinstance(key, str):
@@ -211,6 +219,21 @@ def as_index(key: Any) -> Any:
         warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.", level=5)
         return array.astype(np.bool_)
     return array
+
+
+def listed(key: Any) -> Any:
+    """A sequence of numbers as an index array; floats lose what is behind the point.
+
+    Raises TypeError for other things in it.
+    """
+    array = key
+    if not isinstance(key, np.ndarray):
+        array = np.array([each.item() if isinstance(each, Tensor) else each for each in key], dtype=None)
+    if array.dtype.kind in "US":
+        raise errors.bad_type("new(): invalid data type 'str'")
+    if array.dtype.kind == "c":
+        raise errors.bad_type("'complex' object cannot be interpreted as an integer")
+    return array.astype(np.int64) if array.size == 0 or array.dtype.kind == "f" else array
 
 
 def consumed(key: Any) -> int:

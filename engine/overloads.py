@@ -54,6 +54,8 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     # one dim or several
     **_named("all any", (1, 2), (1, 4), (2, 4)),
     **_named("count_nonzero", (1, 2), (2, 2)),
+    **_named("sum prod", (1, 2), (2, 5)),
+    **_named("median nanmedian", (2, 4), (1, 1)),
     **_named("movedim moveaxis", (3, 3), (3, 3)),
     **_named("narrow", (4, 4), (4, 4)),
     # with a dtype for the result, a generator, or a tolerance of another kind

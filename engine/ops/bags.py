@@ -255,7 +255,7 @@ def bags_of(index: Any, offsets: Any, include_last: bool) -> tuple[Any, int]:
     if offsets.size and int(offsets[0]):
         raise errors.bad_argument(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
-            f"However, got {int(offsets[0])}"
+            f"However, got {int(offsets[0])}\n[ {dtypes.of(offsets).options}{{}} ]"
         )
     if offsets.size and int(offsets[-1]) > index.size:
         raise errors.bad_argument(

@@ -147,10 +147,11 @@ def cumulative_trapezoid(y: Array, x: Array, *, dim: int = -1) -> Any:
     if len(x.shape) == 1:
         check_line(y, dim)
     dim = check_slices(y, dim)
-    if y.shape[dim] == 0:
+    if y.shape[dim] == 0 and tuple(x.shape) in ((0,), tuple(y.shape)):
         return scale(cumsum(y, dim), 0.5)
+    steps = steps_of("cumulative_trapezoid", y, x, dim)
     sums = add(before(y, dim), after(y, dim))
-    return div_number(cumsum(mul(sums, steps_of("cumulative_trapezoid", y, x, dim)), dim), 2)
+    return div_number(cumsum(mul(sums, steps), dim), 2)
 
 
 @op(composed, name="cumulative_trapezoid", composite=True, method=False)
@@ -170,16 +171,16 @@ def diff(input: Array, n: int = 1, dim: int = -1, prepend: Array | None = None, 
     ndim = len(input.shape)
     if ndim == 0:
         raise errors.shape_mismatch("diff expects input to be at least one-dimensional")
-    dim = check_dim(dim, ndim)
     if n < 0:
         raise errors.bad_argument(f"order must be non-negative but got {n}")
     for each in (prepend, append):
         if each is not None and len(each.shape) != ndim:
             raise errors.shape_mismatch("diff expects prepend or append to be the same dimension as input")
         if each is not None:
-            check_ends(input, each, dim)
+            check_ends(input, each, check_dim(dim, ndim))
     if n == 0:
         return copy_(zeros_like(input), input)
+    dim = check_dim(dim, ndim)
     parts = [each for each in (prepend, input, append) if each is not None]
     result = cat(parts, dim) if len(parts) > 1 else input
     for _ in range(min(n, result.shape[dim])):

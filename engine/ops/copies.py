@@ -50,7 +50,7 @@ contiguous_copy.vjp(input=lambda g: g)
 
 
 @op(formatted, composite=True)
-def contiguous(input: Array, memory_format: str | None = None) -> Any:
+def contiguous(input: Array, *, memory_format: str | None = None) -> Any:
     """The tensor itself if it lies in row-major order, else a copy that does."""
     return input if input.is_contiguous() else contiguous_copy(input)
 

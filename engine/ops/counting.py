@@ -71,7 +71,7 @@ def histc_rule(op: Op, values: list[Any]) -> Estimate:
     if low > high:
         raise errors.bad_argument("torch.histc: max must be larger than min")
     if not dtype.is_floating_point:
-        kernel = "aminmax" if dtype.is_complex else "linspace" if dtype is dtypes.bool_ else "histogram"
+        kernel = "aminmax" if dtype.is_complex and low == high else "linspace" if dtype is dtypes.bool_ else "histogram"
         raise errors.not_implemented_for(f"{kernel}_cpu", dtype.type_name)
     if low == high and array.size and not isinstance(array, Meta):
         low, high = float(array.min()), float(array.max())

@@ -13,7 +13,7 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Index, Size
 from engine.op import Op, op
-from engine.rules import broadcast
+from engine.rules import broadcast, moved_bytes
 
 
 def result_shape(shape: Any, indices: Any) -> tuple[int, ...]:
@@ -42,13 +42,25 @@ def index_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of index."""
     array, indices = values
     shape = result_shape(array.shape, indices)
-    return Estimate(values, [(shape, array.dtype)], None, 0, math.prod(shape))
+    size = math.prod(shape)
+    plain = indices[0] is not None or (not moved_bytes(array, None) and only_place(indices) is not None)
+    return Estimate(values, [(shape, array.dtype)], None, 0 if plain else size * array.dtype.itemsize, size)
 
 
-@op(index_rule, hidden=True)
+def only_place(indices: Any) -> int | None:
+    """The place of the only array among the indices, or None for more."""
+    used = [at for at, each in enumerate(indices) if each is not None]
+    return used[0] if len(used) == 1 else None
+
+
+@op(index_rule, hidden=True, rows=True)
 def index(input: Array, indices: Index) -> Any:
     """The elements at the positions, as a copy."""
-    return input[on_device(indices, input)]
+    where = on_device(indices, input)
+    at = only_place(indices)
+    if at and input.flags.c_contiguous:
+        return xp.take(input, where[at], at)  # row-major at once
+    return input[where]
 
 
 index.vjp(input=lambda g, input_shape, indices: index_backward(g, input_shape, indices))

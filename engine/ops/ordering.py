@@ -185,11 +185,14 @@ def ranked_rule(op: Op, values: list[Any]) -> Estimate:
     size = array.shape[dim] if array.ndim else 1
     k = argument(op, values, "k")
     if size == 0:
-        raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
+        name = "median" if op.name == "nanmedian" else op.name  # torch's slip
+        raise errors.bad_index(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
     if k is not None and not 1 <= k <= size:
         raise errors.bad_argument(f"{op.name}(): selected number k out of range for dimension {dim}")
     median = op.name.endswith("median")
     refused = (dtypes.COMPLEX,) if op.name == "mode" else (dtypes.BOOL, dtypes.COMPLEX)
+    if not array.ndim and not median:
+        refused = ()  # torch has a copy of it
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], refused, "median_out" if median else f"{op.name}_cpu")
     keepdim = argument(op, values, "keepdim")
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()

@@ -88,15 +88,12 @@ def mirrored_rule(op: Op, values: list[Any]) -> Estimate:
             f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {shape}"
         )
-    for at, (before, after) in enumerate(sides_of(pad, array.ndim)):
+    for at, (before, after) in reversed(list(enumerate(sides_of(pad, array.ndim)))):
         size = array.shape[at]
         if mode == "reflect" and max(before, after) >= size and at >= array.ndim - count:
             raise errors.bad_argument(
-                "Padding size should be less than the corresponding input dimension, but got: padding "
-                f"({before}, {after}) at dimension {at} of input {list(array.shape)}"
-                if count > 1
-                else "Argument #4: Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({before}, {after}) at dimension {at} of input {list(array.shape)}"
+                f"Argument #{2 + 2 * (array.ndim - at)}: Padding size should be less than the corresponding input "
+                f"dimension, but got: padding ({before}, {after}) at dimension {at} of input {list(array.shape)}"
             )
         shape[at] = size + before + after
     check_left(array.shape[-count:], shape[-count:])

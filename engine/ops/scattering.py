@@ -351,6 +351,7 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
             f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {how!s:.64}."
         )
     check_entries("index_reduce_()", array, dim, index, source)
+    warn_once("index_reduce() is in beta and the API may change at any time.", level=5)
     check_places(index, array.shape[dim] if array.ndim else 1)
     kernel = "index_func_" if values[5] else "index_reduce_func_exclude_input_init"
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.COMPLEX), kernel)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import arrays, errors
+from engine.arguments import kind_of
 from engine.arrays import xp
 from engine.infer import Meta, composed
 from engine.kinds import Array, Arrays, Size
@@ -29,6 +30,10 @@ class Several(Function):
 
     def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """Gather the tensors into the list that the op takes."""
+        alone = len(args) == 1 and not hasattr(args[0], "_array") and not isinstance(args[0], (list, tuple))
+        if alone and self.name.startswith("atleast"):
+            text = f"{self.name}() received an invalid combination of arguments - got ({kind_of(args[0])})"
+            raise errors.bad_type(text)
         if self.ops[0].params[0].name not in kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
             args = (list(args),)
         return super().bound(args, kwargs, method)
@@ -318,7 +323,7 @@ def directed(name: str, least: int, dim_of: Any, doc: str) -> None:
 
     def into(input: Array, sections: int) -> Any:
         dim = checked(input)
-        if sections <= 0 or input.shape[dim] % sections:
+        if not sections or input.shape[dim] % sections:
             raise errors.shape_mismatch(
                 f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
                 f"{input.shape[dim]} is not divisible by the split_size {sections}!"
@@ -394,7 +399,7 @@ def unflatten(input: Array, dim: int, sizes: Size) -> Any:
     try:
         whole = infer_size(tuple(sizes), shape[dim])
     except RuntimeError as error:
-        if -1 in sizes and "only one" in str(error):
+        if "is invalid for input" not in str(error):
             raise errors.shape_mismatch(f"unflatten got an unexpected error:\n{error}") from None
         raise errors.shape_mismatch(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in "
