@@ -34,7 +34,7 @@ _MODULES: dict[str, str] = {
     "Fourier transforms": "fourier frequencies periodic_windows stft tapers",
     "nn: activations": "activations activations_inplace randomized thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",
-    "nn: pooling": "adaptive maxima pooling unpooling",
+    "nn: pooling": "adaptive fractional maxima pooling unpooling window_norms",
     "nn: normalization": "channels normalization",
     "nn: layers": "attention bags dropout embedding exported_dropouts exported_layers heads",
     "nn: images and padding": "padding resampling sampling shuffles",

@@ -32,7 +32,7 @@ def target_size(size: Any, shape: Shape, count: int) -> Any:
     Raises ValueError for more entries than the input has dims, TypeError for what has no entries.
     """
     if isinstance(size, int):
-        return size if isinstance(size, bool) else (size,) * count
+        return size if isinstance(size, bool) or not -(2**63) <= size < 2**63 else (size,) * count
     with errors.of_python():
         length = len(size)
     if len(shape) <= length:
@@ -122,7 +122,7 @@ average_to_back.vjp(
 def averaged_to(made: Any, count: int, input: Any, output_size: Any) -> Any:
     """An adaptive average; to a single window it is a mean."""
     size = target_size(output_size, tuple(input.shape), count)
-    if not isinstance(size, bool) and list(size) == [1] * count:
+    if not isinstance(size, int) and list(size) == [1] * count:
         for at in range(-1, -count - 1, -1):
             check_dim(at, len(input.shape))
         return mean_dim(input, tuple(range(-count, 0)), True)

@@ -260,7 +260,8 @@ def functional_layer_norm(
 
 def rms_normalized(input: Any, normalized_shape: Shape, weight: Any, eps: float | None) -> Any:
     """The input over the root of its mean square over the last dims, times weight; in the input's dtype."""
-    if len(normalized_shape) > len(input.shape):
+    weight_fits = weight is None or tuple(weight.shape) == tuple(normalized_shape)
+    if len(normalized_shape) > len(input.shape) and weight_fits:
         raise errors.bad_value(
             f"Input tensor must have at least {len(normalized_shape)} dimensions, but got {len(input.shape)}"
         )
