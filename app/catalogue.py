@@ -10,7 +10,7 @@ from app import codec
 from app.differentiability import OF_STEPS, differentiable
 from app.examples import example_of
 from app.families import family_of, family_of_step
-from app.session.arguments import Parameter, parameters_of
+from app.session.parameters import Parameter, parameters_of
 from app.session.special import SPECIALS, Special
 from app.session.unknown import unknown_op
 from engine.kinds import REQUIRED

@@ -27,7 +27,7 @@ from app.example_bodies import (
     Body,
     Json,
 )
-from app.session.arguments import Parameter, parameters_of
+from app.session.parameters import Parameter, parameters_of
 from app.session.special import SPECIALS
 from engine.kinds import REQUIRED, Kind
 from engine.op import registry

@@ -25,8 +25,8 @@ from app.optimizer_schemas import OPTIMIZER_SCHEMAS
 from app.pages import File, file_of
 from app.problems import MEDIA_TYPE
 from app.schemas import COMPONENTS, any_of, body_schema, ref
-from app.session.arguments import parameters_of
 from app.session.optimizing import PREFIX
+from app.session.parameters import parameters_of
 from app.session.special import SPECIALS
 from engine.op import registry
 

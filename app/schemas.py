@@ -7,7 +7,7 @@ from typing import Any
 
 from app import codec
 from app.problems import KINDS
-from app.session.arguments import Extra, Parameter
+from app.session.parameters import Extra, Parameter
 from engine import dtypes
 from engine.kinds import REQUIRED, Kind
 

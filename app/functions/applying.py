@@ -12,11 +12,12 @@ from app.codec import number
 from app.functions.definition import Definition
 from app.functions.patterns import DEFAULT, Input, check
 from app.problems import Problem
-from app.session.arguments import Extra, Parameter, Scope
 from app.session.bodies import wrong
 from app.session.declaring import bound, solid_like
 from app.session.frames import Frame, unknown_function
 from app.session.literals import make_tensor
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Scope
 from app.session.steps import FUNCTIONS
 from engine import errors, modes
 from engine.kinds import REQUIRED

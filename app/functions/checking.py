@@ -13,10 +13,11 @@ from typing import Any
 from app.functions.applying import Callees, arguments_of
 from app.functions.definition import Definition
 from app.problems import Problem, problem_of
-from app.session.arguments import Scope, choose_op
+from app.session.arguments import choose_op
 from app.session.bodies import wrong
 from app.session.declaring import bound
 from app.session.names import SHOWN, Names, checked_name
+from app.session.scope import Scope
 from app.session.special import SPECIALS, Special
 from app.session.steps import ABSENT, FUNCTIONS, Step, step_of
 from app.session.unknown import unknown_op

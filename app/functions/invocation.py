@@ -13,10 +13,10 @@ from app.functions.compiling import Plans
 from app.functions.definition import Definition
 from app.limits import Limits
 from app.problems import Problem
-from app.session.arguments import Scope
 from app.session.bodies import asked_for_data, wrong
 from app.session.names import SHOWN, Names
 from app.session.objects import Writer
+from app.session.scope import Scope
 from engine import errors
 from engine.tensor import Tensor
 

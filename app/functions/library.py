@@ -14,8 +14,8 @@ from app.functions.compiling import Plans
 from app.functions.definition import Definition
 from app.limits import Limits
 from app.problems import Problem
-from app.session.arguments import Scope
 from app.session.frames import unknown_function
+from app.session.scope import Scope
 from app.session.state import rfc3339
 from app.session.steps import FUNCTIONS
 

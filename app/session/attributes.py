@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import INPUT, RESULT, SPECIALS, Run, Special, Value, maybe, special
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Scope
 from engine import dtypes, queries
 from engine.dtypes import DType
 from engine.kinds import Kind

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.codec import number
-from app.session.arguments import Extra, Mismatch, Parameter, Scope, bind
+from app.session.arguments import bind
 from app.session.literals import has_dtype, make_tensor
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Mismatch, Scope
 from engine import dtypes, modes
 from engine.dtypes import DType
 from engine.kinds import Kind

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.problems import Problem
-from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import maybe, special, tensor_like
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Scope
 from engine import autograd, errors, grad_mode
 from engine.kinds import Kind
 from engine.modes import state

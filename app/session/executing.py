@@ -12,11 +12,12 @@ from app.exec.expressions import call
 from app.exec.functions import FunctionValue
 from app.exec.texts import shown
 from app.problems import Problem
-from app.session.arguments import Extra, Parameter, Scope
 from app.session.budget import Budget
 from app.session.declaring import Value, special
 from app.session.frames import Code
 from app.session.literals import make_tensor
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Scope
 from engine import modes
 from engine.devices import Device
 from engine.dtypes import DType

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from app.exec.budget import Allowance
 from app.problems import Problem
-from app.session.arguments import Scope
 from app.session.budget import Budget
 from app.session.names import SHOWN, Names
+from app.session.scope import Scope
 from engine import modes
 
 

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.problems import Problem, problem_of
-from app.session.arguments import Extra, Mismatch, Parameter, Scope, convert
 from app.session.bodies import body_of, wrong
+from app.session.conversion import convert
 from app.session.declaring import SPECIALS, Special, Value, maybe, special
 from app.session.names import SHOWN, checked_name
 from app.session.optimizers import Optimizers
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Mismatch, Scope
 from engine import optim
 from engine.kinds import REQUIRED, Kind
 from engine.optim import Optimizer

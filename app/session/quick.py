@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.problems import Problem
-from app.session.arguments import Mismatch, Parameter, Scope, converter_of, floating, parameters_of
+from app.session.arguments import floating
+from app.session.conversion import converter_of
+from app.session.parameters import Parameter, parameters_of
+from app.session.scope import Mismatch, Scope
 from engine.kinds import REQUIRED, Kind
 from engine.op import Function, Op
 from engine.tensor import Tensor

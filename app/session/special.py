@@ -6,10 +6,11 @@ from typing import Any
 
 from app.problems import Problem
 from app.session import attributes, derivatives, executing, optimizing  # noqa: F401  # they declare their steps
-from app.session.arguments import Extra, Parameter, Scope
 from app.session.declaring import INPUT, RESULT, SPECIALS, Special, Value, maybe, special, tensor_like
 from app.session.literals import make_tensor
 from app.session.names import checked_name
+from app.session.parameters import Extra, Parameter
+from app.session.scope import Scope
 from engine import grad_mode, indexing, legacy, modes
 from engine.kinds import Kind
 from engine.op import registry

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from app.problems import Problem
-from app.session.arguments import Scope, bind_op
+from app.session.arguments import bind_op
 from app.session.bodies import flag, wrong
 from app.session.declaring import bound
 from app.session.executing import call_defined, defined
@@ -16,6 +16,7 @@ from app.session.frames import Frame
 from app.session.names import Names, checked_name
 from app.session.plans import Plan, plan_of
 from app.session.quick import bind_quickly, bind_special, run_op
+from app.session.scope import Scope
 from app.session.special import SPECIALS, Special, Value
 from app.session.state import State
 from app.session.unknown import unknown_op

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.limits import MIB, Limits
-from app.session.arguments import Extra, Parameter, parameters_of
+from app.session.parameters import Extra, Parameter, parameters_of
 from app.session.special import SPECIALS
 from engine.kinds import REQUIRED, Kind
 from engine.op import registry

@@ -11,8 +11,8 @@ import numpy as np
 
 import engine as torch
 from engine import arrays
-from engine.infer import Estimate, Meta
 from engine.arguments import bind
+from engine.infer import Estimate, Meta
 from engine.op import Op, registry
 from tests.engine.samples.base import Sample, arguments
 from tests.engine.support import ON_CPU
