@@ -144,7 +144,8 @@ def elementwise(
             if op.inplace_only:
                 check_shape(shape, values[0].shape)
                 if policy != "bool":
-                    check_cast(dtype, dtypes.BY_NUMPY[values[0].dtype])
+                    result = as_float(dtype) if policy == "float" else dtype
+                    check_cast(result, dtypes.BY_NUMPY[values[0].dtype])
             refuse_dtype(op, dtype, refuse, kernel)
         if policy == "float":
             dtype = as_float(dtype)
@@ -283,7 +284,8 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
     dim = check_dim(dim, array.ndim)
     if not dtype.is_floating_point:
         last = "_lastdim" if dim == max(array.ndim, 1) - 1 else ""
-        raise errors.not_implemented_for(f"{op.name.removesuffix('_of')}{last}_kernel_impl", dtype.type_name)
+        name = op.name.removesuffix("_of").removeprefix("safe_")
+        raise errors.not_implemented_for(f"{name}{last}_kernel_impl", dtype.type_name)
     values = with_values(op, values, dim=dim)
     compute = dtype.numpy
     size = array.size * compute.itemsize

@@ -39,6 +39,9 @@ safe_softmax.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 
 def bias_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of a mask as a bias: the mask's shape, the dtype of what it is added to."""
+    dtype = dtypes.BY_NUMPY[values[1].dtype]
+    if dtype.category == dtypes.INTEGRAL:
+        raise errors.bad_argument(f"value cannot be converted to type {dtype.scalar_name} without overflow")
     shape = tuple(values[0].shape)
     return Estimate(values, [(shape, values[1].dtype)], None, 2 * math.prod(shape), math.prod(shape))
 

@@ -11,7 +11,7 @@ from engine.kinds import Array, Kind, Truth
 from engine.modes import warn
 from engine.op import op
 from engine.ops.added_products import baddbmm
-from engine.ops.arithmetic import add
+from engine.ops.arithmetic import add, mul
 from engine.ops.arithmetic import scale as times
 from engine.ops.attention import mask_bias, scaled_dot_product_attention, swapped
 from engine.ops.convolving import zero_pad
@@ -295,7 +295,7 @@ def merged(mask: Any, padding: Any, batch: int, heads: int, source: int) -> Any:
 
 def weighed_heads(q: Any, k: Any, v: Any, mask: Any, dropout_p: float) -> Any:
     """The attention of each head, and its weights."""
-    scaled = times(q, math.sqrt(1 / tuple(q.shape)[2]))
+    scaled = (mul if q.dtype.kind in "biu" else times)(q, math.sqrt(1 / tuple(q.shape)[2]))
     scores = bmm(scaled, swapped(k)) if mask is None else baddbmm(mask, scaled, swapped(k))
     weights = softmax(scores, 2)
     if dropout_p > 0:

@@ -275,6 +275,8 @@ def probability_loss(scores: Any, target: Any, weight: Any, reduction: str, smoo
         product = mul(product, for_classes(weight, scores, axis))
     if reduction == "none":
         return neg(sum_dim(product, (axis,)))
+    if reduction == "mean" and not math.prod(scores.shape):
+        return neg(scale(sum(product), math.nan))
     total = neg(sum(product))
     return total if reduction == "sum" else div_number(total, max(math.prod(scores.shape) // classes, 1))
 

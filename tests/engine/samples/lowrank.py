@@ -1,4 +1,4 @@
-"""Samples of approximations of low rank, and of rrelu where its slopes are certain."""
+"""Samples of approximations of low rank, and of rrelu and gumbel_softmax where they are certain."""
 
 from __future__ import annotations
 
@@ -62,4 +62,15 @@ DRAWN = [
     Sample("nn.functional.rrelu", "drawn", (In(X.array, False), 0.1, 0.3, True), lambda x, *_: x, drawn=True,
            differentiable=False),
 ]  # fmt: skip
-SAMPLES = [*WHOLE, *SPECTRA, *SLOPED, *IN_PLACE, *DRAWN]
+
+ONE = tensor(3, 1, seed=77)  # a choice of one is no choice
+GUMBEL = [
+    sample
+    for hard in (False, True)
+    for sample in (
+        Sample("nn.functional.gumbel_softmax", f"one-{hard}", (ONE, 0.5, hard), lambda x, *_: np.ones_like(x)),
+        Sample("nn.functional.gumbel_softmax", f"drawn-{hard}", (In(X.array, False), 2.0, hard),
+               lambda x, *_, dim: x, {"dim": 0}, drawn=True, differentiable=False),
+    )
+]  # fmt: skip
+SAMPLES = [*WHOLE, *SPECTRA, *SLOPED, *IN_PLACE, *DRAWN, *GUMBEL]
