@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from engine.arguments import bind, refuse
 from engine.inplace import written
 from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
+from engine.old_orders import in_new_order
 from engine.outs import takes_out, write
 from engine.overloads import OVERLOADS, SAID, keywords_of
 
@@ -316,6 +317,9 @@ class Function:
             except TypeError:
                 continue
             return Op.door(each, values)
+        again = in_new_order(ops[0], args, kwargs, method)
+        if again is not None:
+            return self.bound(*again, method)
         raise refuse(self.name, ops, args, kwargs, method)
 
 

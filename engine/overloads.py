@@ -29,8 +29,10 @@ _POLYNOMIALS = (
 OVERLOADS: dict[str, tuple[Range, ...]] = {
     # one is shown, beside deprecated ones that are not
     **_named("add sub", (2, 4)),
+    **_named("add_ sub_", (2, 3)),
     **_named("addcdiv addcmul", (3, 5)),
     **_named("addbmm addmv addmv_ addr", (3, 6)),
+    **_named("addr_", (3, 5)),
     **_named("addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_", (3, 5)),
     # a number or a tensor as the other operand
     **_named("eq ne lt le gt ge not_equal less less_equal greater greater_equal copysign fmod rsub", (2, 3), (2, 3)),
@@ -75,7 +77,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
 OF_FUNCTION = frozenset(_named("mm bmm addmm baddbmm"))
 BY_FORM = frozenset(_named("polygamma special.polygamma"))
 DEPRECATED = frozenset(
-    _named("add sub addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
+    _named("add sub add_ sub_ addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
 )
 
 # What is called otherwise than documented.

@@ -111,13 +111,13 @@ def with_alpha(name: str) -> Rule:
     base = elementwise()
 
     def rule(op: Op, values: list[Any]) -> Estimate:
+        if name == "sub":
+            refuse_bools(operands(op, values))
         if op.name == "rsub":
             broadcast(shape_of(values[1]), shape_of(values[0]))  # named in the order of the subtraction
         estimate = base(op, values)
         alpha = values[op.index["alpha"]]
         dtype = dtypes.BY_NUMPY[estimate.compute]
-        if name == "sub":
-            refuse_bools(operands(op, values))
         if isinstance(alpha, bool) and dtype is not dtypes.bool_:
             raise errors.bad_argument("Boolean alpha only supported for Boolean results.")
         if isinstance(alpha, (float, complex)) and not dtype.differentiable:

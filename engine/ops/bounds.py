@@ -11,10 +11,11 @@ from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
-from engine.op import Op, Rule, alias, op
+from engine.op import Op, alias, is_number, op
 from engine.ops.compare import ge, gt, le, logical_and, logical_or, lt
+from engine.ops.creation import filled
 from engine.ops.unary import isfinite
-from engine.rules import default_dtype, elementwise, operands, refusing, roomy, same_as_input, weak
+from engine.rules import default_dtype, elementwise, roomy, same_as_input, weak
 
 
 def limit(x: Any, number: Any) -> Any:
@@ -33,22 +34,19 @@ kept.vjp(input=lambda g, mask: kept(g, mask))
 COMPLEX_TEXT = "clamp is not supported for complex types"
 
 
-def bounded(refused: tuple[int, ...], buffers: int) -> Rule:
-    """The rule of clamp by tensors: no complex numbers, room for so many intermediate results."""
-    rule = roomy(elementwise(refuse=refused, kernel="clamp_cpu"), buffers)
-    return refusing(rule, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError)
-
-
-ONE_BOUND, TWO_BOUNDS = bounded((), 0), bounded((dtypes.BOOL,), 1)
+LEAST = elementwise(refuse=(dtypes.COMPLEX,), kernel="maximum_cpu")
+MOST = elementwise(refuse=(dtypes.COMPLEX,), kernel="minimum_cpu")
+BETWEEN = roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="clamp_cpu"), 1)
 
 
 @weak
 def clamp_tensors_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of clamp by tensors: one bound at least; bools only with one."""
-    given = len(operands(op, values)) - 1
-    if not given:
+    """The rule of clamp by tensors: one bound at least; bools only with one; no complex numbers."""
+    if values[1] is None and values[2] is None:
         raise errors.bad_argument("torch.clamp: At least one of 'min' or 'max' must not be None")
-    return (TWO_BOUNDS if given == 2 else ONE_BOUND)(op, values)
+    if not is_number(values[0]) and values[0].dtype.kind == "c":
+        raise errors.coded(NotImplementedError, "dtype_mismatch", COMPLEX_TEXT)
+    return (MOST if values[1] is None else LEAST if values[2] is None else BETWEEN)(op, values)
 
 
 @op(clamp_tensors_rule, inplace=True)
@@ -82,7 +80,7 @@ def number_bounds_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.bad_argument("torch.clamp: At least one of 'min' or 'max' must not be None")
     own = dtypes.BY_NUMPY[array.dtype]
     dtype = dtypes.result_type([array, *given], default_dtype())
-    if op.inplace_only and op.name == "clamp_" and dtype.category > own.category:
+    if op.inplace_only and dtype.category > own.category and (op.name == "clamp_" or not dtype.is_complex):
         raise errors.dtype_mismatch(
             f"result type {dtype.type_name} can't be cast to the desired output type {own.cpp_name}"
         )
@@ -97,7 +95,10 @@ def number_bounds_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for(f"{kernel}_scalar_cpu", "Bool")
     compute, size = dtype.numpy, array.size * dtype.itemsize
     temporaries = size if len(given) == 2 or array.dtype != compute else 0
-    return Estimate(values, [(array.shape, compute)], compute, temporaries * len(given), array.size)
+    estimate = Estimate(values, [(array.shape, compute)], compute, temporaries * len(given), array.size)
+    for each in given:
+        filled(estimate, each)
+    return estimate
 
 
 def _side(op: Op, values: list[Any]) -> str:

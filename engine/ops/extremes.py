@@ -8,7 +8,7 @@ from engine import errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
-from engine.op import Op, op
+from engine.op import Op, is_number, op
 from engine.ops.arithmetic import shrink
 from engine.ops.compare import eq, lt
 from engine.ops.selection import masked_fill, where
@@ -21,10 +21,9 @@ from engine.rules import (
 @weak
 def extremum(op: Op, values: list[Any]) -> Estimate:
     """The rule of maximum and minimum: no complex numbers."""
-    estimate = elementwise()(op, values)
-    if estimate.compute.kind == "c":
+    if [1 for each in values if not is_number(each) and each.dtype.kind == "c"]:
         raise errors.dtype_mismatch(f"{op.name} not implemented for complex tensors.")
-    return estimate
+    return elementwise()(op, values)
 
 
 @op(extremum)

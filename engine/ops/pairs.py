@@ -8,6 +8,7 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
+from engine.inplace import check_shape
 from engine.kinds import Array, Number, Operand
 from engine.op import Op, alias, is_number, op
 from engine.ops.arithmetic import (
@@ -25,7 +26,7 @@ from engine.ops.arithmetic import (
 from engine.ops.bounds import kept, limit
 from engine.ops.compare import eq, ge, le, logical_not, logical_or, ne
 from engine.ops.copies import to_copy
-from engine.ops.creation import full_like, zeros_like
+from engine.ops.creation import zeros_like
 from engine.ops.powers import number_pow, pow, pow_number
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import isnan, sigmoid
@@ -140,7 +141,7 @@ def number_first_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of remainder and shifts of a number: it promotes as an operand."""
     array = values[1]
     dtype = dtypes.result_type(values, default_dtype())
-    refuse_dtype(op, dtype, REFUSED[op.name], f"{KERNELS[op.name]}_cpu")
+    refuse_dtype(op, dtype, REFUSED.get(op.name, WHOLE), f"{KERNELS.get(op.name, op.name)}_cpu")
     compute, size = dtype.numpy, array.size
     held = cast_bytes([array], compute)
     if op.name != "remainder":
@@ -151,24 +152,53 @@ def number_first_rule(op: Op, values: list[Any]) -> Estimate:
     return estimate
 
 
-KERNELS = {"remainder": "remainder", "bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift"}
-REFUSED = {"remainder": (dtypes.BOOL, dtypes.COMPLEX), "bitwise_left_shift": WHOLE, "bitwise_right_shift": WHOLE}
+KERNELS = {"bitwise_left_shift": "lshift", "bitwise_right_shift": "rshift"}
+REFUSED = {"remainder": (dtypes.BOOL, dtypes.COMPLEX)}  # else WHOLE
 
 
-@op(number_first_rule, name="remainder", method=False, node="RemainderBackward1")
+@op(number_first_rule, name="remainder", method=False, node=NOT_THERE)
 def number_remainder(self: Number, other: Array) -> Any:
     """Python's modulus of a number by a tensor."""
     return xp.remainder(limit(other, self), other)
 
 
-number_remainder.vjp(
-    other=lambda g, self, other: mul(neg(g), div_rounded(full_like(other, self), other, rounding_mode="floor"))
-)
+def no_remainder_derivative(g: Any) -> Any:
+    """torch has no derivative of the remainder of a number."""
+    raise errors.underived("remainder")
+
+
+number_remainder.vjp(other=no_remainder_derivative)
+
+
+@op(number_first_rule, name="bitwise_and", method=False)
+def number_and(self: Number, other: Array) -> Any:
+    """The bits of a number and of a tensor under and."""
+    return limit(other, self) & other
+
+
+@op(number_first_rule, name="bitwise_or", method=False)
+def number_or(self: Number, other: Array) -> Any:
+    """The bits of a number and of a tensor under or."""
+    return limit(other, self) | other
+
+
+@op(number_first_rule, name="bitwise_xor", method=False)
+def number_xor(self: Number, other: Array) -> Any:
+    """The bits of a number and of a tensor under xor."""
+    return limit(other, self) ^ other
 
 
 def ldexp_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of ldexp: the power has the exponent's shape."""
+    input, other = values
+    if op.inplace_only and input.dtype.kind in "biu":
+        name = dtypes.BY_NUMPY[input.dtype].type_name
+        raise errors.dtype_mismatch(f"ldexp can't be cast to the desired output type {name}")
     estimate = elementwise("float", cost=20)(op, values)
+    if op.inplace_only:
+        check_shape(estimate.outputs[0][0], input.shape)
+    if getattr(getattr(other, "dtype", None), "kind", "") == "b" and getattr(input, "dtype", other.dtype).kind in "fV":
+        raise errors.not_implemented_for("ldexp_cpu_exp", "Bool")
     estimate.temporaries += math.prod(shape_of(values[1])) * estimate.compute.itemsize
     return estimate
 
@@ -381,7 +411,7 @@ def isclose_rule(op: Op, values: list[Any]) -> Estimate:
         names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (input, other)]
         raise errors.dtype_mismatch(f"{names[0]} did not match {names[1]}")
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if value < 0:
+        if not value >= 0:
             raise errors.bad_argument(f"{name} must be greater than or equal to zero, but got {value:g}")
     estimate = elementwise("bool", cost=6)(op, values)
     itemsize = max(estimate.compute.itemsize, 4)
