@@ -11,6 +11,7 @@ from typing import Any
 
 from engine import arrays, dtypes, errors
 from engine.modes import state
+from engine.out_dtypes import check_out_dtype
 
 # Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
 NAMES = """
@@ -36,7 +37,6 @@ unflatten unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsq
 view_as_real vsplit zeros_like
 """
 WITHOUT = frozenset(NAMES.split())
-OF_ONE_DTYPE = frozenset({"addmm", "baddbmm", "bmm", "gather", "index_select", "mm", "mv", "take"})
 
 
 def takes_out(name: str) -> bool:
@@ -75,6 +75,8 @@ def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[s
     finally:
         ctx.grad_enabled = previous
     if not isinstance(out, (tuple, list)):
+        if isinstance(result, tuple):
+            raise errors.bad_type(f"{said}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
         _put(result, out, said)
         return out
     if not isinstance(result, tuple) or len(result) != len(targets):
@@ -87,14 +89,7 @@ def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[s
 def _put(result: Any, target: Any, said: str) -> None:
     have, want = result._array, target._array
     source, kind = dtypes.of(have), dtypes.of(want)
-    if said in OF_ONE_DTYPE and source is not kind:
-        raise errors.dtype_mismatch(
-            f"Expected out tensor to have dtype {source.cpp_name}, but got {kind.cpp_name} instead"
-        )
-    if source.category > kind.category:
-        raise errors.dtype_mismatch(
-            f"result type {source.type_name} can't be cast to the desired output type {kind.type_name}"
-        )
+    check_out_dtype(said, source, kind)
     log = state.ctx.log
     if have.shape == want.shape and target._memory is not want:
         target.copy_(result)  # a conjugate that shares memory

@@ -11,8 +11,10 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.arithmetic import NOT_THERE
-from engine.ops.matrices import check_float, check_kernel, check_square
+from engine.ops.matrices import check_differentiable, check_float, check_kernel, check_square
+from engine.ops.solving import old_checks
 from engine.rules import broadcast
+from engine.tensor import check_dim
 
 
 def factor_rule(op: Op, values: list[Any]) -> Estimate:
@@ -68,11 +70,9 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
     packed, pivots, b = values[:3]
     name = "torch.linalg.ldl_solve"
     check_square(name, packed)
-    check_float(name, packed)
-    if len(b.shape) < 2:
-        raise errors.shape_mismatch(
-            f"{name}: Expected B to have at least 2 dimensions, but it has {len(b.shape)} dimensions instead"
-        )
+    check_dim(-2, len(b.shape))
+    old_checks(name, b, packed)
+    check_differentiable(name, packed)
     if packed.shape[:-1] != pivots.shape:
         raise errors.shape_mismatch(
             f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
@@ -81,14 +81,6 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
     if pivots.dtype.kind not in "iu":
         got = dtypes.BY_NUMPY[pivots.dtype].type_name
         raise errors.dtype_mismatch(f"{name}: Expected pivots to be integers. Got {got}")
-    if packed.dtype != b.dtype:
-        names = [dtypes.BY_NUMPY[each.dtype].type_name for each in (packed, b)]
-        raise errors.dtype_mismatch("{}: LD dtype {} does not match b dtype {}".format(name, *names))
-    if packed.shape[-1] != b.shape[-2]:
-        n, (m, k) = packed.shape[-1], b.shape[-2:]
-        raise errors.shape_mismatch(
-            f"Incompatible matrix sizes for {name}: each A matrix is {n} by {n} but each b matrix is {m} by {k}"
-        )
     check_kernel("ldl_solve_kernel_cpu", packed)
     shape = (*broadcast(b.shape[:-2], packed.shape[:-2]), *b.shape[-2:])
     work = (2 * packed.shape[-1] ** 2 + 2 * math.prod(shape)) * b.dtype.itemsize
@@ -99,10 +91,12 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
 def ldl_solve(LD: Array, pivots: Array, B: Array, *, hermitian: bool = False) -> Any:
     """The solution of A X = B from what `ldl_factor` gives for A."""
     rows = LD.shape[-1]
-    if ((xp.abs(pivots) < 1) | (xp.abs(pivots) > rows)).any():
-        raise errors.bad_argument(
-            "Pivots given to ldl_solve must lie between 1 and LD.size(-2), or be negative blocks of 2."
-        )
+    for wrong, bound in ((xp.abs(pivots) < 1, ">= 1"), (xp.abs(pivots) > rows, "<= LD.size(-2)")):
+        if wrong.any():
+            raise errors.bad_argument(
+                f"Pivots given to ldl_solve must all satisfy |pivot| {bound}. Did you properly pass the result of "
+                "ldl_factor?"
+            )
     batch = xp.broadcast_shapes(B.shape[:-2], LD.shape[:-2])
     packed, b = xp.broadcast_to(LD, (*batch, *LD.shape[-2:])), xp.broadcast_to(B, (*batch, *B.shape[-2:]))
     places = xp.broadcast_to(pivots, (*batch, rows)).astype(lapack.INT32)

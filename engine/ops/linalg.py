@@ -307,12 +307,14 @@ def folded(small: Any, batch: Any, out: tuple[int, ...]) -> Any:
 def addmm_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of addmm: the added tensor broadcasts to the product's shape."""
     added, a, b = values[:3]
+    alike = added.dtype is a.dtype is b.dtype
+    if not alike:
+        same_as_second(added, a, b)
     out = _mm_shape_named(a.shape, b.shape)
     flops = 2 * a.size * b.shape[1]
-    alike = added.dtype is a.dtype is b.dtype and a.dtype.char in "fd"
+    alike = alike and a.dtype.char in "fd"
     if alike and added.shape == out[1:] and values[3] == values[4] == 1 and not op.inplace_only:
         return Estimate(values, [(out, a.dtype)], None, 0, flops)  # a layer's bias, most often
-    same_as_second(added, a, b)
     fits_in_place(op, added, out)
     expanded(added.shape, out, dtypes.BY_NUMPY[added.dtype].options)
     refuse_added_bools(values, "addmm_impl_cpu_")

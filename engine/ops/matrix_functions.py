@@ -175,6 +175,11 @@ trilinear.vjp(
 @op(composed, namespace="nn.functional", composite=True)
 def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input1 @ weight[k] @ input2` for each k, plus `bias`."""
+    given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+    types = {name: dtype_of(each).cpp_name for name, each in given.items() if each is not None}
+    if len(set(types.values())) > 1:
+        told = ", ".join(f"{name}: {kind}" for name, kind in types.items())
+        raise errors.dtype_mismatch(f"All tensors must have the same dtype, got {told}")
     a, b, w = tuple(input1.shape), tuple(input2.shape), tuple(weight.shape)
     if len(a) != len(b):
         raise errors.shape_mismatch(f"bilinear(): input dimensions do not match: got {len(a)} and {len(b)}")
@@ -193,11 +198,6 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
         raise errors.shape_mismatch(f"bilinear(): bias size does not match weight size: got {got} but expected {w[0]}")
     if len(w) != 3:
         raise errors.shape_mismatch("number of dimensions must match")
-    given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
-    types = {name: dtype_of(each).cpp_name for name, each in given.items() if each is not None}
-    if len(set(types.values())) > 1:
-        told = ", ".join(f"{name}: {kind}" for name, kind in types.items())
-        raise errors.dtype_mismatch(f"All tensors must have the same dtype, got {told}")
     if dtype_of(input1) is dtypes.bool_ and 0 not in (*a, *w):
         raise errors.not_implemented_for("bmm", "Bool")
     rows = math.prod(a[:-1])

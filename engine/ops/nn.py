@@ -9,7 +9,7 @@ from engine import errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dtype
-from engine.modes import warn_once
+from engine.modes import warn
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, mul, neg, sub
 from engine.ops.copies import to_copy
@@ -21,6 +21,7 @@ from engine.rowwise import by_rows, dots, moderate, room_of, totals
 from engine.rules import elementwise, softmax_like
 
 FUNCTIONAL = "nn.functional"
+add_: Any = add.twin
 TO_CHANGE = "Change the call to include dim=X as an argument."
 
 
@@ -77,7 +78,7 @@ def functional_softmax(input: Array, dim: int | None = None, _stacklevel: int = 
 def warn_of_no_dim(name: str, dim: int | None) -> None:
     """torch's warning where it chooses the dim itself."""
     if dim is None:
-        warn_once(f"Implicit dimension choice for {name} has been deprecated. {TO_CHANGE}", level=6)
+        warn(f"Implicit dimension choice for {name} has been deprecated. {TO_CHANGE}", level=6)
 
 
 def backward_rule(op: Op, values: list[Any]) -> Estimate:
@@ -184,32 +185,20 @@ alias(sigmoid, "nn.functional.sigmoid", "special.expit")
 alias(tanh, "nn.functional.tanh")
 
 
-def check_weight(shape: Any, weight: Any) -> None:
-    """Raise RuntimeError for a weight without dims."""
-    if not len(weight.shape):
-        raise errors.shape_mismatch(
-            f"both arguments to linear need to be at least 1D, but they are {len(shape)}D and 0D"
-        )
-
-
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """`input @ weight.T + bias`."""
-    shape = tuple(input.shape)
-    if not shape:
-        ndims = f"they are 0D and {len(weight.shape)}D"
+    shape, sizes = tuple(input.shape), tuple(weight.shape)
+    if not shape or not sizes:
+        ndims = f"they are {len(shape)}D and {len(sizes)}D"
         raise errors.shape_mismatch(f"both arguments to linear need to be at least 1D, but {ndims}")
     if bias is None:
-        try:
-            return matmul(input, t(weight))
-        except RuntimeError:
-            check_weight(shape, weight)
-            raise
+        return matmul(input, t(weight))
     if len(shape) == 2:
         return addmm(bias, input, t(weight))
-    if len(shape) == 1 and len(weight.shape) != 2:
-        check_weight(shape, weight)
-        return addmm(bias, rows(input), t(weight))  # which tells what does not fit
-    if len(weight.shape) != 2 or shape[-1] != tuple(weight.shape)[1]:
-        return add(matmul(input, t(weight)), bias)  # which tells what does not fit
-    return view(addmm(bias, rows(input), t(weight)), (*shape[:-1], next(iter(weight.shape))))
+    if input.is_contiguous() and len(bias.shape) in (1, 2):
+        made = addmm(bias, rows(input), t(weight))
+        return view(made, (*shape[:-1], tuple(made.shape)[1]))
+    made = matmul(input, t(weight))
+    add_(made, bias)
+    return made

@@ -17,6 +17,7 @@ from engine.ops.diagonals import tril
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
 from engine.ops.matrices import adjoint, as_column, check_kernel, columns_first, same_form
+from engine.tensor import counted_dim
 
 
 def need_matrix(name: str, a: Any, what: str = "input") -> None:
@@ -72,7 +73,7 @@ def product_rule(op: Op, values: list[Any]) -> Estimate:
         (a.shape[-2], a.shape[-1], "input.shape[-2] must be greater than or equal to input.shape[-1]"),
         (
             a.shape[-1],
-            tau.shape[-1] if tau.shape else 0,
+            tau.shape[counted_dim(-1, tau.ndim)],
             "input.shape[-1] must be greater than or equal to tau.shape[-1]",
         ),
     ):

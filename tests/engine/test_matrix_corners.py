@@ -138,6 +138,31 @@ def test_what_a_singular_matrix_has_no_gradient_of(name: str) -> None:
     assert x.grad is None
 
 
+LAYERS = {
+    "contiguous": (lambda torch: torch.ones(2, 2, 3), (4,), ["ViewBackward0", "AddmmBackward0"]),
+    "steps": (lambda torch: torch.ones(2, 2, 6)[..., ::2], (4,), ["AddBackward0", "UnsafeViewBackward0"]),
+    "vector with steps": (lambda torch: torch.ones(6)[::2], (4,), ["AddBackward0", "SqueezeBackward4"]),
+    "one bias": (lambda torch: torch.ones(3), (), ["AddBackward0", "SqueezeBackward4"]),
+    "matrix with steps": (lambda torch: torch.ones(2, 6)[:, ::2], (4,), ["AddmmBackward0"]),
+}
+
+
+def layer_nodes(torch: Any, name: str) -> list[str]:
+    make, bias, nodes = LAYERS[name]
+    weight = torch.ones(4, 3, requires_grad=True)
+    node = torch.nn.functional.linear(make(torch), weight, torch.ones(bias)).grad_fn
+    found = [node.name()]
+    while len(found) < len(nodes):
+        node = next(each for each, _ in node.next_functions if each is not None)
+        found.append(node.name())
+    return found
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_nodes_of_a_layer(name: str) -> None:
+    assert layer_nodes(engine, name) == LAYERS[name][2]
+
+
 @pytest.mark.torch
 def test_torch_gives_these() -> None:
     torch = pytest.importorskip("torch")
@@ -145,6 +170,8 @@ def test_torch_gives_these() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check(call, torch)
+    for name, (_, _, nodes) in LAYERS.items():
+        assert layer_nodes(torch, name) == nodes
     torch.set_warn_always(True)
     try:
         for call, text in WARNED.items():
