@@ -44,7 +44,7 @@ class Writer:
             "is_leaf": grad_fn is None,
             "grad_fn": grad_fn,
             "retains_grad": tensor.retains_grad,
-            "version": 0 if tensor.is_inference() else tensor._counter[0],  # made under inference_mode: it has none
+            "version": 0 if tensor.is_inference() else tensor._version,  # made under inference_mode: it has none
             "data": None if data is False else self._values(array, data),
         }
 
