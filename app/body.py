@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import types
-from collections.abc import Generator, Mapping
+import zlib
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,11 +16,18 @@ from app import calls
 from app.problems import Problem
 
 JSON = calls.JSON
-QUALITY_0 = re.compile(r"q=0(\.0{0,3})?")
+IDENTITY = "identity"
+GZIP = ("gzip", "x-gzip")  # one coding by two names
+GZIP_WINDOW = 31  # how zlib is told of gzip
+QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 
 
 async def read(request: Request, limit: int, seconds: float) -> bytes:
-    """The whole body; raises `too_large`, from `Content-Length` before a byte is read, or `request_timeout`."""
+    """The whole body, unpacked if it is compressed; raises Problem.
+
+    `too_large`, from `Content-Length` before a byte is read, and for what it unpacks to; `request_timeout`;
+    `bad_binary` for what is not what `Content-Encoding` says.
+    """
     announced = headers_of(request).get("content-length", "0")
     if not announced.isdecimal() or int(announced) > limit:
         raise too_large(limit)
@@ -37,7 +45,23 @@ async def read(request: Request, limit: int, seconds: float) -> bytes:
         if size > limit:
             raise too_large(limit)
         parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    whole = parts[0] if len(parts) == 1 else b"".join(parts)
+    if whole and headers_of(request).get("content-encoding", IDENTITY).lower() in GZIP:
+        return await asyncio.to_thread(_unpacked, whole, limit)
+    return whole
+
+
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    member = zlib.decompressobj(wbits=GZIP_WINDOW)
+    try:
+        whole = member.decompress(packed, limit + 1)
+    except zlib.error:
+        raise Problem("bad_binary", "the body is not gzip, as Content-Encoding says") from None
+    if len(whole) > limit:
+        raise too_large(limit)
+    if not member.eof or member.unused_data:
+        raise Problem("bad_binary", f"the body {'has more than' if member.eof else 'is not'} one whole of gzip")
+    return whole
 
 
 async def _next(receive: Receive, until: float) -> Message:
@@ -85,31 +109,47 @@ def headers_of(request: Request) -> dict[str, str]:
     return made
 
 
-def require_json(headers: Mapping[str, str]) -> None:
-    """Whether a body is announced as JSON in UTF-8, uncompressed; raises `unsupported_media_type`."""
-    announced = headers.get("content-type", "")
-    if announced == JSON and "content-encoding" not in headers:
-        return
-    media_type, *parameters = (part.strip().lower() for part in announced.split(";"))
+def announced(headers: Mapping[str, str], also: str | None = None) -> str:
+    """The media type of a body: JSON in UTF-8, or `also`; raises `unsupported_media_type`, for its encoding too."""
+    content_type = headers.get("content-type", "")
+    if content_type == JSON and "content-encoding" not in headers:
+        return JSON
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
-    if media_type != JSON or not charsets <= {"utf-8", "utf8"}:
-        raise Problem("unsupported_media_type", f"the body must be JSON: send the header Content-Type: {JSON}")
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem("unsupported_media_type", "the body must not be compressed")
+    if media_type not in (JSON, also) or not charsets <= {"utf-8", "utf8"}:
+        other = f", or a file with {also}" if also else ""
+        raise Problem("unsupported_media_type", f"the body must be JSON: send the header Content-Type: {JSON}{other}")
+    if headers.get("content-encoding", IDENTITY).lower() not in (IDENTITY, *GZIP):
+        understood = {"Accept-Encoding": GZIP[0]}
+        raise Problem("unsupported_media_type", "a body may be compressed by gzip, once, only", headers=understood)
+    return media_type
 
 
-def require_acceptable(headers: Mapping[str, str], media_type: str = JSON) -> None:
-    """Whether the client takes an answer of this type; raises `not_acceptable`."""
+def acceptable(headers: Mapping[str, str], offered: Sequence[str] = (JSON,)) -> str:
+    """The media type that the client likes best of those offered: by quality, then the one it names, then the first.
+
+    Raises Problem `not_acceptable`.
+    """
     accept = headers.get("accept")
     if not accept or accept == "*/*":
-        return
+        return offered[0]
     ranges = dict(_range_of(part) for part in accept.lower().split(","))
+    liked = [_liking(each, ranges) for each in offered]
+    best = max(liked)
+    if not best[0]:
+        known = " or ".join(offered)
+        raise Problem("not_acceptable", f"the answer is {known}, which the Accept header does not allow")
+    return offered[liked.index(best)]
+
+
+def _liking(media_type: str, ranges: Mapping[str, float]) -> tuple[float, int]:
+    """The quality of a media type, and how closely the client names it."""
     fitting = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
-    if not next((ranges[each] for each in fitting if each in ranges), False):
-        raise Problem("not_acceptable", f"the answer is {media_type}, which the Accept header does not allow")
+    return next(((ranges[each], -at) for at, each in enumerate(fitting) if each in ranges), (0.0, 0))
 
 
-def _range_of(text: str) -> tuple[str, bool]:
-    """One media range of an `Accept` header, and whether it is wanted: `q=0` says that it is not."""
+def _range_of(text: str) -> tuple[str, float]:
+    """One media range of an `Accept` header, and its quality: 1 unless it has a valid one."""
     media_range, *parameters = (part.strip() for part in text.split(";"))
-    return media_range, not any(QUALITY_0.fullmatch(each) for each in parameters)
+    found = [QUALITY.fullmatch(each) for each in parameters]
+    return media_range, min((float(each[1]) for each in found if each), default=1.0)

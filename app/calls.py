@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 JSON = "application/json"
 DOT = "text/vnd.graphviz"
 SVG = "image/svg+xml"
+NPY = "application/x-npy"
+RAW = "application/octet-stream"
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Call:
         query: the parameters of the query string.
         body: the body as it came, decompressed; empty where there is none.
         content_type: its media type, parameters included, or None.
+        accept: the media type of the answer, of those that the call may have.
         deadline: when the call must have ended, on the clock of `time.monotonic()`.
     """
 
@@ -31,6 +34,7 @@ class Call:
     query: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_type: str | None = None
+    accept: str = JSON
     deadline: float | None = None
 
 

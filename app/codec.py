@@ -114,6 +114,11 @@ def _is_beyond_int64(text: bytes) -> bool:
     return any(len(token.lstrip(b"-")) > 19 or int(token) not in INT64 for token in found)
 
 
+def is_array(value: Any) -> bool:
+    """Whether a value is an array already: what JSON has is none."""
+    return isinstance(value, np.ndarray)
+
+
 def array_of_numbers(
     data: Any, dtype: DType | None, shape: tuple[int, ...] | None, default: DType, floating: bool = False
 ) -> Array:

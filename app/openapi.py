@@ -143,9 +143,11 @@ def route_paths(app: FastAPI) -> Document:
 def _route(route: APIRoute) -> Document:
     operation = OPERATIONS.get(route.name, Operation())
     named = [*re.findall(r"{(\w+)}", route.path), *operation.parameters]
+    summary, _, more = route.description.partition("\n")
     shown: Document = {
         "tags": route.tags,
-        "summary": route.description.partition("\n")[0],
+        "summary": summary,
+        **({"description": more.strip()} if more else {}),
         "operationId": operation_id(route),
         "parameters": [_parameter(name) for name in named],
         "responses": responses_of(operation, "session" in named),

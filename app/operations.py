@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.calls import DOT, SVG
+from app.calls import DOT, NPY, RAW, SVG
 from app.schemas import ID, NAME, ref
 
 JSON = "application/json"
@@ -55,6 +55,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Location": {"description": "The address of what was made.", "required": True, "schema": TEXT},
 }
 HEADER_REFS: dict[str, dict[str, Any]] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+BINARY = {"type": "string", "format": "binary"}
 CHANGING = ("if-match", "idempotency-key")
 PURE = ("data", "idempotency-key")
 
@@ -70,6 +71,7 @@ class Operation:
     media_type: str = JSON
     also: tuple[tuple[int, str], ...] = ()  # further statuses, each with its description
     headers: tuple[str, ...] | None = None  # of the answer; unless given, the version of the session in the path
+    binary: bool = False  # whether the answer may be a file or raw values
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -85,11 +87,11 @@ OPERATIONS: dict[str, Operation] = {
     "put_tensor": Operation(
         "Tensor", "PutTensorRequest", parameters=("data", *CHANGING), also=((201, "The name was new"),)
     ),
-    "get_tensor": Operation("Tensor", parameters=("data",)),
+    "get_tensor": Operation("Tensor", parameters=("data",), binary=True),
     "change_tensor": Operation("Tensor", "ChangeTensorRequest", parameters=("data", *CHANGING)),
     "delete_tensor": Operation(status=204, parameters=CHANGING),
     "set_tensor_data": Operation("Tensor", "Literal", parameters=("data", *CHANGING)),
-    "get_gradient": Operation("Gradient", parameters=("data",)),
+    "get_gradient": Operation("Gradient", parameters=("data",), binary=True),
     "put_gradient": Operation("Gradient", "Literal", parameters=("data", *CHANGING)),
     "delete_gradient": Operation(status=204, parameters=CHANGING),
     "run_op": Operation("OpAnswer", "OpRequest", parameters=("data", *CHANGING)),
@@ -148,6 +150,8 @@ def responses_of(operation: Operation, in_session: bool) -> dict[str, Any]:
         content["content"] = {operation.media_type: {"schema": schema}}
     if operation.answer == "Graph":
         content["content"] |= {kind: {"schema": {"type": "string"}} for kind in (DOT, SVG)}
+    if operation.binary:
+        content["content"] |= {kind: {"schema": BINARY} for kind in (NPY, RAW)}
     done = {str(operation.status): {"description": "Done", **content}}
     further = {str(status): {"description": text, **content} for status, text in operation.also}
     return {**done, **further, "default": {"$ref": "#/components/responses/Problem"}}

@@ -58,4 +58,4 @@ async def hessian(request: Request, session: str) -> Response:
 async def graph(request: Request, session: str) -> Response:
     """Show the graph behind a tensor, or of the whole session: `tensor`, `format` (json, dot or svg)."""
     media_type = FORMATS.get(request.query_params.get("format", "json"), body.JSON)
-    return await forward(request, session, "graph.get", media_type=media_type)
+    return await forward(request, session, "graph.get", offered=(media_type,))

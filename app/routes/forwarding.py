@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,6 +18,7 @@ from app.session.bodies import wrong
 from app.session.names import SHOWN
 from app.settings import Settings
 
+NO_CONTENT = 204
 PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {"description": "A problem (RFC 9457)", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
 }
@@ -65,7 +66,7 @@ def tenant_of(request: Request) -> str:
 
 async def read_json(request: Request) -> bytes:
     """The JSON body of a request, as bytes."""
-    body.require_json(body.headers_of(request))
+    body.announced(body.headers_of(request))
     return await read(request, None)
 
 
@@ -92,13 +93,22 @@ def query_of(request: Request) -> dict[str, str]:
 
 
 async def forward(
-    request: Request, session: str, method: str, name: str | None = None, media_type: str = body.JSON
+    request: Request,
+    session: str,
+    method: str,
+    name: str | None = None,
+    offered: Sequence[str] = (body.JSON,),
+    also: str | None = None,
 ) -> Response:
-    """Hand the request to a session as a call of `method`; `media_type` is what the answer will have."""
+    """Hand the request to a session as a call of `method`.
+
+    `offered` are the media types that the answer may have, `also` one that the body may have instead of JSON.
+    """
     headers = body.headers_of(request)
-    body.require_acceptable(headers, media_type)
-    content = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else b""
-    call = Call(method, name, query_of(request), content, headers.get("content-type"))
+    call = Call(method, name, query_of(request), accept=body.acceptable(headers, offered))
+    if request.method in ("POST", "PUT", "PATCH"):
+        call.content_type = body.announced(headers, also)
+        call.body = await read(request, None)
     key = None if request.method == "GET" else headers.get("idempotency-key")
     outcome = await host_of(request).call(tenant_of(request), session, call, headers.get("if-match"), key)
     return respond(request, outcome)
@@ -121,6 +131,6 @@ class Ready(Response):
         self.raw_headers = [
             (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in answer.headers.items()
         ]
-        if answer.body:
+        if answer.status != NO_CONTENT:
             self.raw_headers.append((b"content-length", b"%d" % len(answer.body)))
             self.raw_headers.append((b"content-type", answer.media_type.encode("latin-1")))

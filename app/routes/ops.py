@@ -25,12 +25,12 @@ async def run_op(request: Request, session: str, op: str) -> Response:
 @router.get("/v1/ops")
 async def get_ops(request: Request) -> Response:
     """Describe all ops, by name: signatures, outputs, differentiable inputs, and an example step of each."""
-    body.require_acceptable(body.headers_of(request))
+    body.acceptable(body.headers_of(request))
     return Response(list_of_ops(), media_type=body.JSON)
 
 
 @router.get("/v1/ops/{op}")
 async def get_op(request: Request, op: str) -> Response:
     """Describe one op: its signature, outputs, differentiable inputs, and an example step."""
-    body.require_acceptable(body.headers_of(request))
+    body.acceptable(body.headers_of(request))
     return Response(orjson.dumps(describe(op)), media_type=body.JSON)

@@ -20,7 +20,7 @@ router = new_router("service")
 
 FEATURES = (
     *("sessions", "tensors", "ops", "run", "exec", "backward", "grad", "jacobian", "hessian", "graph"),
-    *("functions", "optimizers"),
+    *("functions", "optimizers", "npy", "gzip"),
 )
 
 

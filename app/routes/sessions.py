@@ -17,11 +17,11 @@ MAX_BODY = 65_536  # a handful of fields: parsed in the event loop, where a long
 @router.post("/v1/sessions", status_code=201, openapi_extra=json_body({"id": "demo", "seed": 0}, required=False))
 async def create_session(request: Request) -> Response:
     """Make a session: `id`, `device`, `dtype`, `seed` and `ttl_s` may be given."""
-    body.require_acceptable(body.headers_of(request))
+    body.acceptable(body.headers_of(request))
     check_query("session.create", query_of(request))
     content = await read(request, MAX_BODY)
     if content:
-        body.require_json(body.headers_of(request))
+        body.announced(body.headers_of(request))
     key = body.headers_of(request).get("idempotency-key")
     return respond(request, await host_of(request).create(tenant_of(request), content, key))
 
@@ -29,7 +29,7 @@ async def create_session(request: Request) -> Response:
 @router.get("/v1/sessions")
 async def list_sessions(request: Request) -> Response:
     """List the sessions, a page at a time (`limit`, `cursor`)."""
-    body.require_acceptable(body.headers_of(request))
+    body.acceptable(body.headers_of(request))
     return respond(request, await host_of(request).list(tenant_of(request), query_of(request)))
 
 

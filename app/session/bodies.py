@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from app.calls import NPY
 from app.problems import MAX_ERRORS, Problem
 from app.session.names import SHOWN
 
@@ -21,6 +22,8 @@ QUERIES = {
     "function.delete": frozenset(),
     "optimizer.list": frozenset({"limit", "cursor"}),
 }
+# What stands in a JSON body otherwise.
+BESIDE_FILES = {"tensor.create": frozenset({"name", "requires_grad"}), "tensor.put": frozenset({"requires_grad"})}
 
 
 def body_of(value: Any, allowed: Collection[str], required: Collection[str] = (), what: str = "body") -> dict[str, Any]:
@@ -74,12 +77,15 @@ def texts(body: Mapping[str, Any], field: str) -> list[str] | None:
     return value
 
 
-def check_query(method: str, query: Mapping[str, str]) -> None:
+def check_query(method: str, query: Mapping[str, str], content_type: str | None = None) -> None:
     """Whether a call's query string has none but the parameters it may have: a misspelt one would go unnoticed.
 
     Raises Problem `bad_argument`.
     """
-    if unknown := query.keys() - QUERIES.get(method, DATA):
+    allowed = QUERIES.get(method, DATA)
+    if content_type == NPY:
+        allowed |= BESIDE_FILES.get(method, frozenset())
+    if unknown := query.keys() - allowed:
         raise wrong(min(unknown)[:SHOWN], "is no parameter of this call's query string")
 
 
@@ -88,7 +94,12 @@ def asked_for_data(query: Mapping[str, str]) -> bool | None:
 
     Raises Problem `bad_argument` unless it is `true` or `false`.
     """
-    text = query.get("data")
+    return query_flag(query, "data")
+
+
+def query_flag(query: Mapping[str, str], name: str) -> bool | None:
+    """A parameter of a query string that is true or false, or None if it is not there. Raises as `asked_for_data`."""
+    text = query.get(name)
     if text not in (None, "true", "false"):
-        raise wrong("data", "must be true or false")
+        raise wrong(name, "must be true or false")
     return None if text is None else text == "true"

@@ -49,11 +49,13 @@ def has_dtype(value: Any) -> bool:
         if value.get("dtype") is not None:
             return True
         value = value.get("data")
-    return False
+    return codec.is_array(value)
 
 
 def _array(value: Any, dtype: DType | None, shape: Shape | None, floating: bool) -> tuple[Any, Device | None]:
     """The array of a value and the device it names."""
+    if codec.is_array(value):  # of a file
+        return _adapted(value, dtype, shape), None
     default = state.ctx.default_dtype
     if type(value) is complex:  # a number that was read before
         value = {"complex": [value.real, value.imag]}

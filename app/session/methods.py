@@ -5,20 +5,20 @@ Those that change something name a step and run it; all of `MUTATING` happens wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
 from app import fields
-from app.calls import Call
+from app.calls import JSON, NPY, Call
 from app.problems import Problem, problem_of
 from app.session import code_methods, differentiation, drawing, optimizer_methods
-from app.session.bodies import asked_for_data, body_of, flag, texts, wrong
+from app.session.bodies import asked_for_data, body_of, flag, query_flag, texts, wrong
 from app.session.names import SHOWN, checked_name
 from app.session.objects import Writer
 from app.session.repeats import Program
-from app.session.replies import Reply, fields_of, object_of, parsed
+from app.session.replies import Reply, fields_of, file_of, object_of, parsed, values_of
 from app.session.state import State
 from app.session.steps import Outcome, Step, run_step, step_of
 from engine import dtypes, grad_mode, modes
@@ -26,6 +26,7 @@ from engine.tensor import Tensor
 
 Method = Callable[[State, Call], Reply]
 IN_URL = 404
+TENSOR_FIELDS = ("data", "dtype", "device", "requires_grad", "shape")
 
 
 def _name(call: Call) -> str:
@@ -61,8 +62,7 @@ def patch_session(state: State, call: Call) -> Reply:
 
 def create_tensor(state: State, call: Call) -> Reply:
     """A new tensor under a free name, its own or the next."""
-    body = parsed(state, call)
-    body_of(body, ("name", "data", "dtype", "device", "requires_grad", "shape"), ("data",))
+    body = _fields_of_tensor(state, call, ("name", *TENSOR_FIELDS))
     name = body.pop("name", None)
     if name is None:
         return 201, _only(state, call, run_step(state, Step("tensor", fields=body)))
@@ -71,11 +71,23 @@ def create_tensor(state: State, call: Call) -> Reply:
     return 201, _only(state, call, run_step(state, Step("tensor", fields=body, out=name)))
 
 
+def _fields_of_tensor(state: State, call: Call, allowed: Collection[str]) -> dict[str, Any]:
+    """What a new tensor is made of: the fields of JSON, or a file and what stands beside it in the query string."""
+    if call.content_type != NPY:
+        return body_of(parsed(state, call), allowed, ("data",))
+    fields = file_of(state, call)
+    if "name" in call.query:
+        fields["name"] = call.query["name"]
+    if (requires_grad := query_flag(call.query, "requires_grad")) is not None:
+        fields["requires_grad"] = requires_grad
+    return fields
+
+
 def put_tensor(state: State, call: Call) -> Reply:
     """A new tensor under a given name, taken or not."""
     name = checked_name(call.name)
     status = 200 if name in state.names else 201
-    body = body_of(parsed(state, call), ("data", "dtype", "device", "requires_grad", "shape"), ("data",))
+    body = _fields_of_tensor(state, call, TENSOR_FIELDS)
     return status, _only(state, call, run_step(state, Step("tensor", fields=body, out=name)))
 
 
@@ -100,6 +112,8 @@ def get_tensor(state: State, call: Call) -> Reply:
     """One tensor with its values."""
     tensor = state.names.named(_name(call), IN_URL)
     state.budget.admit([tensor])
+    if call.accept != JSON:
+        return values_of(state, tensor, call.accept)
     return 200, Writer(state.limits).tensor(tensor, call.name, asked_for_data(call.query) is not False)
 
 
@@ -142,6 +156,8 @@ def get_gradient(state: State, call: Call) -> Reply:
     name = f"{_name(call)}.grad"
     gradient = state.names.resolve(name, IN_URL)
     state.budget.admit([gradient])
+    if call.accept != JSON:
+        return values_of(state, gradient, call.accept)
     return 200, Writer(state.limits).gradient(gradient, name, asked_for_data(call.query) is not False)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from app import codec
 from app.calls import JSON, Answer, Call
 from app.session import light
 from app.session.bodies import check_query
 from app.session.methods import MUTATING, READING, Method
-from app.session.replies import Text
+from app.session.replies import Bytes, Text
 from app.session.state import State
 from app.session.transaction import Transaction
 from engine import arrays
 from engine.modes import activate
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Session(State):
@@ -58,7 +61,7 @@ class Session(State):
             self.decode_s = 0.0
             self.ops.clear()
             if call.query:
-                check_query(call.method, call.query)
+                check_query(call.method, call.query, call.content_type)
             reading = READING.get(call.method)
             if reading is not None:
                 return self._answer(reading, call)
@@ -72,13 +75,15 @@ class Session(State):
         started = time.perf_counter()
         status, reply = method(self, call)
         done = time.perf_counter()
-        media_type = JSON
+        media_type, further = JSON, NO_HEADERS
         if isinstance(reply, Text):
             body, media_type = reply.content.encode(), reply.media_type
+        elif isinstance(reply, Bytes):
+            body, media_type, further = reply.content, reply.media_type, reply.headers
         else:
             body = b"" if reply is None else codec.dumps(reply)
         encoded = time.perf_counter()
         decode, run, encode = self.decode_s * 1000, (done - started - self.decode_s) * 1000, (encoded - done) * 1000
         timing = f"decode;dur={decode:.3f}, run;dur={run:.3f}, encode;dur={encode:.3f}"
-        headers = {"ETag": f'"{self.version}"', "Server-Timing": timing}
+        headers = {"ETag": f'"{self.version}"', "Server-Timing": timing, **further}
         return Answer(status, body, headers, media_type, dict(self.ops))
