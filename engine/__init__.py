@@ -11,7 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fast_linear, fft, func, linalg, masked, nn, ops, optim, signal, special
+from engine import autograd, fast, fast_linear, fft, func, linalg, masked, nn, ops, optim, random, signal, special
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.batching import vmap
@@ -33,6 +33,7 @@ from engine.dtypes import int32 as int32
 from engine.dtypes import int64 as int64
 from engine.dtypes import int64 as long
 from engine.formats import contiguous_format, layout, memory_format, preserve_format, strided
+from engine.generator import Generator
 from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from engine.legacy import (
     NAMES,
@@ -75,7 +76,7 @@ from engine.queries import (
     promote_types,
     result_type,
 )
-from engine.random import Generator
+from engine.random import get_rng_state, get_state, seed, set_rng_state, set_state
 from engine.tensor import Size, Tensor
 
 __all__ = [
@@ -108,6 +109,7 @@ __all__ = [
     "from_numpy",
     "func",
     "get_default_dtype",
+    "get_rng_state",
     "half",
     "iinfo",
     "inf",
@@ -145,10 +147,13 @@ __all__ = [
     "pi",
     "preserve_format",
     "promote_types",
+    "random",
     "result_type",
+    "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_rng_state",
     "set_warn_always",
     "short",
     "signal",
@@ -168,6 +173,7 @@ Tensor.__new__ = new_tensor  # type: ignore[assignment]  # tensors inside are ma
 Tensor.resize_, Tensor.set_, Tensor.fill_diagonal_ = resize_, set_, fill_diagonal_  # type: ignore[attr-defined]
 Tensor.resize_as_ = resize_as_  # type: ignore[attr-defined]  # as the others here
 Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
+Generator.get_state, Generator.set_state = get_state, set_state  # type: ignore[attr-defined]  # tensors stand above it
 fast.open_doors(registry)
 fast_linear.open_linear()
 install(registry, fast.door, fast.operator_door)
@@ -176,4 +182,6 @@ install(registry, fast.door, fast.operator_door)
 def __getattr__(name: str) -> Any:
     if name in NAMES:
         return constructor(name)
+    if name == "default_generator":
+        return random.default_generator
     return function_named(name, __name__)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine import errors
+from engine.generator import Generator
 from engine.modes import state
 from engine.op import Op, registry
 from engine.pytree import LEAF, TreeSpec, broadcast, flatten, unflatten
-from engine.random import Generator
 from engine.tangents import reached
 from engine.tensor import Tensor
 
@@ -110,10 +110,10 @@ def _run(
     rows: list[list[Any]] = []
     shape: TreeSpec = LEAF
     places: list[Any] = []
-    start = state.ctx.generator.get_state() if randomness == "same" else None
+    start = state.ctx.generator.position() if randomness == "same" else None
     for at in range(max(size, 1)):  # an empty batch runs once on zeros, for its shapes
         if start is not None:
-            state.ctx.generator.set_state(start)
+            state.ctx.generator.restore(start)
         with _entry(randomness) as batch:
             result = func(*unflatten(_row(leaves, dims, at, size, batch), spec), **kwargs)
             outputs, shape = flatten(result)
@@ -151,7 +151,7 @@ def _entry(randomness: str) -> Iterator[Batch]:
     batch = ctx.batch = Batch() if outer is None else outer
     ctx.transforms.append("vmap")
     if randomness == "error":
-        refusing: Any = Generator(0)
+        refusing: Any = Generator()
         refusing._stream = _Refusing()
         ctx.generator = refusing
     try:

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.devices import Device
-from engine.random import Generator
+from engine.generator import Generator
 
 
 class Kind(enum.Enum):

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.devices import CPU, Device
-from engine.random import Generator
+from engine.generator import Generator, seeded
 
 if TYPE_CHECKING:
     from engine.anomaly import Anomaly
@@ -58,7 +58,7 @@ class Context:
         self.grad_enabled = True
         self.default_dtype = dtype
         self.default_device = device
-        self.generator = Generator(seed)
+        self.generator = seeded(seed)
         self.log: UndoLog | None = None
         self.recorder: Any = None  # of `engine.compiled`, which takes every op while it is set
         self._guard = self._anomaly = None

@@ -1,121 +1,86 @@
-"""Random numbers from a counter-based stream: the same seed gives the same numbers on every machine and device.
-
-Numbers are drawn on the host (Philox, Salmon et al. 2011, NumPy's implementation) and moved to the device, so that a
-program does not change its results with the device it runs on. torch's own bits are not reproduced.
-"""
+"""`torch.random`: the random numbers of the current context, and the states of generators as tensors."""
 
 from __future__ import annotations
 
-import secrets
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from engine import errors
-from engine.devices import CPU, Device
-
-State = dict[str, Any]
-
-
-class Generator:
-    """A `torch.Generator`: a seed and a position in its stream."""
-
-    __slots__ = ("_seed", "_stream")
-
-    def __init__(self, seed: int | None = None) -> None:
-        self._seed = secrets.randbits(63) if seed is None else 0
-        if seed is not None:
-            self._seed = _checked(seed)
-        self._stream: np.random.Generator | None = None
-
-    @property
-    def _rng(self) -> np.random.Generator:
-        """The stream, made when first drawn from: few requests draw, and it takes longer than a small op."""
-        if self._stream is None:
-            self._stream = np.random.Generator(np.random.Philox(self._seed))
-        return self._stream
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Start the stream of `seed` from its beginning.
-
-        Raises RuntimeError if the seed does not fit 64 bits.
-        """
-        self._seed = _checked(seed)
-        self._stream = None
-        return self
-
-    @property
-    def device(self) -> Device:
-        """Where numbers are drawn: the host."""
-        return CPU
-
-    def initial_seed(self) -> int:
-        """The seed of the current stream."""
-        return self._seed
-
-    def get_state(self) -> tuple[int, State]:
-        """The seed and the position, to be handed back to `set_state`."""
-        return self._seed, dict(self._rng.bit_generator.state)
-
-    def set_state(self, saved: tuple[int, State]) -> None:
-        """Continue from a state that `get_state` gave."""
-        self._seed, position = saved
-        self._rng.bit_generator.state = position
-
-    def uniform(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        """Uniform numbers in [0, 1)."""
-        if dtype == np.float64:
-            return self._rng.random(shape)
-        drawn: np.ndarray[Any, Any] = self._rng.random(shape, dtype=np.float32)
-        if dtype.itemsize == 2:  # rounding to a half type could reach 1.0: draw as many bits as it holds
-            bits = 256 if dtype.kind != "f" else 2048
-            drawn = np.floor(drawn * bits) / bits
-        return drawn.astype(dtype, copy=False)
-
-    def normal(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        """Standard normal numbers; a complex one has variance 1/2 in each part."""
-        if dtype.kind == "c":
-            parts = self._rng.standard_normal((2, *shape)) * np.sqrt(0.5)
-            joined: np.ndarray[Any, Any] = (parts[0] + 1j * parts[1]).astype(dtype)
-            return joined
-        if dtype == np.float64:
-            return self._rng.standard_normal(shape)
-        return self._rng.standard_normal(shape, dtype=np.float32).astype(dtype, copy=False)
-
-    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Integers in [low, high), int64."""
-        return self._rng.integers(low, high, shape)
-
-    def bernoulli(self, p: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Bools that are True with probability `p`, a number or an array that broadcasts to `shape`."""
-        drawn = self._rng.random(shape, dtype=np.float32 if isinstance(p, float) else np.float64)
-        return np.asarray(drawn < p)
-
-    def open_uniform(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Uniform numbers in (0, 1), float64: neither end, so that logarithms and tangents are finite."""
-        drawn = self._rng.integers(0, 1 << 52, shape)
-        return np.asarray((drawn + 0.5) * 2.0**-52)
-
-    def exponential(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Exponential numbers of rate 1, float64, above 0."""
-        return np.asarray(-np.log(self.open_uniform(shape)))
-
-    def poisson(self, rates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Poisson numbers of the given rates, int64."""
-        return np.asarray(self._rng.poisson(rates))
-
-    def binomial(self, trials: np.ndarray[Any, Any], chance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """How many of so many trials succeed, each with its chance, int64."""
-        return np.asarray(self._rng.binomial(trials, chance))
-
-    def permutation(self, n: int) -> np.ndarray[Any, Any]:
-        """A random order of 0 to n - 1, int64."""
-        return self._rng.permutation(n)
+from engine import arrays, errors
+from engine.generator import WORDS, Generator
+from engine.modes import initial_seed, manual_seed, state
+from engine.tensor import Tensor, wrap
 
 
-def _checked(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise errors.bad_argument(f"manual_seed expected a long, but got {type(seed).__name__}")
-    if not -(2**63) <= seed < 2**64:
-        raise errors.bad_value("Overflow when unpacking long long")
-    return seed % 2**64
+def get_rng_state() -> Tensor:
+    """The state of the current generator, a tensor of bytes to be handed back to `set_rng_state`."""
+    return get_state(state.ctx.generator)
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Continue from a state that `get_rng_state` gave; raises what `Generator.set_state` does."""
+    set_state(state.ctx.generator, new_state)
+
+
+def seed() -> int:
+    """Seed the current generator with a number that nobody can guess; returns it."""
+    ctx = state.ctx
+    if ctx.log is not None:
+        ctx.log.generator(ctx.generator)
+    return ctx.generator.seed()
+
+
+@contextlib.contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, **_: Any) -> Iterator[None]:
+    """A block after which the current generator stands where it did before; nothing of the sort if not `enabled`."""
+    generator = state.ctx.generator
+    before = generator.position() if enabled else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            generator.restore(before)
+
+
+def get_state(self: Generator) -> Tensor:
+    """The seed and the position in the stream as a tensor of bytes."""
+    return wrap(self.words().view(np.uint8))
+
+
+def set_state(self: Generator, new_state: Any) -> Generator:
+    """Continue from a state that `get_state` gave.
+
+    Raises TypeError for anything but a tensor of bytes, RuntimeError for one of another size.
+    """
+    if not isinstance(new_state, Tensor):
+        raise errors.bad_type(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+    words = arrays.to_host(new_state._array)
+    if words.dtype != np.uint8:
+        raise errors.bad_type("RNG state must be a torch.ByteTensor")
+    if words.size != 8 * WORDS:
+        start = f"Expected a CPUGeneratorImplState of size {8 * WORDS}"
+        raise errors.bad_argument(f"{start} but found the input RNG state size to be {words.size}")
+    if state.ctx.log is not None:
+        state.ctx.log.generator(self)
+    self.read(np.ascontiguousarray(words).reshape(-1).view(np.uint64))
+    return self
+
+
+def __getattr__(name: str) -> Any:
+    if name == "default_generator":
+        return state.ctx.generator
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+__all__ = [
+    "fork_rng",
+    "get_rng_state",
+    "get_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+    "set_state",
+]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays
+from engine.generator import Generator, State
 from engine.order import next_sequence
-from engine.random import Generator, State
 
 if TYPE_CHECKING:
     from engine.graph import Node
@@ -104,7 +104,7 @@ class UndoLog:
     def generator(self, generator: Generator) -> None:
         """Before numbers are drawn."""
         if id(generator) not in self._generators:
-            self._generators[id(generator)] = (generator, generator.get_state())
+            self._generators[id(generator)] = (generator, generator.position())
 
     def _make_room(self, size: int) -> None:
         """Count bytes, and drop the entries of what has died when there are many."""
@@ -138,7 +138,7 @@ class UndoLog:
         for node, saved, tables in self._nodes.values():
             node.saved, node.hooks = saved, tables
         for generator, position in self._generators.values():
-            generator.set_state(position)
+            generator.restore(position)
 
 
 def _weakly(thing: Any) -> Reference:

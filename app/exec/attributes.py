@@ -48,12 +48,12 @@ from engine import errors
 from engine.autograd.context import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
+from engine.generator import Generator
 from engine.graph import AccumulateGrad, Node
 from engine.hooks import RemovableHandle
 from engine.modes import state
 from engine.op import registry
 from engine.optim import Optimizer
-from engine.random import Generator
 from engine.tensor import Size, Tensor
 
 FIXED = ("apply", "forward", "setup_context", "backward", "vjp", "jvp")  # of a class, once it is defined
@@ -193,6 +193,10 @@ def tensor_reader(name: str) -> Read | None:
 # -- what the engine gives besides tensors ----------------------------------------------------------------------------
 
 
+def _set_state(run: Run, self: Any_, new_state: T) -> Any:
+    return self.set_state(new_state)
+
+
 def _manual_seed(run: Run, self: Any_, seed: Int) -> Any:
     log = state.ctx.log
     if log is not None:
@@ -267,6 +271,8 @@ TABLES: list[tuple[type, dict[str, Read]]] = [
         {
             "manual_seed": method("manual_seed", _manual_seed),
             "initial_seed": method("initial_seed", bare(lambda x: x.initial_seed())),
+            "get_state": method("get_state", bare(lambda x: x.get_state())),
+            "set_state": method("set_state", _set_state),
         },
     ),
     (FunctionCtx, CTX),

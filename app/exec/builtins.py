@@ -29,8 +29,8 @@ from app.exec.values import (
 from engine import errors
 from engine.devices import Device
 from engine.dtypes import DType
+from engine.generator import Generator
 from engine.graph import Node
-from engine.random import Generator
 from engine.tensor import Size, Tensor
 
 LESS, MORE = ordered("<", lambda a, b: a < b), ordered(">", lambda a, b: a > b)

@@ -75,7 +75,14 @@ QUERIES: dict[str, Builtin] = {
     **{
         each.__name__: _of_mode(each.__name__, each)
         for each in (
-            *(torch.get_default_dtype, torch.initial_seed, torch.is_grad_enabled, torch.is_inference_mode_enabled),
+            *(
+                torch.get_default_dtype,
+                torch.get_rng_state,
+                torch.initial_seed,
+                torch.seed,
+                torch.is_grad_enabled,
+                torch.is_inference_mode_enabled,
+            ),
             *(torch.is_anomaly_enabled, torch.is_anomaly_check_nan_enabled),
         )
     },

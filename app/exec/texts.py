@@ -26,11 +26,11 @@ from engine.autograd.context import FunctionCtx
 from engine.devices import Device
 from engine.dtypes import DType
 from engine.formats import layout, memory_format
+from engine.generator import Generator
 from engine.graph import Node
 from engine.limits import finfo, iinfo
 from engine.op import registry
 from engine.optim import Optimizer
-from engine.random import Generator
 from engine.tensor import Size, Tensor
 
 DESCRIPTIONS = (memory_format, layout, finfo, iinfo)

@@ -17,8 +17,8 @@ from app.exec.values import MISSING, NUMBERS, Kind, Namespace, type_name, wrong_
 from engine import arrays, dtypes, errors
 from engine.devices import Device
 from engine.dtypes import DType
+from engine.generator import Generator
 from engine.modes import state
-from engine.random import Generator
 from engine.tensor import Size, Tensor
 
 # -- making tensors ---------------------------------------------------------------------------------------------------
@@ -76,6 +76,11 @@ def _manual_seed(run: Run, seed: Int) -> Generator:
     return torch.manual_seed(seed)
 
 
+@declared("torch.set_rng_state")
+def _set_rng_state(run: Run, new_state: T) -> None:
+    torch.set_rng_state(new_state)
+
+
 @declared("torch.set_default_dtype")
 def _set_default_dtype(run: Run, d: Dtype) -> None:
     torch.set_default_dtype(dtype_of(d))
@@ -120,7 +125,7 @@ def _generator(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Generator:
     device = (args[0] if args else kwargs.get("device", "cpu")) if len(args) + len(kwargs) < 2 else None
     if not isinstance(device, (str, Device)) or Device(device).type != "cpu":
         raise wrong_type("torch.Generator() takes a device, which is the cpu here")
-    return Generator(0)
+    return Generator()
 
 
 # -- the tables -------------------------------------------------------------------------------------------------------
@@ -146,6 +151,7 @@ def _parameter(run: Run, data: T, requires_grad: Bool = True) -> Any:
 
 
 PARAMETER = Kind("Parameter", (torch.nn.Parameter,), _parameter.call, "torch.nn.parameter.Parameter")
+SEEDS: dict[str, Any] = {"manual_seed": _manual_seed, "set_rng_state": _set_rng_state}
 F = space("torch.nn.functional", {}, "nn.functional.")
 TABLE: dict[str, Any] = {
     **DTYPES,
@@ -168,7 +174,11 @@ TABLE: dict[str, Any] = {
     "manual_seed": _manual_seed,
     "nn": space("torch.nn", {"functional": F, "Parameter": PARAMETER}),
     "optim": OPTIM,
+    "random": space(
+        "torch.random", {name: QUERIES[name] for name in ("get_rng_state", "initial_seed", "seed")} | SEEDS
+    ),
     "set_default_dtype": _set_default_dtype,
+    "set_rng_state": _set_rng_state,
     "signal": space("torch.signal", {"windows": space("torch.signal.windows", {}, "signal.windows.")}),
     "special": space("torch.special", {}, "special."),
     "tensor": _tensor,

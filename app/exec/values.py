@@ -10,7 +10,7 @@ from engine import errors
 from engine.autograd import Function
 from engine.devices import Device
 from engine.dtypes import DType
-from engine.random import Generator
+from engine.generator import Generator
 from engine.tensor import Size
 
 Call = Callable[[Run, list[Any], dict[str, Any]], Any]

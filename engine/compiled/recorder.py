@@ -17,12 +17,12 @@ from engine.compiled.lowering import call_kernel
 from engine.compiled.program import Kind as CallKind
 from engine.compiled.program import Program, flat
 from engine.compiled.values import Symbol, Untraceable, Value, Variable, has_symbol, nested, same_bits, sealed
+from engine.generator import Generator
 from engine.grad_mode import no_grad
 from engine.graph import Node, Plan, plan_of
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, is_number
-from engine.random import Generator
 from engine.tensor import Tensor, wrap
 
 LIKE = frozenset(f"{name}_like" for name in ("zeros", "ones", "full"))  # factories that look at shape and dtype alone
@@ -100,7 +100,7 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Take the ops of the block, in which nothing may be drawn: a plan would draw the same each time."""
         ctx = state.ctx
-        outer, refusing = ctx.generator, Generator(0)
+        outer, refusing = ctx.generator, Generator()
         refusing._stream = _Drawn()  # type: ignore[assignment]  # whatever is asked of it refuses
         ctx.generator = refusing
         try:

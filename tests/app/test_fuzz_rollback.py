@@ -130,7 +130,7 @@ def state_of(session: Session) -> Any:
         del about[volatile]
     listed = call(session, "optimizer.list")["optimizers"]
     optimizers = [call(session, "optimizer.get", None, each["name"], data="true") for each in listed]
-    return about, call(session, "tensor.list", data="true"), optimizers, repr(session.ctx.generator.get_state())
+    return about, call(session, "tensor.list", data="true"), optimizers, repr(session.ctx.generator.position())
 
 
 def answer_of(session: Session, made: dict[str, Json]) -> Any:

@@ -44,7 +44,7 @@ def op(name: str, **fields: Any) -> Call:
 def seen(session: Session) -> Any:
     """All that a client can see, and the random numbers that come next."""
     tensors = [session.handle(Call("tensor.get", name)).body for name in session.names]
-    position = session.ctx.generator.get_state()
+    position = session.ctx.generator.position()
     return session.version, tensors, list(session.names), str(position)
 
 

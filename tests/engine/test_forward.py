@@ -172,8 +172,8 @@ def test_seeds_make_random_numbers_reproducible() -> None:
     first = draw()
     assert first == draw()
     assert torch.rand(3).tolist() != first[0]
-    generator = torch.Generator(3)
-    again = torch.Generator(3)
+    generator = torch.Generator().manual_seed(3)
+    again = torch.Generator().manual_seed(3)
     assert torch.rand(3, generator=generator).tolist() == torch.rand(3, generator=again).tolist()
 
 

@@ -61,6 +61,11 @@ DISCRETE: dict[str, tuple[Callable[[], Any], list[float]]] = {
         lambda: torch.poisson(torch.full((N,), 1.5)).clamp(max=4),
         [*stats.poisson(1.5).pmf(range(4)), stats.poisson(1.5).sf(3)],
     ),
+    "binomial": (
+        lambda: torch.binomial(torch.full((N,), 3.0), torch.full((N,), 0.3)),
+        [float(each) for each in stats.binom(3, 0.3).pmf(range(4))],
+    ),
+    "native_dropout": (lambda: torch.native_dropout(torch.ones(N), 0.4, True)[1], [0.4, 0.6]),
     "geometric_": (
         lambda: torch.zeros(N).geometric_(0.5).clamp(max=4) - 1,
         [0.5, 0.25, 0.125, 0.125],
@@ -121,3 +126,48 @@ def test_neighbouring_seeds_and_draws_are_independent() -> None:
     other = values(torch.randn(N))
     for pair in ((one, other), (one, next_one), (one[:-1], one[1:])):
         assert abs(np.corrcoef(*pair)[0, 1]) < 0.03
+
+
+def test_generators_continue_from_a_state_as_a_tensor() -> None:
+    generator = torch.Generator().manual_seed(7)
+    torch.rand(3, generator=generator)
+    state, copy = generator.get_state(), generator.clone_state()
+    first = torch.randn(5, generator=generator).tolist()
+    assert torch.randn(5, generator=copy).tolist() == first
+    assert torch.randn(5, generator=generator.set_state(state)).tolist() == first
+    assert state.dtype is torch.uint8
+    torch.set_rng_state(state)
+    assert torch.randn(5).tolist() == first
+    assert torch.initial_seed() == torch.random.initial_seed() == 7
+    assert torch.get_rng_state().tolist() == torch.default_generator.get_state().tolist()
+
+
+def test_bytes_that_are_no_state_are_refused_and_change_nothing() -> None:
+    before = torch.get_rng_state().tolist()
+    with pytest.raises(RuntimeError, match="state"):
+        torch.set_rng_state(torch.full((len(before),), 255, dtype=torch.uint8))
+    assert torch.get_rng_state().tolist() == before
+
+
+def test_a_fork_leaves_the_numbers_that_come_after_it_alone() -> None:
+    with torch.random.fork_rng():
+        inside = torch.rand(3).tolist()
+    assert torch.rand(3).tolist() == inside
+    with torch.random.fork_rng(enabled=False):
+        inside = torch.rand(3).tolist()
+    assert torch.rand(3).tolist() != inside
+
+
+def test_seeds_nobody_chose_differ() -> None:
+    assert torch.seed() != torch.seed()
+    assert torch.Generator().initial_seed() == 67280421310721  # torch's own, so that unseeded ones draw the same
+
+
+def test_complex_normal_numbers_have_the_mean_in_both_parts() -> None:
+    drawn = torch.zeros(2, dtype=torch.complex64).normal_(1.5, 0)
+    assert drawn.tolist() == torch.normal(1.5, 0.0, (2,), dtype=torch.complex64).tolist() == [1.5 + 1.5j] * 2
+
+
+def test_integers_that_a_float_does_not_hold_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match=r"to - 1 is out of bounds \[-\(2\^24\), 2\^24\]"):
+        torch.zeros(2).random_(2**25)
