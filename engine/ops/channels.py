@@ -27,7 +27,7 @@ from engine.ops.normalization import (
     standardized,
     weighted,
 )
-from engine.ops.reduction import sum_dim
+from engine.ops.reduction import mean_dim, sum_dim
 from engine.ops.repeating import repeat
 from engine.ops.row_norms import planes, pull_back_groups, standard_groups
 from engine.ops.unary import rsqrt
@@ -387,7 +387,7 @@ def group_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(input.shape, input.dtype), (kept, dtype), (kept, dtype)], None, extra, 8 * input.size)
 
 
-@op(group_rule, outputs=STATISTICS, differentiable=("out",), method=False)
+@op(group_rule, outputs=STATISTICS, method=False)
 def native_group_norm(
     input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> Any:
@@ -424,18 +424,37 @@ def group_weight(g: Any, input: Any, mean: Any, rstd: Any, group: int, eps: floa
     return sum_dim(mul(g, reshape(x, tuple(input.shape))), channel_dims(input))
 
 
+def group_statistics(to_mean: Any, to_rstd: Any, input: Any, group: int, eps: float) -> Any:
+    """The gradient to group_norm's input from those to the means and to 1 over the deviations.
+
+    These are worked out anew: the saved ones would lead back here with one gradient of the two.
+    """
+    x = grouped(input, group)
+    share = 1 / max(tuple(x.shape)[2], 1)
+    rest = sub(x, mean_dim(x, (2,), True))
+    rstd = rsqrt(shift(mean_dim(mul(rest, rest), (2,), True), eps))
+    slope = mul(unsqueeze(to_rstd, 2), mul(rstd, mul(rstd, rstd)))
+    return reshape(mul(sub(unsqueeze(to_mean, 2), mul(slope, rest)), share), tuple(input.shape))
+
+
 def group_backward(
     g: Any, needs: Any, input: Any, weight: Any, result1: Any, result2: Any, group: int, eps: float
 ) -> list[Any]:
     """The gradients of group_norm to input, weight and bias: of bare arrays in one go."""
-    flow = g[0]
-    if not hasattr(flow, "_array") and planes(flow, input):
-        return pull_back_groups(flow, input, group, result1, result2, weight, tuple(needs))
-    return [
-        group_input(flow, input, weight, result1, result2, group, eps) if needs[0] else None,
-        group_weight(flow, input, result1, result2, group, eps) if needs[1] else None,
-        sum_dim(flow, channel_dims(flow)) if needs[2] else None,
-    ]
+    flow, to_mean, to_rstd = g
+    made: list[Any] = [None, None, None]
+    if flow is not None and not hasattr(flow, "_array") and planes(flow, input):
+        made = pull_back_groups(flow, input, group, result1, result2, weight, tuple(needs))
+    elif flow is not None:
+        made = [
+            group_input(flow, input, weight, result1, result2, group, eps) if needs[0] else None,
+            group_weight(flow, input, result1, result2, group, eps) if needs[1] else None,
+            sum_dim(flow, channel_dims(flow)) if needs[2] else None,
+        ]
+    if needs[0] and to_mean is not None and to_rstd is not None:  # as in torch: one of them alone counts for nothing
+        part = group_statistics(to_mean, to_rstd, input, group, eps)
+        made[0] = part if flow is None else add(made[0], part)
+    return made
 
 
 native_group_norm.vjp_joint(group_backward, "input", "weight", "bias")

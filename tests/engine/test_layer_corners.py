@@ -135,6 +135,14 @@ def test_the_gradient_to_a_bias_of_another_dtype_has_its_dtype() -> None:
     assert (bias.grad.tolist(), bias.grad.dtype) == ([3.0], torch.float32)
 
 
+def test_gradients_flow_through_the_statistics_of_groups() -> None:
+    """Of groups of two: 1/2 for each mean, and -rstd^3 (x - mean) / 2 for each rstd."""
+    x = torch.tensor([[1.0, 3.0], [2.0, -2.0]], dtype=F64, requires_grad=True)
+    _, mean, rstd = torch.native_group_norm(x, None, None, 2, 2, 1, 1, 0.0)
+    (made,) = torch.autograd.grad(mean.sum() + rstd.sum(), x)
+    assert made.flatten().tolist() == pytest.approx([1.0, 0.0, 0.5 - 1 / 8, 0.5 + 1 / 8])
+
+
 def test_windows_of_even_length_keep_sizes_and_warn() -> None:
     with pytest.warns(UserWarning, match="Using padding='same' with even kernel lengths and odd dilation may require"):
         made = F.conv1d(line(1.0, 2.0, 3.0), WEIGHT, padding="same")
