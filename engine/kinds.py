@@ -120,7 +120,11 @@ def _int(value: Any) -> int:
 def _float(value: Any) -> float:
     number = value if type(value) is int else _number(value)
     if isinstance(number, complex):
-        raise Mismatch
+        if not hasattr(value, "_array"):
+            raise Mismatch
+        if number.imag:
+            raise errors.bad_argument("value cannot be converted to type double without overflow")
+        number = number.real
     try:
         return float(number)
     except OverflowError:

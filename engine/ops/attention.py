@@ -80,11 +80,11 @@ def check_operands(query: Any, key: Any, value: Any, mask: Any, dropout_p: float
             f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q} key.dim: {k} "
             f"and value.dim: {v} instead."
         )
-    if mask is not None and mask.dtype.kind in "iu":
-        name = dtypes.BY_NUMPY[getattr(mask.dtype, "numpy", mask.dtype)].cpp_name
+    kind = None if mask is None else dtypes.BY_NUMPY[getattr(mask.dtype, "numpy", mask.dtype)]
+    if kind is not None and kind not in (dtypes.bool_, dtypes.float32, names[0]):
         raise errors.dtype_mismatch(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-            f"{name} and  query.dtype: {names[0].cpp_name} instead."
+            f"{kind.cpp_name} and  query.dtype: {names[0].cpp_name} instead."
         )
     if not names[0].differentiable:
         raise errors.dtype_mismatch(f"expected scalar type Float but found {names[0].type_name}")
@@ -126,14 +126,15 @@ def scaled_dot_product_attention(
 ) -> Any:
     """softmax(query key^T / sqrt(E)) value; a bool mask says which keys count, a floating one is added."""
     check_operands(query, key, value, attn_mask, dropout_p)
+    if is_causal and attn_mask is not None and len(query.shape) != 4:
+        text = "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+        raise errors.bad_argument(text)
     if enable_gqa:
         key, value = shared_heads(query, key), shared_heads(query, value)
     width = tuple(query.shape)[-1]
-    factor = math.sqrt(scale if scale is not None and scale > 0 else 1 / math.sqrt(max(width, 1)))
-    sign = -1.0 if scale is not None and scale < 0 else 1.0
-    if scale is not None and scale <= 0:
-        factor = math.sqrt(-scale)
-    scores = matmul(times(query, factor), times(swapped(key), sign * factor))
+    number = 1 / math.sqrt(max(width, 1)) if scale is None else scale
+    factor = math.sqrt(abs(number))
+    scores = matmul(times(query, factor), times(swapped(key), -factor if number < 0 else factor))
     rows, columns = tuple(scores.shape)[-2:]
     if is_causal:
         scores = add(scores, causal_bias(query, rows, columns))

@@ -32,21 +32,23 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of nll_loss: scores (N, C, ...) or (C), classes (N, ...) or ()."""
     scores, target, weight, ignore, reduction = values
     checked_reduction(reduction)
-    if not scores.shape:
-        raise errors.bad_value("Expected 1 or more dimensions (got 0)")
-    dtype = dtypes.BY_NUMPY[scores.dtype]
     images = op.name == "nll2d"
-    if not dtype.is_floating_point:
-        kernel = "nll_loss2d_forward_out_frame" if images else "nll_loss_out_frame"
-        raise errors.not_implemented_for(kernel, dtype.type_name)
-    _check_batch(scores.shape, target.shape)
+    check_batch(scores.shape, target.shape)
+    if len(scores.shape) <= 2 and len(target.shape) > 1:
+        raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
     if target.dtype not in CLASSES:
         name = dtypes.BY_NUMPY[target.dtype].type_name
         raise errors.dtype_mismatch(f"expected target dtype to be Long or Byte, but got {name}")
+    if len(scores.shape) == len(target.shape) == 1:
+        raise errors.bad_value(f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}")
     classes = scores.shape[0] if len(scores.shape) == 1 else scores.shape[1]
     if weight is not None and weight.shape != (classes,):
         raise errors.shape_mismatch(misweighted(classes, weight, images))
     _check_places(scores.shape, target.shape)
+    dtype = dtypes.BY_NUMPY[scores.dtype]
+    if not dtype.is_floating_point:
+        kernel = "nll_loss2d_forward_out_frame" if images else "nll_loss_out_frame"
+        raise errors.not_implemented_for(kernel, dtype.type_name)
     if images and target.dtype == xp.uint8:
         raise errors.dtype_mismatch("expected scalar type Long but found Byte")
     if weight is not None and weight.dtype != scores.dtype:
@@ -58,15 +60,16 @@ def nll_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(out, scores.dtype)], scores.dtype, 4 * target.size * 8, 4 * target.size)
 
 
-def _check_batch(scores: Any, target: Any) -> None:
+def check_batch(scores: Any, target: Any) -> None:
+    """What torch checks of shapes before anything else: raises ValueError, or RuntimeError for places that differ."""
+    if not scores:
+        raise errors.bad_value("Expected 1 or more dimensions (got 0)")
     if len(scores) > 1 and scores[:1] != target[:1]:
         raise errors.bad_value(
             f"Expected input batch_size ({scores[0]}) to match target batch_size ({target[0] if target else 0})."
         )
-    if len(scores) <= 2 and len(target) > 1:
-        raise errors.shape_mismatch("0D or 1D target tensor expected, multi-target not supported")
-    if len(scores) == len(target) == 1:
-        raise errors.bad_value(f"For 1D input, 1D target must have size 1, but got target size: {target[0]}")
+    if len(scores) == 3 or len(scores) > 4:
+        _check_places(scores, target)
 
 
 def _check_places(scores: Any, target: Any) -> None:
@@ -197,6 +200,8 @@ def negative_likelihood(scores: Any, target: Any, weight: Any, ignore: int, redu
         target = view(target, ())
     images = len(shape) > 2
     if weight is not None:
+        if getattr(weight, "requires_grad", False):
+            check_batch(shape, tuple(target.shape))
         refuse_grad(f"nll_loss{'2d' * images}_forward", "weight", weight)
         if images and len(weight.shape) > 1:
             weight = view(weight, (math.prod(weight.shape),))
@@ -246,6 +251,8 @@ def cross_entropy(
         raise errors.bad_argument("ignore_index is not supported for floating point target")
     if not shape:
         raise errors.dim_out_of_range(1, 0)
+    if label_smoothing > 1.0:
+        raise errors.bad_argument(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     axis = 0 if len(shape) == 1 else 1
     scores = log_softmax(input, axis)
     if probable:
@@ -253,8 +260,6 @@ def cross_entropy(
     loss = negative_likelihood(scores, target, weight, ignore_index, reduction)
     if not label_smoothing > 0.0:
         return loss
-    if label_smoothing > 1.0:
-        raise errors.bad_argument(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     return smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, axis, loss)
 
 

@@ -33,7 +33,9 @@ def cast_first(input: Any, dtype: Any) -> Any:
 @op(softmax_like, hidden=True, node="SoftmaxBackward0", rows=True)
 def softmax_of(input: Array, dim: int | None) -> Any:
     """exp(x) over its sum along a dim, shifted by the maximum so that nothing overflows."""
-    if not input.size or not input.ndim:
+    if not input.size:
+        return xp.empty(input.shape, input.dtype)
+    if not input.ndim:
         return xp.exp(input - input)
     assert dim is not None  # the rule has chosen one
     return by_rows(shares, dim, input)
@@ -124,7 +126,9 @@ def total_along(x: Any, dim: int) -> Any:
 @op(softmax_like, hidden=True, node="LogSoftmaxBackward0", rows=True)
 def log_softmax_of(input: Array, dim: int | None) -> Any:
     """The logarithm of softmax, without rounding to log(0)."""
-    if not input.size or not input.ndim:
+    if not input.size:
+        return xp.empty(input.shape, input.dtype)
+    if not input.ndim:
         return input - input
     assert dim is not None  # the rule has chosen one
     return by_rows(log_shares, dim, input)

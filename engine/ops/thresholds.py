@@ -22,7 +22,7 @@ from engine.ops.properties import dtype_of
 from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
-from engine.rules import elementwise, refusing, roomy, same_as_input
+from engine.rules import INT64, check_number, elementwise, refusing, roomy, same_as_input
 from engine.special_functions import widened
 
 relu_: Any = relu_of.twin
@@ -154,6 +154,9 @@ def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch("Bool inputs not supported for hardtanh")
     if isinstance(low, complex) or isinstance(high, complex):
         raise errors.bad_argument("value cannot be converted to type double without overflow")
+    if dtype.category == dtypes.INTEGRAL:
+        for each in (low, high):
+            check_number(each, INT64)
     if dtype is dtypes.uint8 and (int(low) < 0 or int(high) < 0):
         raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
     return roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)

@@ -70,10 +70,6 @@ def test_softmax_of_nn_functional_chooses_a_dim_with_a_warning(shape, dim):
     given = torch.arange(0.0, float(max(1, torch.Size(shape).numel()))).reshape(shape)
     for name in ("softmax", "log_softmax"):
         function = getattr(torch.nn.functional, name)
-        torch.set_warn_always(True)
-        try:
-            with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been deprecated"):
-                chosen = function(given)
-        finally:
-            torch.set_warn_always(False)
+        with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been deprecated"):
+            chosen = function(given)
         assert torch.equal(chosen, function(given, dim))

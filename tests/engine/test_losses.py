@@ -162,3 +162,28 @@ def test_it_warns_as_torch_does(call: Any, text: str) -> None:
         call()
     assert [str(each.message) for each in told] == [text]
     assert told[0].filename == __file__
+
+
+def test_softmax_of_nothing_is_nothing_of_any_dtype() -> None:
+    for function in (F.softmax, F.log_softmax):
+        made = function(torch.zeros(0, 3, dtype=torch.int64), 0)
+        assert made.shape == (0, 3)
+        assert made.dtype is torch.int64
+
+
+def test_the_mean_of_no_losses_is_nan() -> None:
+    scores = torch.zeros(0, 3, requires_grad=True)
+    assert math.isnan(F.cross_entropy(scores, torch.zeros(0, 3)).item())
+
+
+def test_a_hard_gumbel_softmax_passes_its_gradient_straight_through() -> None:
+    torch.manual_seed(5)
+    logits = torch.tensor([[0.5, -1.0, 2.0], [0.0, 0.0, 0.0]], requires_grad=True)
+    hard = F.gumbel_softmax(logits, 2.0, True)
+    (slope,) = torch.autograd.grad(hard, logits, torch.tensor([[1.0, 2.0, 3.0]] * 2))
+    torch.manual_seed(5)
+    soft = F.gumbel_softmax(logits, 2.0)
+    np.testing.assert_allclose(soft.sum(-1).detach().numpy(), [1.0, 1.0], rtol=1e-6)
+    np.testing.assert_array_equal(hard.detach().round().numpy(), np.eye(3)[soft.detach().numpy().argmax(-1)])
+    (expected,) = torch.autograd.grad(soft, logits, torch.tensor([[1.0, 2.0, 3.0]] * 2))
+    np.testing.assert_allclose(slope.numpy(), expected.numpy(), rtol=1e-6)
