@@ -16,16 +16,19 @@ from engine.python_functions import WITH_OVERLOADS, called, in_python, missing
 ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
 
 
-def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> list[Any]:
-    """The arguments in the order of the op's parameters, each in its kind's form.
+def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0, quiet: bool = False) -> Any:
+    """The arguments in the order of the op's parameters, each in its kind's form, as a list.
 
-    `method` is 1 for a call as a method, where messages do not count the tensor itself. Raises TypeError.
+    `method` is 1 for a call as a method, where messages do not count the tensor itself. Raises TypeError; `quiet`
+    gives None instead, without a text: other overloads may fit.
     """
     count = len(args)
     if op.size_at is not None and count > op.size_at and type(args[op.size_at]) is not tuple:
         args = _gather_sizes(op, args, method)
         count = len(args)
     if count > op.positional:
+        if quiet:
+            return None
         raise _too_many(op, count, method, kwargs)
     values = list(op.defaults)
     params = op.params
@@ -34,20 +37,28 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) 
         try:
             values[at] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
+            if quiet:
+                return None
             raise _refused(op, at, value, mismatch, method, count, kwargs, f" (position {at + 1 - method})") from None
     for name, value in kwargs.items():
         place = op.keywords.get(name)
         if place is None and op.leaf and name in ONE_CHOICE and value in ONE_CHOICE[name]:
             continue
         if place is None or place < count or (name not in op.index and params[place].name in kwargs):
+            if quiet:
+                return None
             raise _bad_keyword(op, name, values, kwargs, method)
         param = params[place]
         try:
             values[place] = None if value is None and param.optional else param.accept(value)
         except Mismatch as mismatch:
+            if quiet:
+                return None
             raise _refused(op, place, value, mismatch, method, count, kwargs) from None
     for at in op.required:
         if values[at] is REQUIRED:
+            if quiet:
+                return None
             raise _missing(op, values, method)
     return values
 

@@ -197,7 +197,8 @@ class Op:
 
         Raises TypeError with torch's text if they do not fit.
         """
-        return bind(self, args, kwargs)
+        values: list[Any] = bind(self, args, kwargs)
+        return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op; raises what its binding and its rule raise."""
@@ -312,11 +313,9 @@ class Function:
         if len(ops) == 1 and self.name not in OVERLOADS:
             return Op.door(ops[0], bind(ops[0], args, kwargs, method))
         for each in ops:
-            try:
-                values = bind(each, args, kwargs, method)
-            except TypeError:
-                continue
-            return Op.door(each, values)
+            values = bind(each, args, kwargs, method, True)
+            if values is not None:
+                return Op.door(each, values)
         again = in_new_order(ops[0], args, kwargs, method)
         if again is not None:
             return self.bound(*again, method)
