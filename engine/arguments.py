@@ -75,11 +75,11 @@ def _refused(
 ) -> Exception:
     """torch's text for a value that its parameter does not take; `position` where it was not given by name."""
     param = op.params[at]
-    if not method and in_python(op.wire_name):
-        wrong = _no_such_call(op, count, kwargs)
+    if in_python(op.wire_name, method):
+        wrong = _no_such_call(op, count, kwargs, method)
         if wrong is not None:
             return wrong
-    use_in_python(op.wire_name, param.name, value)
+    use_in_python(op.wire_name, param.name, value, kwargs)
     if param.name == "reduction" and param.kind is Kind.STR:  # torch looks it up in a table
         return errors.bad_value(f"{value} is not a valid value for reduction")
     detail = str(mismatch)
@@ -114,8 +114,9 @@ def _said(op: Any, at: int) -> str:
 
 
 def _missing(op: Any, values: list[Any], method: int) -> TypeError:
-    if not method and in_python(op.wire_name):
-        return errors.bad_type(missing(op.said, [op.params[at].name for at in op.required if values[at] is REQUIRED]))
+    if in_python(op.wire_name, method):
+        absent = [op.params[at].name for at in op.required if values[at] is REQUIRED]
+        return errors.bad_type(missing(_whole(op, method), absent))
     first = next(at for at in op.required if values[at] is REQUIRED)
     absent = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
     names = ", ".join(f'"{name}"' for name in absent)
@@ -126,31 +127,38 @@ def _missing(op: Any, values: list[Any], method: int) -> TypeError:
 def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any], method: int) -> TypeError:
     if method and len(op.params) == 1:
         return errors.bad_type(f"TensorBase.{op.said}() takes no keyword arguments")
-    for at in op.required if method or not in_python(op.wire_name) else ():
+    for at in () if in_python(op.wire_name, method) else op.required:
         if values[at] is REQUIRED and op.params[at].name not in kwargs:
             return _missing(op, values, method)  # torch tells of what is missing first
     if name in op.keywords:
-        return errors.bad_type(f"{op.said}() got multiple values for argument '{name}'")
-    return errors.bad_type(f"{op.said}() got an unexpected keyword argument '{name}'")
+        return errors.bad_type(f"{_whole(op, method)}() got multiple values for argument '{name}'")
+    return errors.bad_type(f"{_whole(op, method)}() got an unexpected keyword argument '{name}'")
 
 
-def _no_such_call(op: Any, count: int, kwargs: dict[str, Any]) -> TypeError | None:
+def _whole(op: Any, method: int) -> str:
+    """A function's name as Python says it where it refuses a call itself: a method's with its class."""
+    return f"Tensor.{op.said}" if method and in_python(op.wire_name, method) else str(op.said)
+
+
+def _no_such_call(op: Any, count: int, kwargs: dict[str, Any], method: int) -> TypeError | None:
     """What Python says of a call that a function's parameters do not fit, whatever the values; None if they do."""
     for name in kwargs:
         place = op.keywords.get(name)
         if place is None or place < count:
-            return _bad_keyword(op, name, [], kwargs, 0)
+            return _bad_keyword(op, name, [], kwargs, method)
     given = {*range(count), *(op.keywords[name] for name in kwargs)}
     absent = [op.params[at].name for at in op.required if at not in given]
-    return errors.bad_type(missing(op.said, absent)) if absent else None
+    return errors.bad_type(missing(_whole(op, method), absent)) if absent else None
 
 
 def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeError:
     if method and len(op.params) == 1:
         no = "keyword arguments" if kwargs else f"arguments ({count - method} given)"
         return errors.bad_type(f"TensorBase.{op.said}() takes no {no}")
-    given = f"{count - method} {'was' if count - method == 1 else 'were'} given"
-    if not method and in_python(op.wire_name):
+    python = in_python(op.wire_name, method)
+    spared = 0 if python else method  # Python counts the tensor itself
+    given = f"{count - spared} {'was' if count - spared == 1 else 'were'} given"
+    if python:
         for name in kwargs:
             if op.keywords.get(name, 0) < op.positional:
                 return _bad_keyword(op, name, [], kwargs, method)
@@ -159,12 +167,12 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
                 f"{count} positional arguments (and {len(kwargs)} keyword-only argument{'s' * (len(kwargs) > 1)}) "
                 "were given"
             )
-    least = sum(at < op.positional for at in op.required) - method
-    most = op.positional - method
+    least = sum(at < op.positional for at in op.required) - spared
+    most = op.positional - spared
     takes = f"{most} positional argument{'' if most == 1 else 's'}"
     if least != most:
         takes = f"from {least} to {most} positional arguments"
-    return errors.bad_type(f"{op.said}() takes {takes} but {given}")
+    return errors.bad_type(f"{_whole(op, method)}() takes {takes} but {given}")
 
 
 def _gather_sizes(op: Any, args: Sequence[Any], method: int) -> Sequence[Any]:
@@ -184,7 +192,11 @@ def _counts(value: Any) -> bool:
 def _handed_on(op: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> TypeError:
     """The text for a function in Python that gives all its arguments to one with overloads."""
     got = [args[at] if at < len(args) else kwargs.get(each.name, each.default) for at, each in enumerate(op.params)]
-    kinds = ["int" if each.name == "reduction" else kind_of(value) for each, value in zip(op.params, got, strict=True)]
+    kinds = [
+        "int" if each.name == "reduction" else kind_of(value)
+        for each, value in zip(op.params, got, strict=True)
+        if each.name not in WITH_OVERLOADS[op.wire_name]
+    ]
     return errors.bad_type(f"{op.said}() received an invalid combination of arguments - got ({', '.join(kinds)})")
 
 

@@ -6,7 +6,7 @@ So `mse_loss(None, x)` finds no `size`, and `dropout(x, 'half')` cannot compare.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -136,12 +136,14 @@ OF_TORCH: dict[str, dict[str, Use]] = {
 }
 
 
-def use_in_python(function: str, parameter: str, value: Any) -> None:
+def use_in_python(function: str, parameter: str, value: Any, kwargs: Mapping[str, Any]) -> None:
     """Do what the function does first with a value that its parameter does not take: raises what Python raises.
 
     Nothing where that works, or where the value is handed on as it is.
     """
     name = function.removeprefix(FUNCTIONAL)
+    if function == "stft" and not kwargs.get("center", True):
+        return  # it hands all on
     use = (FIRST if name != function else OF_TORCH).get(name, {}).get(parameter)
     if use is not None:
         with errors.of_python():

@@ -69,6 +69,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("hann_window bartlett_window blackman_window", (1, 6), (2, 7)),
     **_named("kaiser_window", (1, 6), (2, 7), (3, 8)),
     **_named("hamming_window", (1, 6), (2, 7), (3, 8), (4, 9)),
+    **_named("stft", (2, 10), (2, 11)),
     **_named("linalg.matrix_rank linalg.pinv", (1, 5), (1, 5), (2, 4), (2, 4)),
 }
 

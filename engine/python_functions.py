@@ -13,7 +13,12 @@ _BUILT_IN = (
 BUILT_IN = frozenset(_BUILT_IN.split())
 OF_TORCH = ("cdist", "stft", "norm", "split", "tensordot", "unravel_index")
 FUNCTIONAL = "nn.functional."
-WITH_OVERLOADS = frozenset({"nn.functional.ctc_loss"})  # what it calls in turn has several
+OF_TENSOR = frozenset({"istft", "norm", "split", "stft"})  # methods
+# What is called in turn has several overloads: the functions, and which of their parameters it is not given.
+WITH_OVERLOADS: dict[str, frozenset[str]] = {
+    "nn.functional.ctc_loss": frozenset(),
+    "stft": frozenset({"center", "pad_mode"}),
+}
 
 # What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them, after
 # `*` those that are given by name.
@@ -71,7 +76,7 @@ CALLED = _called()
 def in_python(name: str, method: int = 0) -> bool:
     """Whether torch's function of a wire name, or (`method=1`) its method, is written in Python."""
     if method:
-        return name == "split"
+        return name in OF_TENSOR
     short = name.removeprefix(FUNCTIONAL)
     if short == name:
         return name in OF_TORCH or name.startswith(("masked.", "signal."))

@@ -131,8 +131,6 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
     shape = (a.shape[counted_dim(1, len(a.shape))], b.shape[counted_dim(2, len(b.shape))])
     expand_to(added, shape)
     check_batches(a, b)
-    if op.inplace_only and tuple(added.shape) != shape:
-        raise errors.shape_mismatch("Trying to resize storage that is not resizable")  # torch's would hold anything
     if a.shape[0] != b.shape[0]:
         raise errors.shape_mismatch(
             f"batch1 and batch2 must have same number of batches, got {a.shape[0]} and {b.shape[0]}"
@@ -141,6 +139,8 @@ def addbmm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(
             f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and {b.shape[1]}x{b.shape[2]})"
         )
+    if op.inplace_only and tuple(added.shape) != shape:
+        raise errors.shape_mismatch("Trying to resize storage that is not resizable")  # torch's would hold anything
     same_as_second(added, a, b)
     refuse_bools(a, b, "addmm_impl_cpu_")
     estimate = sum_estimate(values, shape, a.dtype, 2 * a.size * b.shape[2])

@@ -204,7 +204,7 @@ def norm(input: Array, p: str = "fro", dim: Given | None = None, keepdim: Flag =
 
 @op(composed, name="norm", composite=True)
 def norm_of_order(
-    input: Array, p: Number | None, dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None
+    input: Array, p: Number | None = 2.0, dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None
 ) -> Any:
     """The p-norm of the elements over the dims."""
     return vector_norm(input, 2.0 if p is None else p, listed(dim), keepdim, dtype=dtype)

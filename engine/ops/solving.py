@@ -335,7 +335,6 @@ def triangle_grad(g: Any, a: Any, out: Any, upper: Any, left: Any, unit: Any) ->
 def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of triangular_solve."""
     b, a = values[:2]
-    warn_of("triangular_solve")
     for what, each in (("b", b), ("A", a)):
         if len(each.shape) < 2:
             raise errors.shape_mismatch(
@@ -343,6 +342,7 @@ def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
                 "dimensions instead"
             )
     old_checks("triangular_solve", b, a)
+    warn_of("triangular_solve")
     check_kernel("triangular_solve_cpu", a)
     batch = broadcast(b.shape[:-2], a.shape[:-2])
     out, copy = (*batch, *b.shape[-2:]), (*batch, *a.shape[-2:])

@@ -8,7 +8,7 @@ from typing import Any
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Truth
+from engine.kinds import Array, Truth, Word
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
 from engine.ops.convolving import zero_pad
@@ -120,7 +120,7 @@ def stft(
     win_length: int | None = None,
     window: Array | None = None,
     center: Truth = True,
-    pad_mode: str = "reflect",
+    pad_mode: Word = "reflect",
     normalized: bool = False,
     onesided: bool | None = None,
     return_complex: bool | None = None,
