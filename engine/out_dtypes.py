@@ -8,6 +8,7 @@ from __future__ import annotations
 from engine import dtypes, errors
 
 EXACT = "Expected out tensor to have dtype {0.cpp_name}, but got {1.cpp_name} instead"
+FOUND = "Found dtype {1.type_name} but expected {0.type_name}"
 NORM = "{name} expected out tensor dtype {0.type_name} but got: {1.type_name}"
 CHAIN = "multi_dot(): expected out tensor to have dtype {0.cpp_name} but got {1.cpp_name}"
 DOT = "result dtype {1.type_name} does not match input dtype {0.type_name}"
@@ -22,16 +23,19 @@ REAL = "{name} expects a floating point output tensor, but got {1.type_name}"
 COMPLEX = "{name} expects a complex output tensor, but got {1.type_name}"
 
 _EXACT = (
-    "addmm addmv baddbmm bmm cross gather index_select inverse linalg_cholesky linalg_cholesky_ex linalg_cross "
-    "linalg_det linalg_eigh linalg_eigvalsh linalg_inv linalg_inv_ex linalg_ldl_factor linalg_lu linalg_lu_factor "
-    "linalg_lu_solve linalg_matmul linalg_matrix_power linalg_qr linalg_slogdet linalg_solve linalg_solve_ex "
-    "linalg_svd linalg_svdvals linalg_vector_norm lu_solve matmul mm norm qr renorm svd take triangular_solve"
+    "avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross gather index_select inverse linalg_cholesky "
+    "linalg_cholesky_ex linalg_cross linalg_det linalg_eigh linalg_eigvalsh linalg_inv linalg_inv_ex "
+    "linalg_ldl_factor linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_power linalg_qr "
+    "linalg_slogdet linalg_solve linalg_solve_ex linalg_svd linalg_svdvals linalg_vector_norm lu_solve matmul mm "
+    "norm qr renorm svd take triangular_solve"
 )
 # What must be equal.
 SAME = {
     **dict.fromkeys(_EXACT.split(), EXACT),
     **dict.fromkeys(("linalg_multi_dot", "chain_matmul"), CHAIN),
     **dict.fromkeys(("dot", "vdot"), DOT),
+    **dict.fromkeys(("gelu", "hardshrink", "softplus", "softshrink"), FOUND),
+    "log_sigmoid": "expected scalar type {0.type_name} but found {1.type_name}",
     **dict.fromkeys(("inner", "tensordot"), TENSORDOT),
     **{f"linalg_{name}": NORM.replace("{name}", f"linalg.{name}") for name in ("norm", "matrix_norm")},
     "addbmm": "self and mat2 must have the same dtype, but got {1.type_name} and {0.type_name}",

@@ -37,11 +37,13 @@ unflatten unique unique_consecutive unravel_index unsafe_chunk unsafe_split unsq
 view_as_real vsplit zeros_like
 """
 WITHOUT = frozenset(NAMES.split())
+LAYERS = "avg_pool2d avg_pool3d gelu hardshrink linear logsigmoid normalize softplus softshrink"
+WITH = frozenset(f"nn.functional.{name}" for name in LAYERS.split())  # those of torch.nn.functional that have it
 
 
 def takes_out(name: str) -> bool:
     """Whether torch's function of a wire name takes `out`."""
-    return name not in WITHOUT and not name.startswith(("nn.", "signal."))
+    return name in WITH or (name not in WITHOUT and not name.startswith(("nn.", "signal.")))
 
 
 def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:

@@ -143,6 +143,14 @@ def test_gradients_flow_through_the_statistics_of_groups() -> None:
     assert made.flatten().tolist() == pytest.approx([1.0, 0.0, 0.5 - 1 / 8, 0.5 + 1 / 8])
 
 
+@pytest.mark.parametrize("name", ["avg_pool2d", "normalize", "softplus"])
+def test_layers_that_write_into_out(name: str) -> None:
+    layer, out = getattr(F, name), torch.empty(0, dtype=F64)
+    given = (SQUARE, 2) if name == "avg_pool2d" else (SQUARE,)
+    assert layer(*given, out=out) is out
+    assert out.tolist() == layer(*given).tolist() == layer(*given, out=None).tolist()
+
+
 def test_windows_of_even_length_keep_sizes_and_warn() -> None:
     with pytest.warns(UserWarning, match="Using padding='same' with even kernel lengths and odd dilation may require"):
         made = F.conv1d(line(1.0, 2.0, 3.0), WEIGHT, padding="same")
