@@ -206,7 +206,7 @@ def _alias(program: Program, op: Op, args: list[Any]) -> Value | None:
 
 
 def _expand(program: Program, op: Op, args: list[Any]) -> Value | None:
-    source, size = args
+    source, size = args[:2]
     if isinstance(source, Value) and source.const and source.real.size == 1 and -1 not in size:
         return program.uniform(source.real.reshape(()), tuple(size), scattered=False)
     return None

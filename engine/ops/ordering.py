@@ -190,7 +190,7 @@ def ranked_rule(op: Op, values: list[Any]) -> Estimate:
     if k is not None and not 1 <= k <= size:
         raise errors.bad_argument(f"{op.name}(): selected number k out of range for dimension {dim}")
     median = op.name.endswith("median")
-    refused = (dtypes.COMPLEX,) if op.name == "mode" else (dtypes.BOOL, dtypes.COMPLEX)
+    refused: tuple[int, ...] = (dtypes.COMPLEX,) if op.name == "mode" else (dtypes.BOOL, dtypes.COMPLEX)
     if not array.ndim and not median:
         refused = ()  # torch has a copy of it
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], refused, "median_out" if median else f"{op.name}_cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors
+from engine import dtypes, errors, folds
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
@@ -39,6 +39,8 @@ def wide(array: Any) -> Any:
 @op(reduction("sum"), node="SumBackward0", fast=True)
 def sum(input: Array, *, dtype: Dtype = None) -> Any:
     """The sum of all elements; integers and bools sum to int64."""
+    if input.size >= folds.FEW:
+        return folds.total(input, None, False, wide(input))
     return xp.add.reduce(input, axis=None, dtype=wide(input))
 
 
@@ -48,7 +50,7 @@ sum.vjp(input=lambda g, input_shape: expand(g, input_shape))
 @op(reduction("sum"), name="sum", node="SumBackward1", rows=True)
 def sum_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The sum over the given dims."""
-    return xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
+    return folds.total(input, dim, keepdim, wide(input))
 
 
 sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
@@ -91,7 +93,7 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
 @op(mean_rule, node="MeanBackward0", fast=True)
 def mean(input: Array, *, dtype: Dtype = None) -> Any:
     """The mean of all elements."""
-    total = xp.add.reduce(input, axis=None, dtype=wide(input))
+    total = folds.total(input, None, False, wide(input))
     return total / input.size if input.size else total * xp.nan
 
 
@@ -111,7 +113,7 @@ def spread_evenly(g: Any, shape: Any, count: int) -> Any:
 @op(mean_rule, name="mean", node="MeanBackward1", rows=True)
 def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The mean over the given dims."""
-    total = xp.add.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
+    total = folds.total(input, dim, keepdim, wide(input))
     count = count_of(input.shape, dim)
     return total / count if count else total * xp.nan
 
@@ -352,6 +354,8 @@ def norm_width(dtype: dtypes.DType, p: Any) -> int:
 
 def norm_kernel(input: Any, p: Any, dim: Any, keepdim: Any) -> Any:
     """The p-norm over the dims; half types accumulate in float32."""
+    if p == 2 and input.dtype.char in "fd" and input.size >= folds.FEW and input.flags.c_contiguous:
+        return xp.sqrt(folds.squares(input, dim, keepdim))
     size = xp.absolute(input)
     if size.dtype in HALF:
         size = size.astype(xp.float32)

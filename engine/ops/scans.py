@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, errors, scans, sums
+from engine import arrays, dtypes, errors, scans, sums
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype
@@ -90,6 +90,8 @@ def cumprod(input: Array, dim: int, *, dtype: Dtype = None) -> Any:
     if not input.ndim:
         return xp.array(input)
     wide = input.astype(accumulator(input.dtype), order="C")
+    if arrays.backend_of(wide) is arrays.NUMPY and scans.wide_entries(wide, dim):
+        return scans.by_steps(xp.multiply, wide, dim, wide)
     return xp.cumprod(wide, dim, out=wide)
 
 

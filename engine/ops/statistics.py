@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
+from engine.folds import product, product_room, total
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.modes import warn
@@ -31,7 +32,7 @@ def prod_rule(op: Op, values: list[Any]) -> Estimate:
 @op(prod_rule, node="ProdBackward0")
 def prod(input: Array, *, dtype: Dtype = None) -> Any:
     """The product of all elements; integers and bools give int64."""
-    return xp.multiply.reduce(input.reshape(-1), dtype=wide(input))
+    return product(input, None, False, wide(input))
 
 
 prod.vjp(input=lambda g, input, out: prod_backward(g, input, out))
@@ -55,13 +56,15 @@ def prod_along_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
 
 def one_dim(op: Op, values: list[Any]) -> Estimate:
     """The rule of prod over a dim."""
-    return reduction("sum")(op, values)
+    estimate = reduction("sum")(op, values)
+    estimate.temporaries += product_room(values[0], estimate.values[1], estimate.outputs[0][1].itemsize)
+    return estimate
 
 
 @op(one_dim, name="prod", node="ProdBackward1", rows=True)
 def prod_dim(input: Array, dim: int, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The product over a dim."""
-    return xp.multiply.reduce(input, axis=dim, keepdims=keepdim, dtype=wide(input))
+    return product(input, dim, keepdim, wide(input))
 
 
 prod_dim.vjp(input=lambda g, input, out, dim, keepdim: prod_dim_backward(g, input, out, dim, keepdim))
@@ -238,6 +241,9 @@ def nansum_rule(op: Op, values: list[Any]) -> Estimate:
 @op(nansum_rule, rows=True)
 def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: Dtype = None) -> Any:
     """The sum of the elements that are not NaN."""
+    whole = total(input, dim, keepdim, wide(input))
+    if not xp.isnan(whole).any():
+        return whole
     kept = xp.where(input != input, input.dtype.type(0), input)
     return xp.add.reduce(kept, axis=dim, keepdims=keepdim, dtype=wide(input))
 

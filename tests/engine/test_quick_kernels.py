@@ -209,3 +209,71 @@ def test_a_fused_formula_gives_what_the_plain_one_gives(name: str, dtype: Any) -
     (plain,) = torch.autograd.grad(out, x, g, create_graph=True)
     assert quick.dtype is plain.dtype
     assert quick.tolist() == plain.tolist()
+
+
+# -- reductions -------------------------------------------------------------------------------------------------------
+
+FORMS = {  # shape, and whether it is seen through strides
+    "rows": ((200, 100), False),
+    "long-rows": ((20, 1500), False),
+    "short": ((6000, 3), False),
+    "batches": ((9, 40, 60), False),
+    "strided": ((200, 200), True),
+}
+DIMS = [None, -1, 0]
+
+
+def drawn(form: str, values: list[int], dtype: Any) -> tuple[Any, Any]:
+    """A tensor of numbers whose sums or products are exact, and the same in Python's integers."""
+    shape, strided = FORMS[form]
+    array = rng().choice(values, shape)
+    x = torch.tensor(array.tolist(), dtype=dtype)
+    return (x.t(), array.T.astype(object)) if strided else (x, array.astype(object))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64], ids=str)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dim", DIMS, ids=str)
+def test_reductions_are_exact_where_the_numbers_are(form: str, dim: Any, dtype: Any) -> None:
+    x, exact = drawn(form, [-3, -1, 0, 2, 5], dtype)
+    wanted = np.asarray(exact.sum(dim, keepdims=True))
+    assert x.sum(dim, keepdim=True).tolist() == wanted.tolist()
+    assert x.sum(dim).tolist() == np.squeeze(wanted, dim).tolist()
+    if dtype is not torch.int64:
+        assert x.nansum(dim).tolist() == np.squeeze(wanted, dim).tolist()
+        norms = torch.linalg.vector_norm(x, dim=dim)
+        squares = np.asarray((exact * exact).sum(dim), float)
+        np.testing.assert_allclose(norms.tolist(), np.sqrt(squares), rtol=1e-6)
+    signs, exact = drawn(form, [-1, 1], dtype)
+    made = signs.prod() if dim is None else signs.prod(dim)
+    assert made.tolist() == np.asarray(exact.prod(dim)).tolist()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_reductions_of_what_is_not_finite(form: str) -> None:
+    x, exact = drawn(form, [1, 2], torch.float64)
+    x, array = x.clone(), exact.astype(float)
+    for each in (x, array):
+        each[0], each[1, ..., 0] = NAN, INF
+    for made, wanted in (
+        (x.sum(-1), array.sum(-1)),
+        (x.mean(-1), array.mean(-1)),
+        (x.prod(-1), array.prod(-1)),
+        (torch.linalg.vector_norm(x, dim=-1), np.sqrt((array * array).sum(-1))),
+        (x.nansum(-1), np.nansum(array, -1)),
+        (x.sum(), np.asarray(NAN)),
+        (x.nansum(), np.asarray(INF)),
+    ):
+        np.testing.assert_allclose(made.tolist(), wanted.tolist(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("name", ["cumprod", "cummax", "cummin", "logcumsumexp"])
+def test_running_results_of_columns_are_those_of_rows(name: str, dim: int) -> None:
+    x = torch.tensor(rng().uniform(0.5, 1.5, (30, 30, 40)).tolist(), dtype=torch.float64)
+    made = getattr(torch, name)(x, dim)
+    rows = getattr(torch, name)(x.movedim(dim, 2).contiguous(), 2)
+    for got, wanted in zip(
+        made if isinstance(made, tuple) else [made], rows if isinstance(rows, tuple) else [rows], strict=True
+    ):
+        np.testing.assert_allclose(got.movedim(dim, 2).tolist(), wanted.tolist(), rtol=1e-12)
