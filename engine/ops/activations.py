@@ -13,15 +13,12 @@ from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
 from engine.ops.compare import le, lt
-from engine.ops.copies import copied
-from engine.ops.joining import cat
 from engine.ops.nn import FUNCTIONAL, cast_first, softmax_of, warn_of_no_dim
 from engine.ops.reduction import vector_norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
-from engine.ops.views import expand_as, slice_
+from engine.ops.views import expand_as
 from engine.rules import check_number, elementwise, roomy
 from engine.special_functions import by_blocks, normal_share, widened
-from engine.tensor import check_dim
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 NOT_FLOATING = (*WHOLE, dtypes.COMPLEX)
@@ -33,7 +30,9 @@ def smooth(kernel: str, buffers: int = 4, masks: int = 0, half: int = 0) -> Rule
     return roomy(elementwise(refuse=NOT_FLOATING, kernel=kernel, cost=30), buffers, masks, half)
 
 
-BACKWARD = roomy(elementwise(), 6)
+def backward_of(buffers: int, masks: int = 0, half: int = 2) -> Rule:
+    """The rule of an activation's gradient, which holds so many arrays beside its result."""
+    return roomy(elementwise(), buffers, masks, half)
 
 
 def numbered(rule: Rule) -> Rule:
@@ -85,7 +84,7 @@ elu_of.vjp(
 )
 
 
-@op(BACKWARD, hidden=True, node="EluBackwardBackward0")
+@op(backward_of(1, 1), hidden=True, node="EluBackwardBackward0")
 def elu_backward(grad_output: Array, input: Array, low: float, high: float, rate: float) -> Any:
     """The gradient times `high` above 0, times low * exp(rate * x) below."""
     x = widened(input)
@@ -175,7 +174,7 @@ def gelu(input: Array, *, approximate: str = "none") -> Any:
 gelu.vjp(input=lambda g, input, approximate: gelu_backward(g, input, approximate))
 
 
-@op(BACKWARD, hidden=True, node="GeluBackwardBackward0")
+@op(backward_of(4), hidden=True, node="GeluBackwardBackward0")
 def gelu_backward(grad_output: Array, input: Array, approximate: str) -> Any:
     """The gradient of gelu."""
     x = widened(input)
@@ -219,7 +218,7 @@ silu_of.vjp(input=lambda g, input: silu_backward(g, input))
 silu_: Any = silu_of.twin
 
 
-@op(BACKWARD, hidden=True, node="MulBackward0")  # torch writes it as a product where it records it
+@op(backward_of(2), hidden=True, node="MulBackward0")  # torch writes it as a product where it records it
 def silu_backward(grad_output: Array, input: Array) -> Any:
     """The gradient of silu."""
     s, x = logistic(input), widened(input)
@@ -261,7 +260,7 @@ mish_of.vjp(input=lambda g, input: mish_backward(g, input))
 mish_: Any = mish_of.twin
 
 
-@op(BACKWARD, hidden=True, node="MulBackward0")  # as silu's
+@op(backward_of(3), hidden=True, node="MulBackward0")  # as silu's
 def mish_backward(grad_output: Array, input: Array) -> Any:
     """The gradient of mish."""
     x = widened(input)
@@ -299,7 +298,7 @@ def softplus(input: Array, beta: Number = 1.0, threshold: Number = 20.0) -> Any:
 softplus.vjp(input=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold))
 
 
-@op(BACKWARD, hidden=True, node="SoftplusBackwardBackward0")
+@op(backward_of(2, 1), hidden=True, node="SoftplusBackwardBackward0")
 def softplus_backward(grad_output: Array, input: Array, beta: float, threshold: float) -> Any:
     """The gradient of softplus: times a sigmoid, all of it above the threshold."""
     bent = widened(input) * beta
@@ -330,7 +329,7 @@ def logsigmoid(input: Array) -> Any:
 logsigmoid.vjp(input=lambda g, input: logsigmoid_backward(g, input))
 
 
-@op(BACKWARD, hidden=True, node="LogSigmoidBackwardBackward0")
+@op(backward_of(3), hidden=True, node="LogSigmoidBackwardBackward0")
 def logsigmoid_backward(grad_output: Array, input: Array) -> Any:
     """The gradient of logsigmoid: times the sigmoid of the negative, however small."""
     x = widened(input)
@@ -344,71 +343,7 @@ logsigmoid_backward.vjp(
 )
 
 
-# -- gated, normalised, composed --------------------------------------------------------------------------------------
-
-
-def glu_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of glu: an even dim, halved."""
-    array, dim = values
-    if not array.shape:
-        raise errors.bad_argument("glu does not support scalars because halving size must be even")
-    dim = check_dim(dim, len(array.shape))
-    size = array.shape[dim]
-    if size % 2:
-        raise errors.bad_argument(f"Halving dimension must be even, but dimension {dim} is size {size}")
-    estimate = smooth("glu_cpu", 0)(op, [array, dim])
-    estimate.outputs = [((*array.shape[:dim], size // 2, *array.shape[dim + 1 :]), array.dtype)]
-    estimate.temporaries = array.size // 2 * (array.dtype.itemsize if array.dtype.itemsize > 2 else 12)
-    return estimate
-
-
-@op(glu_rule, namespace=FUNCTIONAL, node="GluBackward0")
-def glu(input: Array, dim: int = -1) -> Any:
-    """The first half of a dim times the sigmoid of the second."""
-    half = input.shape[dim] // 2
-    front = (slice(None),) * dim
-    return widened(input[(*front, slice(0, half))]) * logistic(input[(*front, slice(half, None))])
-
-
-glu.vjp(input=lambda g, input, dim: glu_backward(g, input, dim))
-
-
-@op(roomy(lambda op, values: copied(values, values[1].shape), 3), hidden=True, node="GluBackwardBackward0")
-def glu_backward(grad_output: Array, input: Array, dim: int) -> Any:
-    """The gradients of both halves, joined: g * s and g * s * (1 - s) * x, s the sigmoid of the second half."""
-    half = input.shape[dim] // 2
-    front = (slice(None),) * dim
-    first, gate = widened(input[(*front, slice(0, half))]), logistic(input[(*front, slice(half, None))])
-    passed = grad_output * gate
-    return xp.concatenate([passed, passed * (1 - gate) * first], dim)
-
-
-glu_backward.vjp(
-    grad_output=lambda g, input, dim: glu_twice(g, input, dim),
-    input=lambda g, grad_output, input, dim: glu_bend(g, grad_output, input, dim),
-)
-
-
-def halves(x: Any, dim: int) -> Any:
-    """Both halves of a dim."""
-    size = tuple(x.shape)[dim]
-    return slice_(x, dim, 0, size // 2, 1), slice_(x, dim, size // 2, size, 1)
-
-
-def glu_twice(g: Any, x: Any, dim: int) -> Any:
-    """The gradient of glu_backward to the incoming gradient."""
-    (g_first, g_second), (first, second) = halves(g, dim), halves(x, dim)
-    gate = sigmoid(second)
-    return add(mul(g_first, gate), mul(g_second, mul(mul(gate, shift(neg(gate), 1)), first)))
-
-
-def glu_bend(g: Any, sent: Any, x: Any, dim: int) -> Any:
-    """The gradient of glu_backward to glu's input."""
-    (g_first, g_second), (first, second) = halves(g, dim), halves(x, dim)
-    gate = sigmoid(second)
-    slope = mul(sent, mul(gate, shift(neg(gate), 1)))
-    bend = mul(mul(slope, shift(scale(gate, -2), 1)), first)
-    return cat([mul(g_second, slope), add(mul(g_first, slope), mul(g_second, bend))], dim)
+# -- normalised, composed ---------------------------------------------------------------------------------------------
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)

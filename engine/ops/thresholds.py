@@ -12,7 +12,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
 from engine.op import Op, alias, op
-from engine.ops.activations import BACKWARD, as_double, numbered, smooth
+from engine.ops.activations import as_double, backward_of, numbered, smooth
 from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import ge, gt, logical_and, logical_not, lt
@@ -51,7 +51,7 @@ leaky_relu_: Any = leaky_relu_of.twin
 leaky_relu_.node_name = "LeakyReluBackward1"
 
 
-@op(BACKWARD, hidden=True, node="LeakyReluBackwardBackward0")
+@op(backward_of(1, 1), hidden=True, node="LeakyReluBackwardBackward0")
 def leaky_relu_backward(grad_output: Array, input: Array, negative_slope: float) -> Any:
     """The gradient above 0, negative_slope times the gradient below."""
     kind = grad_output.dtype.type
@@ -70,7 +70,7 @@ def leaky_relu(input: Array, negative_slope: Number = 0.01, inplace: Truth = Fal
     return (leaky_relu_ if inplace else leaky_relu_of)(input, negative_slope)
 
 
-@op(smooth("prelu_cpu", 3), hidden=True, node="PreluKernelBackward0")
+@op(smooth("prelu_cpu", 1, 1), hidden=True, node="PreluKernelBackward0")
 def prelu_kernel(input: Array, weight: Array) -> Any:
     """x above 0, weight * x below."""
     return xp.where(input > 0, input, input * weight)
@@ -82,7 +82,7 @@ prelu_kernel.vjp(
 )
 
 
-@op(BACKWARD, hidden=True, node="PreluKernelBackwardBackward0")
+@op(backward_of(1, 2, 0), hidden=True, node="PreluKernelBackwardBackward0")
 def prelu_input(grad_output: Array, input: Array, weight: Array) -> Any:
     """The gradient above 0, weight times the gradient below."""
     return xp.where(input > 0, grad_output, grad_output * weight)
@@ -95,7 +95,7 @@ prelu_input.vjp(  # torch's second derivative counts 0 as above
 )
 
 
-@op(BACKWARD, hidden=True, node="PreluKernelBackwardBackward0")
+@op(backward_of(1, 2, 0), hidden=True, node="PreluKernelBackwardBackward0")
 def prelu_weight(grad_output: Array, input: Array, weight: Array) -> Any:
     """The gradient times x below 0, zero above; the weight is here as torch's node has it too."""
     return arrays.keep(~(input > 0), grad_output * input)
@@ -240,7 +240,7 @@ hardswish_of.vjp(input=lambda g, input: hardswish_backward(g, input))
 hardswish_: Any = hardswish_of.twin
 
 
-@op(BACKWARD, hidden=True, node="HardswishBackwardBackward0")
+@op(backward_of(1, 2), hidden=True, node="HardswishBackwardBackward0")
 def hardswish_backward(grad_output: Array, input: Array) -> Any:
     """The gradient times 0 below -3, x / 3 + 1 / 2 up to 3, 1 above."""
     x = widened(input)
@@ -309,7 +309,7 @@ softshrink.vjp(input=lambda g, input, lambd: shrink_backward(g, input, lambd))
 
 # -- threshold -------------------------------------------------------------------------------------------------------
 
-THRESHOLD = numbered(roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="threshold_cpu"), 1))
+THRESHOLD = numbered(roomy(elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="threshold_cpu"), 0, 1))
 
 
 @op(THRESHOLD, hidden=True, inplace=True, node="ThresholdBackward0")
@@ -321,7 +321,7 @@ def threshold_of(input: Array, threshold: Number, value: Number) -> Any:
 threshold_of.vjp(input=lambda g, input, threshold: above_backward(g, input, threshold))
 
 
-@op(ELEMENTWISE, hidden=True, node="ThresholdBackwardBackward0")
+@op(backward_of(0, 2, 0), hidden=True, node="ThresholdBackwardBackward0")
 def above_backward(grad_output: Array, input: Array, threshold: Number) -> Any:
     """The gradient above the threshold (and for NaN), zero elsewhere."""
     return arrays.keep(~(input <= threshold), grad_output)
