@@ -92,6 +92,7 @@ def _refused(
     if passed is not None:
         said, name, place = passed
         said += "_" * (kwargs.get("inplace") is True)
+        said += "_with_indices" * (said.startswith("max_pool") and kwargs.get("return_indices") is True)
         position = f" (position {place})" if place else ""
     detail = (detail if position else "") or f", not {kind_of(value)}"
     return errors.bad_type(f"{said}(): argument '{name}'{position} must be {param.type_name}{detail}")
