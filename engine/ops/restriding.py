@@ -38,12 +38,8 @@ def restride(made: Op, tensor: Any, *args: Any) -> Any:
     if isinstance(tensor, Meta):
         return made(tensor, *args)
     ctx = state.ctx
-    if tensor.is_inference() and not ctx.inference:
-        raise errors.inference_update()
-    edge = None
-    if ctx.grad_enabled and tensor.requires_grad:
-        check_inplace(tensor)
-        edge = edge_of(tensor)
+    tracked = _check(tensor)
+    edge = edge_of(tensor) if tracked else None
     array = tensor._array
     estimate = made.rule(made, [array, *args])
     if ctx.log is not None:
@@ -66,6 +62,19 @@ def restride(made: Op, tensor: Any, *args: Any) -> Any:
     return tensor
 
 
+def _check(tensor: Any) -> bool:
+    """Whether a tensor that may be changed in place is part of a graph.
+
+    Raises RuntimeError if it may not.
+    """
+    if tensor.is_inference() and not state.ctx.inference:
+        raise errors.inference_update()
+    tracked: bool = state.ctx.grad_enabled and tensor.requires_grad
+    if tracked:
+        check_inplace(tensor)
+    return tracked
+
+
 METHOD: dict[str, Any] = {"composite": True, "function": False}
 
 
@@ -83,6 +92,8 @@ def t_(input: Array) -> Any:
     """Transpose a matrix in place."""
     if len(input.shape) > 2:
         ndim = len(input.shape)
+        if not isinstance(input, Meta):
+            _check(input)  # which comes first in torch
         raise errors.shape_mismatch(f"t_() expects a tensor with <= 2 dimensions, but self is {ndim}D")
     return restride(T, input)
 
