@@ -22,7 +22,9 @@ _MADE = "zeros_like ones_like new_zeros new_ones new_empty new_full new_empty_st
 _NOWHERE = frozenset(f"{_CASTS} {_TOLD} {_FOUND} {_MADE}".split())
 # Tensors that are differentiable elsewhere under the same names.
 _NOT: dict[str, tuple[str, ...]] = {
+    "cosine_embedding_loss": ("target",),
     "expand_as": ("other",),
+    "hinge_embedding_loss": ("target",),
     "nn.functional.binary_cross_entropy": ("weight",),
     "nn.functional.binary_cross_entropy_with_logits": ("weight", "pos_weight"),
     "nn.functional.cosine_embedding_loss": ("target",),
