@@ -102,6 +102,11 @@ PARSED: dict[str, dict[str, str]] = {
     "cholesky_solve": {"B": "input", "L": "input2"},
     "linalg.lstsq": {"B": "b"},
     "linalg.tensorsolve": {"B": "other"},
+    "ormqr": {"tau": "input2", "other": "input3"},
+    "special.airy_ai": {"input": "x"},
+    "special.scaled_modified_bessel_k0": {"input": "x"},
+    "special.scaled_modified_bessel_k1": {"input": "x"},
+    "special.spherical_bessel_j0": {"input": "x"},
 }
 
 # Further names of parameters that the parser knows everywhere: NumPy's.

@@ -11,9 +11,9 @@ _BUILT_IN = (
     "pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink"
 )
 BUILT_IN = frozenset(_BUILT_IN.split())
-OF_TORCH = ("cdist", "stft", "norm", "split", "tensordot", "unravel_index")
+OF_TORCH = ("cdist", "lu", "stft", "norm", "split", "tensordot", "unravel_index")
 FUNCTIONAL = "nn.functional."
-OF_TENSOR = frozenset({"istft", "norm", "split", "stft"})  # methods
+OF_TENSOR = frozenset({"istft", "lu", "norm", "split", "stft"})  # methods
 # What is called in turn has several overloads: the functions, and which of their parameters it is not given.
 WITH_OVERLOADS: dict[str, frozenset[str]] = {
     "nn.functional.ctc_loss": frozenset(),
@@ -39,6 +39,7 @@ huber_loss: . input target reduction delta
 instance_norm: . input weight bias running_mean running_var use_input_stats momentum eps
 kl_div: . input target reduction * log_target
 log_softmax: . dim * dtype
+lu: _lu_with_info A=input * pivot
 multi_margin_loss: . input target p margin
 multi_head_attention_forward: linear - out_proj_weight=weight out_proj_bias=bias
 multilabel_soft_margin_loss: log_sigmoid input

@@ -352,7 +352,11 @@ class Tensor(Description):
         return registry["bitwise_not"](self)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return registry["matmul"](other, self)
+        try:
+            return registry["matmul"](other, self)
+        except TypeError:  # Python's own, after both sides have declined
+            kind = type(other).__name__
+            raise errors.bad_type(f"unsupported operand type(s) for @: '{kind}' and 'Tensor'") from None
 
     def __rpow__(self, other: Any) -> Any:
         return registry["pow"](other, self)

@@ -14,7 +14,7 @@ from engine.ops.arithmetic import NOT_THERE
 from engine.ops.matrices import check_differentiable, check_float, check_kernel, check_square
 from engine.ops.solving import old_checks
 from engine.rules import broadcast
-from engine.tensor import check_dim
+from engine.tensor import counted_dim
 
 
 def factor_rule(op: Op, values: list[Any]) -> Estimate:
@@ -70,9 +70,9 @@ def solve_rule(op: Op, values: list[Any]) -> Estimate:
     packed, pivots, b = values[:3]
     name = "torch.linalg.ldl_solve"
     check_square(name, packed)
-    check_dim(-2, len(b.shape))
-    old_checks(name, b, packed)
+    counted_dim(-2, len(b.shape))
     check_differentiable(name, packed)
+    old_checks(name, b, packed)
     if packed.shape[:-1] != pivots.shape:
         raise errors.shape_mismatch(
             f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "

@@ -7,7 +7,7 @@ from typing import Any
 from engine import errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Truth
 from engine.op import op
 from engine.ops.arithmetic import sub
 from engine.ops.creation import stream
@@ -57,11 +57,15 @@ def svd_lowrank(A: Array, q: int | None = 6, niter: int | None = 2, M: Array | N
     """The singular values and vectors of A (of A - M), about the first q of them, found at random."""
     need_matrix(A)
     a = A if M is None else sub(A, expand(M, tuple(A.shape)))
-    return factors(a, 6 if q is None else q, 2 if niter is None else niter)
+    q = 6 if q is None else q
+    if q < 0:
+        sizes = [min(tuple(A.shape)[-2:]), q]
+        raise errors.shape_mismatch(f"Trying to create tensor with negative dimension {q}: {sizes}")
+    return factors(a, q, 2 if niter is None else niter)
 
 
 @op(composed, composite=True, method=False, outputs=PARTS)
-def pca_lowrank(A: Array, q: int | None = None, center: bool = True, niter: int = 2) -> Any:
+def pca_lowrank(A: Array, q: int | None = None, center: Truth = True, niter: int = 2) -> Any:
     """Principal components of the rows of A: `svd_lowrank` of it less the mean row."""
     need_matrix(A)
     least = min(tuple(A.shape)[-2:])

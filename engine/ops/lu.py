@@ -8,7 +8,7 @@ from typing import Any
 from engine import errors, lapack
 from engine.arrays import xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Truth
 from engine.op import Op, op
 from engine.ops.arithmetic import add, neg
 from engine.ops.diagonals import tril, triu
@@ -22,6 +22,7 @@ from engine.ops.matrices import (
     check_square,
     same_type,
     transposed,
+    unit_rule,
 )
 from engine.ops.solving import fit, triangle
 from engine.ops.superseded import warn_of
@@ -89,7 +90,7 @@ lu_factor_ex.vjp(A=lambda g, LU, pivots: packed_grad(g[0], LU, pivots))
 
 
 @op(composed, name="lu", composite=True, returns_list=True)
-def old_lu(A: Array, pivot: bool = True, get_infos: bool = False) -> Any:
+def old_lu(A: Array, pivot: bool = True, get_infos: Truth = False) -> Any:
     """The LU factors in one matrix, the rows exchanged, and on request what went wrong."""
     warn_of("lu")
     made = lu_factor_ex(A, pivot=pivot)
@@ -109,7 +110,7 @@ def upper_factor(lu: Any) -> Any:
     return triu(piece(lu, len(lu.shape) - 2, 0, min(m, n)), 0)
 
 
-@op(lambda op, values: Estimate(values, [(values[0].shape, values[0].dtype)]), hidden=True)
+@op(unit_rule, hidden=True)
 def unit_matrix(input: Array) -> Any:
     """Ones on the main diagonals of matrices of the input's shape, zeros elsewhere."""
     return xp.broadcast_to(xp.eye(*input.shape[-2:], dtype=input.dtype), input.shape).copy()
@@ -172,7 +173,8 @@ def permutation_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the permutation matrix of pivots."""
     lu = values[1]
     shape = (*lu.shape[:-1], lu.shape[-2])
-    return Estimate(values, [(shape, lu.dtype)], None, 16 * math.prod(shape[:-1]))
+    own = lu.shape[-2] ** 2 * lu.dtype.itemsize
+    return Estimate(values, [(shape, lu.dtype)], None, own + 16 * math.prod(shape[:-1]))
 
 
 @op(permutation_rule, hidden=True)

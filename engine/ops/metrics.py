@@ -184,7 +184,7 @@ def pdist_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(f"pdist only supports 2D tensors, got: {len(a.shape)}D")
     if not dtypes.BY_NUMPY[a.dtype].is_floating_point:
         raise errors.dtype_mismatch("pdist only supports floating-point dtypes")
-    if p < 0:
+    if not p >= 0:
         raise errors.bad_argument("pdist only supports non-negative p values")
     if a.dtype in HALF and a.shape[0] > 1:
         raise errors.not_implemented_for("pdist", dtypes.BY_NUMPY[a.dtype].type_name)
@@ -211,7 +211,13 @@ def pdist_grad(g: Any, x: Any, p: Any, out: Any, n: Any) -> Any:
     return distance_grad(square_of(g, n), x, x, p, square_of(out, n))
 
 
-@op(lambda op, values: Estimate(values, [((values[1], values[1]), values[0].dtype)]), hidden=True)
+def square_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a symmetric matrix: its upper half, and the places of that."""
+    array, n = values
+    return Estimate(values, [((n, n), array.dtype)], None, n * n * (array.dtype.itemsize + 9))
+
+
+@op(square_rule, hidden=True)
 def square_of(input: Array, n: int) -> Any:
     """What belongs to pairs of rows as a symmetric matrix with a zero diagonal."""
     out = xp.zeros((n, n), input.dtype)

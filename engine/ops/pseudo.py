@@ -27,7 +27,7 @@ from engine.ops.solving import is_vector
 from engine.ops.spectral import bare_values, no_svd
 from engine.ops.views import squeeze_dim
 from engine.rules import broadcast
-from engine.tensor import check_dim
+from engine.tensor import counted_dim
 from engine.workspace import by_numpy, eigh_bytes, eigvalsh_bytes, svd_bytes
 
 Shape = tuple[int, ...]
@@ -69,7 +69,7 @@ def pinv_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of pinv with tolerances as tensors or numbers."""
     a, atol, rtol, hermitian = values
     if is_number(atol) and rtol is None:
-        check_dim(-2, len(a.shape))
+        counted_dim(-2, len(a.shape))
         check_precise(a)
     check_pinv(a)
     check_tolerances("pinv", ("atol", atol), ("rtol", rtol))

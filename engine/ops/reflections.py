@@ -16,7 +16,7 @@ from engine.ops.arithmetic import add, conj_of, mul, neg, sub
 from engine.ops.diagonals import tril
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, as_column, check_kernel, columns_first, same_form
+from engine.ops.matrices import adjoint, as_column, check_kernel, columns_first, unit_rule
 from engine.tensor import counted_dim
 
 
@@ -117,7 +117,7 @@ def unit_part(a: Any) -> Any:
     return xp.broadcast_to(xp.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
 
 
-@op(same_form, hidden=True)
+@op(unit_rule, hidden=True)
 def unit_like(input: Array) -> Any:
     """Matrices of a tensor's form with ones on the diagonal."""
     return xp.array(unit_part(input))
@@ -165,11 +165,10 @@ def ormqr_rule(op: Op, values: list[Any]) -> Estimate:
     need_matrix("ormqr", a)
     need_matrix("ormqr", other, "other")
     side = -2 if left else -1
-    if not tau.shape or other.shape[side] < tau.shape[-1]:
-        raise errors.shape_mismatch(f"torch.ormqr: other.shape[{side}] must be greater than or equal to tau.shape[-1]")
+    count = tau.shape[counted_dim(-1, tau.ndim)]
     if other.shape[side] != a.shape[-2]:
         raise errors.shape_mismatch(f"torch.ormqr: other.shape[{side}] must be equal to input.shape[-2]")
-    if tau.shape[-1] != min(other.shape[side], a.shape[-1]):
+    if count != min(other.shape[side], a.shape[-1]):
         raise errors.shape_mismatch(
             f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])"
         )
