@@ -10,13 +10,14 @@ import numpy as np
 from engine import arrays, dtypes, errors, lazy
 from engine.binding import bind
 from engine.devices import CPU
-from engine.graph import FROZEN, Edge, Node, Rare, Saved, plan_of, reader_of
+from engine.graph import FROZEN, Edge, Node, Rare, Saved
 from engine.infer import Estimate
 from engine.layouts import as_operands
 from engine.lazy import Lazy
 from engine.modes import Context, state
 from engine.op import Op, is_number
 from engine.order import next_sequence
+from engine.plans import plan_of, reader_of
 from engine.saved import packed
 from engine.shapes import check_empty
 from engine.tensor import InferenceCounter, Tensor, wrap, wrap_saved

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import cached_scalar
-from engine.graph import FROZEN, Edge, Node, Plan, leaf_edge, plan_of
+from engine.graph import FROZEN, Edge, Node, leaf_edge
 from engine.modes import state
 from engine.op import Function, Op
 from engine.order import next_sequence
+from engine.plans import Plan, plan_of
 from engine.tensor import Tensor
 
 _new = object.__new__

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from engine.fast import linked, result
-from engine.graph import Edge, leaf_edge, plan_of
+from engine.graph import Edge, leaf_edge
 from engine.modes import state
 from engine.op import Op
 from engine.ops.linalg import addmm
 from engine.ops.nn import linear as layer
 from engine.ops.views import t
+from engine.plans import plan_of
 from engine.tensor import Tensor
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)

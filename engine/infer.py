@@ -10,8 +10,8 @@ import numpy as np
 from engine import arrays
 from engine.binding import META, bind
 from engine.devices import CPU, Device
-from engine.graph import plan_of
 from engine.op import Op, is_number
+from engine.plans import plan_of
 from engine.shapes import infer_size
 
 

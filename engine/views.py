@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine import arrays, dtypes, errors
-from engine.graph import Edge, Node, Rare, leaf_edge, plan_of, short_name
+from engine.graph import Edge, Node, Rare, leaf_edge, short_name
 from engine.modes import state
 from engine.order import next_sequence
+from engine.plans import plan_of
 from engine.replaced import differs
 
 if TYPE_CHECKING:

@@ -19,10 +19,11 @@ from engine.compiled.program import Program, flat
 from engine.compiled.values import Symbol, Untraceable, Value, Variable, has_symbol, nested, same_bits, sealed
 from engine.generator import Generator
 from engine.grad_mode import no_grad
-from engine.graph import Node, Plan, plan_of
+from engine.graph import Node
 from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, is_number
+from engine.plans import Plan, plan_of
 from engine.tensor import Tensor, wrap
 
 LIKE = frozenset(f"{name}_like" for name in ("zeros", "ones", "full"))  # factories that look at shape and dtype alone
