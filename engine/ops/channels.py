@@ -240,7 +240,7 @@ def batch_norm(
     shape = tuple(input.shape)
     if training and not shape:
         raise errors.bad_index("tuple index out of range")
-    if training and len(shape) > 1 and math.prod((shape[0], *shape[2:])) == 1:
+    if training and math.prod((shape[0], *shape[2:])) == 1:
         raise errors.bad_value(
             f"Expected more than 1 value per channel when training, got input size torch.Size({list(shape)})"
         )

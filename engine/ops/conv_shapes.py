@@ -93,8 +93,15 @@ def check_map(x: Shape, w: Shape, out: Shape, stride: Shape, padding: Shape, dil
         )
 
 
-def by_library(x: Shape, w: Shape, dtype: dtypes.DType, groups: int) -> bool:
-    """Whether torch leaves a convolution of this input to its library, which has texts of its own."""
+def by_library(
+    x: Shape, w: Shape, dtype: dtypes.DType, groups: int, stride: Shape = (), output_padding: Shape = ()
+) -> bool:
+    """Whether torch leaves a convolution of this input to its library, which has texts of its own.
+
+    `output_padding` is that of a transpose: the library takes what is smaller than the stride.
+    """
+    if [1 for extra, step in zip(output_padding, stride, strict=False) if extra >= step]:
+        return False
     if dtype is not dtypes.float32:
         return dtype is dtypes.bfloat16
     sizes = (*x[:2], 1, x[2]) if len(x) == 3 else x[:4]
@@ -131,17 +138,27 @@ def refused_kernel(dtype: dtypes.DType, w: Shape, plain: bool, transposed: bool,
 
 
 def check_dtypes(
-    input: Any, weight: Any, groups: int, stride: Shape, padding: Shape, dilation: Shape, transposed: bool
+    input: Any,
+    weight: Any,
+    groups: int,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    output_padding: Shape | None,
 ) -> None:
-    """Raise RuntimeError for mixed dtypes, NotImplementedError for those there is no kernel for."""
+    """Raise RuntimeError for mixed dtypes, NotImplementedError for those there is no kernel for.
+
+    `output_padding` is None but for a transpose.
+    """
     dtype = dtypes.BY_NUMPY[input.dtype]
     x, w = tuple(input.shape), tuple(weight.shape)
     plain = groups == 1 and max(padding) == 0 and max(stride) == 1
-    missing = refused_kernel(dtype, w, plain, transposed, dilation)
+    missing = refused_kernel(dtype, w, plain, output_padding is not None, dilation)
     if missing:
         raise errors.not_implemented_for(missing, dtype.type_name)
     if weight.dtype != input.dtype:
-        raise mixed(dtype, dtypes.BY_NUMPY[weight.dtype], "weight", by_library(x, w, dtype, groups))
+        library = by_library(x, w, dtype, groups, stride, output_padding or ())
+        raise mixed(dtype, dtypes.BY_NUMPY[weight.dtype], "weight", library)
 
 
 def mixed_bias(input: Any, bias: Any) -> RuntimeError:
@@ -155,10 +172,13 @@ def of_numpy(dtype: Any) -> dtypes.DType:
     return dtypes.BY_NUMPY[getattr(dtype, "numpy", dtype)]
 
 
-def check_other_bias(input: Any, weight: Any, bias: Any, transposed: bool, groups: int) -> None:
+def check_other_bias(
+    input: Any, weight: Any, bias: Any, groups: int, stride: Shape = (), output_padding: Shape | None = None
+) -> None:
     """Raise RuntimeError for a bias of a dtype that cannot be added to the result, where others can."""
     dtype, other = of_numpy(input.dtype), of_numpy(bias.dtype)
-    library = by_library(tuple(input.shape), tuple(weight.shape), dtype, groups)
+    transposed = output_padding is not None
+    library = by_library(tuple(input.shape), tuple(weight.shape), dtype, groups, stride, output_padding or ())
     if dtype.is_complex or library or (transposed and len(weight.shape) == 5):
         raise mixed(dtype, other, "bias", library)
     if transposed and other.category > dtype.category:

@@ -303,7 +303,7 @@ def convolution_rule(op: Op, values: list[Any]) -> Estimate:
     if len(x) != len(w):
         raise misfit(x, w, stride)
     check_channels(x, w, bias, transposed, groups)
-    check_dtypes(input, weight, groups, stride, padding, dilation, transposed)
+    check_dtypes(input, weight, groups, stride, padding, dilation, output_padding if transposed else None)
     if transposed and 0 in w[:2]:
         wide = w if count > 1 else (*w[:2], 1, w[2])
         what = "2D or 4D weight" if len(wide) == 4 else VOLUME

@@ -47,7 +47,7 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
     if bias is not None and bias.dtype != input.dtype:
         if not transposed:
             raise mixed_bias(input, bias)
-        bias = other_bias(x, weight, bias, True, groups)
+        bias = other_bias(x, weight, bias, groups, stride, output_padding)
     if len(weight.shape) != count + 2:
         raise misfit(input.shape, weight.shape, of_each_dim("stride", stride, count))
     settings = [
@@ -59,15 +59,15 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
     return out if whole else squeeze_dim(out, 0)
 
 
-def other_bias(input: Any, weight: Any, bias: Any, transposed: bool, groups: int) -> Any:
+def other_bias(input: Any, weight: Any, bias: Any, groups: int, stride: Any = (), output_padding: Any = None) -> Any:
     """A bias of another dtype in the input's; None where the weight's or the input's dtype is refused anyway.
 
     Raises RuntimeError where torch does not take one.
     """
-    dtype = of_numpy(input.dtype)
+    dtype, transposed = of_numpy(input.dtype), output_padding is not None
     if weight.dtype != input.dtype or (transposed and refused_kernel(dtype, tuple(weight.shape), False, True, ())):
         return None
-    check_other_bias(input, weight, bias, transposed, groups)
+    check_other_bias(input, weight, bias, groups, stride, output_padding)
     return to_copy(bias, dtype, None)
 
 
@@ -87,7 +87,7 @@ def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
         x = zero_pad(x, tuple((0, each % 2) for each in total))
     half = tuple(each // 2 for each in total)
     if bias is not None and bias.dtype != input.dtype:
-        bias = other_bias(x, weight, bias, False, groups)
+        bias = other_bias(x, weight, bias, groups)
     out = convolution(x, weight, bias, (1,) * count, half, dilation, False, (0,) * count, groups)
     return out if whole else squeeze_dim(out, 0)
 
