@@ -256,7 +256,7 @@ def _record(op: Op, values: list[Any], raw: list[Any], tensors: list[Tensor], es
         for nr, tensor in enumerate(tensors)
         if tensor._array.dtype.kind in "fcV" and (op.returns_list or op.outputs[nr] in op.differentiable)
     ]
-    if not linked or op.real_grad:
+    if tensors and (not linked or op.real_grad):
         _refuse_autograd(op, tensors)
     if not linked:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import dtypes, errors
-from engine.infer import Estimate, composed
+from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Dims, Number
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import add, div, mul, sub
@@ -93,12 +93,18 @@ def real_step(name: str, dx: Any) -> Any:
     return dx
 
 
+def no_area(y: Any, dim: int) -> Any:
+    """The integral over no points: zeros that depend on nothing."""
+    shape = (*y.shape[:dim], *y.shape[dim + 1 :])
+    return y.new_zeros(shape) if hasattr(y, "_array") else Meta(shape, y.dtype)
+
+
 @op(composed, composite=True, method=False)
 def trapezoid(y: Array, x: Array, *, dim: int = -1) -> Any:
     """The integral along a dim by the trapezoid rule, over points `x`."""
     dim = check_line(y, check_dim(dim, len(y.shape)))
     if y.shape[dim] == 0:
-        return mul(sum_dim(y, (dim,), False), 0)
+        return no_area(y, dim)
     check_points("trapezoid", y, x)
     sums = add(before(y, dim), after(y, dim))
     return div_number(sum_dim(mul(sums, steps_of("trapezoid", y, x, dim)), (dim,), False), 2)
@@ -109,7 +115,7 @@ def trapezoid_evenly(y: Array, *, dx: Number = 1, dim: int = -1) -> Any:
     """The integral along a dim by the trapezoid rule, over steps of `dx`."""
     dim = check_line(y, dim)
     if y.shape[dim] == 0:
-        return mul(sum_dim(y, (dim,), False), 0)
+        return no_area(y, dim)
     check_points("trapezoid", y)
     dx = real_step("trapezoid", dx)
     ends = add(select(y, dim, 0), select(y, dim, -1))

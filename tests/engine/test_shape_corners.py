@@ -1,0 +1,143 @@
+"""Corners of shapes, indexing and reductions: rare calls that PyTorch takes, what they give, and its warnings."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import engine as torch
+
+F, F64 = torch.nn.functional, torch.float64
+NAN = math.nan
+M = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+NONE = torch.zeros(0)
+
+
+@pytest.fixture(autouse=True)
+def _warnings_anew() -> Iterator[None]:
+    """What is said once is said again."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+def ints(*values: int) -> Any:
+    return torch.tensor(values, dtype=torch.int64)
+
+
+def leaf() -> Any:
+    return torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype=F64, requires_grad=True)
+
+
+def gradient(function: Callable[[Any], Any]) -> Any:
+    x = leaf()
+    return torch.autograd.grad(function(x).sum(), x)[0].tolist()
+
+
+# Worked out by hand; that torch takes these calls was seen in torch 2.13.
+VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
+    "dims one by one": (lambda: M[:1].squeeze(0, 1), [1.0, 2.0, 3.0]),
+    "counts over dims one by one": (lambda: M.count_nonzero(0, 1), 6),
+    "a size that a tensor counts": (lambda: M.reshape(torch.tensor(3), 2), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+    "a roll over no dims": (lambda: M.roll(1, None), [[6.0, 1.0, 2.0], [3.0, 4.0, 5.0]]),
+    "a roll of nothing along a dim that is not there": (lambda: NONE.roll(1, 7), []),
+    "nothing joined along a dim that is not there": (lambda: torch.cat([NONE, NONE], 5), []),
+    "nothing repeated less than never": (lambda: NONE.repeat(0, -1), []),
+    "differences none times along a dim that is not there": (lambda: M.diff(0, 9), M.tolist()),
+    "a running integral over nothing": (lambda: torch.cumulative_trapezoid(NONE), []),
+    "parts of nothing": (lambda: torch.tensor(len(torch.unbind(leaf()[:0]))), 0),
+    "NaN among the boundaries is below all": (
+        lambda: torch.searchsorted(torch.tensor([1.0, NAN]), torch.tensor([NAN, 2.0, 0.5])),
+        [2, 2, 2],
+    ),
+    "a list of floats as an index": (lambda: M[[1.9, 0.2]], [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]),
+    "a value's imaginary part of nothing": (lambda: M.masked_fill(M > 4, torch.tensor(7 + 0j))[1], [4.0, 7.0, 7.0]),
+    "a mask's value in bools": (lambda: (M > 3).masked_fill(M > 5, 0j)[1], [True, True, False]),
+    "100 bins": (lambda: torch.histogram(M)[0].sum(), 6.0),
+    "the largest of one complex number": (lambda: torch.cummax(torch.tensor(1 + 2j), 0)[1], 0),
+    "the arguments of embedding_bag in their old order": (
+        lambda: F.embedding_bag(M, ints(0, 1, 1), ints(0, 1)),
+        [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
+    ),
+    "rows by small integers": (
+        lambda: F.embedding_bag(ints(0, 1, 1).to(torch.int16), M, ints(0, 1), mode="sum"),
+        [[1.0, 2.0, 3.0], [8.0, 10.0, 12.0]],
+    ),
+    "padding of which nothing is left in one dim": (
+        lambda: torch.tensor(F.pad(torch.ones(1, 3, 3, 3), (-3, 0, 0, 1), "replicate").shape),
+        [1, 3, 4, 0],
+    ),
+    "a gradient of gather that may be sparse": (
+        lambda: torch.tensor(gradient(lambda x: x.gather(1, torch.tensor([[0, 0], [2, 1]]), sparse_grad=True))),
+        [[2.0, 0.0, 0.0], [0.0, 1.0, 1.0]],
+    ),
+    "a gradient of an implicit expansion": (
+        lambda: torch.tensor(gradient(lambda x: x.expand(4, 2, 3, implicit=True))),
+        [[4.0] * 3] * 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_values(name: str) -> None:
+    made, wanted = VALUES[name][0](), VALUES[name][1]
+    assert made.tolist() == wanted
+
+
+def test_a_gradient_of_mirrored_padding_depends_on_the_input_by_zeros() -> None:
+    x = leaf()
+    (made,) = torch.autograd.grad(F.pad(x, (1, 1), "reflect").sum(), x, create_graph=True)
+    assert made.tolist() == [[1.0, 3.0, 1.0]] * 2
+    assert torch.autograd.grad(made.sum(), x)[0].tolist() == [[0.0] * 3] * 2
+
+
+def test_an_integral_over_no_points_depends_on_nothing() -> None:
+    assert not torch.trapezoid(leaf()[:0], dim=0).requires_grad
+
+
+@pytest.mark.parametrize("index", [(slice(None), [0, 2]), (slice(None), [[0, 2]]), (Ellipsis, [1], None)], ids=str)
+def test_what_an_index_takes_lies_row_by_row(index: Any) -> None:
+    assert M[index].is_contiguous()
+
+
+WARNINGS: dict[str, tuple[Callable[[], Any], str]] = {
+    "var": (lambda: M[0, :1].var(), "var(): degrees of freedom is <= 0."),
+    "std_mean": (lambda: torch.std_mean(M, 1, correction=3), "std_mean(): degrees of freedom is <= 0."),
+    "cov": (lambda: torch.cov(M[0, :1]), "cov(): degrees of freedom is <= 0."),
+    "meshgrid": (lambda: torch.meshgrid(M[0], M[1]), "torch.meshgrid: in an upcoming release"),
+    "a mask of numbers": (lambda: M[0][M[0].to(torch.uint8)], "indexing with dtype torch.uint8 is now deprecated"),
+    "a condition of numbers": (
+        lambda: torch.where(M.to(torch.uint8), M, M),
+        "where received a uint8 condition tensor.",
+    ),
+    "a list for a tuple": (lambda: M[[slice(None), 0]], "Using a non-tuple sequence for multidimensional indexing"),
+    "scatter": (
+        lambda: M.scatter(1, torch.tensor([[0]]), M, reduce="add"),
+        "The reduce argument of torch.scatter with Tensor src is deprecated",
+    ),
+    "index_reduce": (lambda: M.index_reduce(0, ints(0), M[:1], "prod"), "index_reduce() is in beta"),
+    "T": (lambda: M[0].T, "The use of `x.T` on tensors of dimension other than 2"),
+    "H": (lambda: M[0, 0].H, "Tensor.H is deprecated on 0-D tensors."),
+    "a cast": (lambda: torch.ones(2, dtype=torch.complex64).float(), "Casting complex values to real discards"),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_what_pytorch_warns_of(name: str) -> None:
+    run, text = WARNINGS[name]
+    with pytest.warns(UserWarning, match=re.escape(text)):
+        run()
+
+
+def test_usual_calls_warn_of_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        M.var(), M.std(1), torch.cov(M), torch.meshgrid(M[0], M[1], indexing="ij")
+        M[M > 2], torch.where(M > 2, M, 0), M.T, M[[0, 1]], M.to(torch.complex64), M.index_add(0, ints(0), M[:1])
