@@ -107,9 +107,9 @@ def test_doublings_take_linear_time() -> None:
     y = x
     for _ in range(60):
         y = y + y
-    start = time.perf_counter()
+    start = time.thread_time()
     y.backward()
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert x.grad.item() == 2.0**60
 
 
@@ -118,10 +118,10 @@ def test_doublings_of_second_order_take_linear_time() -> None:
     y = x * x
     for _ in range(60):
         y = y + y
-    start = time.perf_counter()
+    start = time.thread_time()
     (first,) = torch.autograd.grad(y, x, create_graph=True)
     (second,) = torch.autograd.grad(first, x)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert second.item() == 2.0**61
 
 

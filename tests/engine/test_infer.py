@@ -132,9 +132,9 @@ def test_huge_shapes_are_answered_at_once(name: str) -> None:
     values = [*values, *[each.default for each in op.params[len(values) :]]]
     tracemalloc.start()
     try:
-        start = time.perf_counter()
+        start = time.thread_time()
         told = infer(op, values)
-        took = time.perf_counter() - start
+        took = time.thread_time() - start
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -17,6 +17,7 @@ DOUBLED = "a = [1]\nb = [1]\nfor i in range(50):\n    a = [a, a]\n    b = [b, b]
 RING = "a = []\na.append(a)\nb = []\nb.append(b)\n"
 
 # What is refused before it costs anything: code and its code of refusal.
+AT_ONCE = 30  # seconds: far from the deadline, and from what it takes on a busy machine
 QUICK = {
     # escapes to Python's objects
     "format-attribute": ("'{0.__class__}'.format(1)", "bad_argument"),
@@ -203,7 +204,7 @@ def test_hostile_code_is_refused_at_once(session, name) -> None:
     with unchanged(session):
         started = time.monotonic()
         answer = problem(session.send("POST", "exec", {"code": code}), (413, 422), kind)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < AT_ONCE
     assert len(answer["detail"]) < 300
     assert session.call("POST", "exec", {"code": "n, items"})["result"] == [5, [1]]
 
