@@ -16,8 +16,9 @@ from .support import execute, new_session
 DOUBLED = "a = [1]\nb = [1]\nfor i in range(50):\n    a = [a, a]\n    b = [b, b]\n"
 RING = "a = []\na.append(a)\nb = []\nb.append(b)\n"
 
-# What is refused before it costs anything: code and its code of refusal.
 AT_ONCE = 30  # seconds: far from the deadline, and from what it takes on a busy machine
+
+# What is refused before it costs anything: code and its code of refusal.
 QUICK = {
     # escapes to Python's objects
     "format-attribute": ("'{0.__class__}'.format(1)", "bad_argument"),
