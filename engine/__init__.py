@@ -11,7 +11,22 @@ import math
 import pkgutil
 from typing import Any
 
-from engine import autograd, fast, fast_linear, fft, func, linalg, masked, nn, ops, optim, random, signal, special
+from engine import (
+    autograd,
+    facts,
+    fast,
+    fast_linear,
+    fft,
+    func,
+    linalg,
+    masked,
+    nn,
+    ops,
+    optim,
+    random,
+    signal,
+    special,
+)
 from engine.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from engine.backward import tensor_backward
 from engine.batching import vmap
@@ -37,16 +52,34 @@ from engine.generator import Generator
 from engine.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from engine.legacy import (
     NAMES,
+    apply_,
     constructor,
     fill_diagonal_,
+    map_,
+    new,
     new_tensor,
+    resize,
     resize_,
+    resize_as,
     resize_as_,
     set_,
     tensor_new,
     tensor_type,
 )
 from engine.limits import finfo, iinfo
+from engine.machine import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_default_device,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from engine.methods import install
 from engine.modes import (
     get_default_dtype,
@@ -64,17 +97,23 @@ from engine.printing import set_printoptions
 from engine.queries import (
     broadcast_shapes,
     can_cast,
+    detach_,
+    get_device,
     is_complex,
     is_conj,
+    is_distributed,
     is_floating_point,
     is_inference,
     is_neg,
     is_nonzero,
     is_same_size,
+    is_signed,
+    is_storage,
     is_tensor,
     numel,
     promote_types,
     result_type,
+    typename,
 )
 from engine.random import get_rng_state, get_state, seed, set_rng_state, set_state
 from engine.tensor import Size, Tensor
@@ -83,6 +122,7 @@ __all__ = [
     "Generator",
     "Size",
     "Tensor",
+    "are_deterministic_algorithms_enabled",
     "as_tensor",
     "asarray",
     "autograd",
@@ -95,6 +135,7 @@ __all__ = [
     "complex64",
     "complex128",
     "contiguous_format",
+    "detach_",
     "device",
     "double",
     "dtype",
@@ -108,7 +149,11 @@ __all__ = [
     "float64",
     "from_numpy",
     "func",
+    "get_default_device",
     "get_default_dtype",
+    "get_device",
+    "get_float32_matmul_precision",
+    "get_num_threads",
     "get_rng_state",
     "half",
     "iinfo",
@@ -124,6 +169,8 @@ __all__ = [
     "is_anomaly_enabled",
     "is_complex",
     "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_distributed",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
@@ -131,6 +178,8 @@ __all__ = [
     "is_neg",
     "is_nonzero",
     "is_same_size",
+    "is_signed",
+    "is_storage",
     "is_tensor",
     "is_warn_always_enabled",
     "layout",
@@ -140,6 +189,7 @@ __all__ = [
     "masked",
     "memory_format",
     "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "numel",
@@ -150,8 +200,13 @@ __all__ = [
     "random",
     "result_type",
     "seed",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "set_warn_always",
@@ -160,7 +215,9 @@ __all__ = [
     "special",
     "strided",
     "tensor",
+    "typename",
     "uint8",
+    "use_deterministic_algorithms",
     "vmap",
 ]
 
@@ -168,10 +225,15 @@ for _family in pkgutil.iter_modules(ops.__path__):
     importlib.import_module(f"engine.ops.{_family.name}")
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
+newaxis = None
 Tensor.backward = tensor_backward
 Tensor.__new__ = new_tensor  # type: ignore[assignment]  # tensors inside are made by `wrap`
 Tensor.resize_, Tensor.set_, Tensor.fill_diagonal_ = resize_, set_, fill_diagonal_  # type: ignore[attr-defined]
 Tensor.resize_as_ = resize_as_  # type: ignore[attr-defined]  # as the others here
+for _method in (apply_, map_, new, resize, resize_as):
+    setattr(Tensor, _method.__name__, _method)
+for _name, _member in {**facts.METHODS, **facts.PROPERTIES}.items():
+    setattr(Tensor, _name, _member)
 Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
 Generator.get_state, Generator.set_state = get_state, set_state  # type: ignore[attr-defined]  # tensors stand above it
 fast.open_doors(registry)

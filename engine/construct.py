@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import arrays, dtypes, errors
 from engine.devices import Device
-from engine.modes import state
+from engine.modes import state, warn
 from engine.tensor import InferenceCounter, Tensor, wrap
 
 MISSING: Any = object()
@@ -20,18 +20,36 @@ def tensor(
     dtype: dtypes.DType | None = None,
     device: str | Device | None = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A leaf tensor that copies `data`: a number, nested sequences of numbers, an array or a tensor.
 
     Without `dtype`, Python floats have the default dtype, ints int64, bools bool, complex numbers the default's
     complex counterpart; arrays and tensors keep theirs. Raises TypeError, ValueError (ragged) or RuntimeError.
     """
+    if isinstance(data, Tensor):
+        warn(COPY.format("torch.tensor"), level=3)
+    return made_of(data, dtype, device, requires_grad)
+
+
+COPY = (
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), rather than {}(sourceTensor)."
+)
+
+
+def made_of(data: Any, dtype: dtypes.DType | None, device: str | Device | None, requires_grad: bool) -> Tensor:
+    """`tensor`, without its warning."""
     if data is MISSING:
         raise errors.bad_type('tensor() missing 1 required positional arguments: "data"')
     if dtype is not None and not isinstance(dtype, dtypes.DType):
         raise errors.bad_type(f"tensor(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
+    if type(requires_grad) is not bool:
+        raise errors.bad_type(f"tensor(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
     array = array_of(data, dtype)
     if dtype is not None:
+        if array.dtype != dtype.numpy and not isinstance(data, (Tensor, np.ndarray, np.generic)):
+            array = converted(array, dtype)
         array = cast(array, dtype)
     where = state.ctx.default_device if device is None else Device(device)
     if device is None and isinstance(data, Tensor):
@@ -46,6 +64,27 @@ def tensor(
     return made
 
 
+def converted(array: Any, dtype: dtypes.DType) -> Any:
+    """Python numbers on their way to a dtype.
+
+    Raises TypeError for complex ones, RuntimeError for those that an integer dtype cannot hold.
+    """
+    if array.dtype.kind == "c" and not dtype.is_complex:
+        if dtype.category == dtypes.BOOL:
+            return array.astype(bool)
+        whole = "'complex' object cannot be interpreted as an integer"
+        raise errors.bad_type("must be real number, not complex" if dtype.is_floating_point else whole)
+    if dtype.category == dtypes.INTEGRAL and array.dtype.kind in "fiu" and array.size:
+        info = np.iinfo(dtype.numpy)
+        most, least = int(info.max), int(info.min)
+        if not least and array.dtype.kind == "i":
+            least = -most  # negative ones count from above
+        kind = float if array.dtype.kind == "f" else int
+        if not (kind(least) <= array.min() and array.max() <= kind(most)):
+            raise errors.bad_argument(f"value cannot be converted to type {dtype.name} without overflow")
+    return array
+
+
 def array_of(data: Any, dtype: dtypes.DType | None = None) -> Any:
     """A new array of the data, in the dtype torch infers."""
     if isinstance(data, Tensor):
@@ -58,6 +97,8 @@ def array_of(data: Any, dtype: dtypes.DType | None = None) -> Any:
 
 
 def _from_sequences(data: Any, dtype: dtypes.DType | None) -> Any:
+    if isinstance(data, (list, tuple)) and data and isinstance(data[0], np.ndarray):
+        return _of_arrays(data)
     if isinstance(data, (list, tuple)) and _holds_tensors(data):
         data = _unwrapped(data)
     try:
@@ -82,6 +123,23 @@ def _from_sequences(data: Any, dtype: dtypes.DType | None) -> Any:
     raise _refusal(data, array)
 
 
+def _of_arrays(data: Any) -> Any:
+    warn(
+        "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to a "
+        "single numpy.ndarray with numpy.array() before converting to a tensor.",
+        level=7,
+    )
+    if not all(isinstance(each, np.ndarray) for each in data):
+        raise errors.bad_type("not a sequence")
+    lengths = [len(each) for each in data if each.ndim]
+    uneven = next((each for each in lengths if each != lengths[0]), None)
+    if uneven is not None:
+        raise errors.bad_value(f"expected sequence of length {lengths[0]} at dim 1 (got {uneven})")
+    array = np.array(data)
+    dtypes.of(array)
+    return array
+
+
 def _big_numbers(data: Any, array: Any) -> Any:
     try:
         return array.astype(np.float64)
@@ -99,7 +157,11 @@ def _holds_tensors(data: Any) -> bool:
 
 def _unwrapped(data: Any) -> Any:
     if isinstance(data, Tensor):
-        return data.tolist() if data.numel() != 1 else data.item()
+        if data.numel() != 1 and data._array.dtype.kind in "biu":
+            raise errors.bad_type("only integer tensors of a single element can be converted to an index")
+        if data.numel() != 1:
+            raise errors.bad_value("only one element tensors can be converted to Python scalars")
+        return data.item()
     return [_unwrapped(each) for each in data] if isinstance(data, (list, tuple)) else data
 
 
@@ -108,9 +170,13 @@ def _refusal(data: Any, array: Any) -> Exception:
     first = data
     while isinstance(first, (list, tuple)) and first:
         first = next((each for each in first if not isinstance(each, (bool, int, float, complex))), first[0])
-    if isinstance(first, str):
-        text = f"new(): invalid data type '{type(first).__name__}'"
-        return errors.bad_type(text)
+    if isinstance(first, (str, bytes)):
+        inner = data
+        while isinstance(inner, (list, tuple)) and inner:
+            inner = inner[0]
+        if isinstance(inner, str) and isinstance(data, (list, tuple)):
+            return errors.bad_value("too many dimensions 'str'")
+        return errors.bad_type(f"new(): invalid data type '{type(first).__name__}'")
     if first is None or not isinstance(first, (bool, int, float, complex)):
         return errors.bad_argument(f"Could not infer dtype of {type(first).__name__}")
     if array.dtype.kind in "iuO":
@@ -186,13 +252,20 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def asarray(
-    obj: Any, *, dtype: dtypes.DType | None = None, device: Any = None, requires_grad: bool | None = None
+    obj: Any,
+    *,
+    dtype: dtypes.DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
 ) -> Tensor:
-    """`as_tensor`, which may also require grad (True) or be taken out of its graph (False).
+    """`as_tensor`, which may also be a copy, require grad (True) or be taken out of its graph (False).
 
     Raises RuntimeError for a dtype that cannot require grad.
     """
     made = as_tensor(obj, dtype, device)
+    if copy and made is obj:
+        made = made.clone()
     if requires_grad is None:
         return made
     if requires_grad and not made.dtype.differentiable:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.construct import tensor
-from engine.modes import state
+from engine.construct import COPY, MISSING, made_of, tensor
+from engine.modes import state, warn
 from engine.op import registry
+from engine.size import Size
 from engine.tensor import Tensor, wrap
 from engine.views import check_inplace
 
@@ -74,10 +75,58 @@ def tensor_type(self: Tensor, dtype: Any = None) -> Any:
 
 
 def tensor_new(
-    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor, data: Any = MISSING, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A leaf with a copy of the data, of this tensor's dtype and on its device unless told."""
-    return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    if data is MISSING:
+        raise errors.bad_type('new_tensor() missing 1 required positional arguments: "data"')
+    if data is None:
+        raise errors.bad_type("must be real number, not NoneType")
+    if isinstance(data, Tensor):
+        warn(COPY.format("tensor.new_tensor"), level=3)
+    return made_of(data, dtype or self.dtype, device or self.device, requires_grad)
+
+
+def new(self: Tensor, *args: Any) -> Tensor:
+    """A tensor of this dtype from data, or from sizes; of no elements without either."""
+    if len(args) == 1 and isinstance(args[0], Size):
+        args = tuple(args[0])
+    return _made(args, self.dtype)
+
+
+def resize(self: Tensor, *sizes: Any) -> Tensor:
+    """The values in another shape of as many elements, as torch keeps it for old code."""
+    warn("non-inplace resize is deprecated")
+    shape = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    return self.reshape(shape)  # type: ignore[no-any-return]  # an op's method
+
+
+def resize_as(self: Tensor, other: Tensor) -> Tensor:
+    """The values in the shape of another tensor of as many elements."""
+    warn("non-inplace resize_as is deprecated")
+    return self.reshape(tuple(other.shape))  # type: ignore[no-any-return]  # an op's method
+
+
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replace each element by what a function makes of it as a Python number.
+
+    Raises RuntimeError for a tensor that requires grad.
+    """
+    return map_(self, self, lambda each, _: callable(each), "apply_")
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any], name: str = "map_") -> Tensor:
+    """Replace each element by what a function makes of it and another tensor's.
+
+    Raises RuntimeError for a tensor that requires grad.
+    """
+    if self.requires_grad or tensor.requires_grad:
+        raise errors.bad_argument(
+            f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
+        )
+    others = registry["broadcast_to"](tensor, tuple(self.shape)).reshape(-1).tolist()
+    made = [callable(*pair) for pair in zip(self.reshape(-1).tolist(), others, strict=True)]
+    return self.copy_(made_of(made, self.dtype, None, False).reshape(self.shape)) if made else self
 
 
 def resize_(self: Tensor, *sizes: Any) -> Tensor:
@@ -138,10 +187,15 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 
 __all__ = [
     "NAMES",
+    "apply_",
     "constructor",
     "fill_diagonal_",
+    "map_",
+    "new",
     "new_tensor",
+    "resize",
     "resize_",
+    "resize_as",
     "resize_as_",
     "set_",
     "tensor_new",
