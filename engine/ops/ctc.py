@@ -116,7 +116,7 @@ def states_of(targets: Any, lengths: Lengths, blank: int) -> Any:
         labels[row, 1 : 2 * length : 2] = np.maximum(line[:length], 0)
         start += length
     skips = np.zeros(labels.shape, np.bool_)
-    skips[:, 2:] = (labels[:, 2:] != blank) & (labels[:, 2:] != labels[:, :-2])
+    skips[:, 2:] = labels[:, 2:] != labels[:, :-2]
     return xp.asarray(labels), xp.asarray(skips)
 
 

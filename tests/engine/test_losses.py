@@ -187,3 +187,9 @@ def test_a_hard_gumbel_softmax_passes_its_gradient_straight_through() -> None:
     np.testing.assert_array_equal(hard.detach().round().numpy(), np.eye(3)[soft.detach().numpy().argmax(-1)])
     (expected,) = torch.autograd.grad(soft, logits, torch.tensor([[1.0, 2.0, 3.0]] * 2))
     np.testing.assert_allclose(slope.numpy(), expected.numpy(), rtol=1e-6)
+
+
+def test_a_ctc_label_that_is_the_blank_may_be_reached_past_a_blank() -> None:
+    scores = torch.zeros(2, 1, 2)
+    loss = F.ctc_loss(scores, torch.tensor([[1, 0]]), [2], [2], blank=0, reduction="sum")
+    assert loss.item() == 0.0  # there is one way in two steps, of probability exp(0)
