@@ -57,7 +57,12 @@ rows_of.vjp(
 def table_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of embedding's gradient: the table's shape."""
     array = values[0]
-    return Estimate(values, [(tuple(values[1]), array.dtype)], None, 4 * array.size * array.dtype.itemsize, array.size)
+    size = array.size * array.dtype.itemsize
+    held = 4 * size
+    if array.dtype.char in adding.QUICK:  # in parts
+        shared = op.name == "rows_backward" and (values[3] >= 0 or values[4])
+        held = min(held, 24 * adding.PART) + shared * size
+    return Estimate(values, [(tuple(values[1]), array.dtype)], None, held, array.size)
 
 
 @op(table_rule, hidden=True, node="EmbeddingDenseBackwardBackward0")

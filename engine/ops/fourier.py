@@ -36,11 +36,13 @@ def transform_cost(shape: Shape, dims: Any) -> int:
     return int(10 * size * max(points, 2).bit_length())
 
 
-def fft_estimate(values: list[Any], shape: Shape, dtype: Any) -> Estimate:
-    """The estimate of a transform: input and result laid out anew, and the work of several dims."""
+def fft_estimate(values: list[Any], shape: Shape, dtype: Any, wider: bool = False) -> Estimate:
+    """The estimate of a transform: the input laid out anew, or made complex (`wider`), and the dims done before."""
     array, dims = values[0], values[1]
     wide = dtypes.BY_NUMPY[array.dtype].to_complex().itemsize
-    work = 3 * (max(array.size, math.prod(shape)) + 64) * wide
+    last = tuple(range(array.ndim - len(dims), array.ndim))
+    copies = wider + min(len(dims) - 1, 2) + (tuple(sorted(dims)) != last)
+    work = copies * (max(array.size, math.prod(shape)) + 64) * wide
     return Estimate(values, [(shape, dtype)], None, work, transform_cost(array.shape, dims))
 
 
@@ -78,7 +80,7 @@ def real_rule(op: Op, values: list[Any]) -> Estimate:
     shape = list(array.shape)
     if onesided:
         shape[dims[-1]] = shape[dims[-1]] // 2 + 1
-    return fft_estimate(values, tuple(shape), dtypes.BY_NUMPY[array.dtype].to_complex().numpy)
+    return fft_estimate(values, tuple(shape), dtypes.BY_NUMPY[array.dtype].to_complex().numpy, not onesided)
 
 
 @op(real_rule, hidden=True, node="FftR2CBackward0")

@@ -93,7 +93,7 @@ def open_index(index: Any, dim: int) -> tuple[Any, ...]:
 def placed(op: Op, values: list[Any]) -> Estimate:
     """The rule of an adjoint: a tensor of the size it is told, and the places to write to."""
     shape, grad = tuple(values[op.index["sizes"]]), values[0]
-    extra = (PLACE + grad.dtype.itemsize) * grad.size
+    extra = (8 + max(grad.dtype.itemsize, 8)) * grad.size
     return Estimate(values, [(shape, grad.dtype)], None, extra, math.prod(shape))
 
 

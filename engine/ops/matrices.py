@@ -15,6 +15,7 @@ from engine.ops.copies import copied
 from engine.ops.diagonals import diagonal, diagonal_backward
 from engine.ops.reduction import sum_dim
 from engine.ops.views import transpose, unsqueeze
+from engine.workspace import matrix_bytes
 
 HALF = dtypes.HALF_TYPES
 Shape = tuple[int, ...]
@@ -149,6 +150,13 @@ def trace_product(a: Any, b: Any) -> Any:
 def same_form(op: Op, values: list[Any]) -> Estimate:
     """The rule of an op whose result has its input's shape and dtype."""
     return copied(values, values[0].shape)
+
+
+def unit_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of unit matrices of the input's shape and dtype: one is made, and repeated."""
+    estimate = same_form(op, values)
+    estimate.temporaries = matrix_bytes(values[0])
+    return estimate
 
 
 def diagonal_of(x: Any) -> Any:

@@ -281,7 +281,12 @@ def average_back_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the gradient of averages."""
     grad, input, kernel, stride = values[:4]
     shape = tuple(input.shape)
-    extra = frame_bytes(grad, shape, kernel, stride) * 2 + math.prod(shape) * 12
+    padding, count, half = values[4], len(kernel), grad.dtype in HALF
+    out = grad.shape[-count:]
+    needed = reach(out, kernel, stride, (1,) * count)
+    wide = [max(n + pad, need) for n, pad, need in zip(shape[-count:], padding, needed, strict=True)]
+    framed = math.prod((*shape[:-count], *wide)) if half or max(padding) or tuple(wide) != shape[-count:] else 0
+    extra = (4 if half else grad.dtype.itemsize) * (framed + grad.size * (1 + half)) + 16 * math.prod(out)
     return Estimate(values, [(shape, grad.dtype)], None, extra, 2 * grad.size * math.prod(kernel))
 
 

@@ -25,6 +25,7 @@ from engine.ops.matrices import (
     columns_first,
     same_type,
     transposed,
+    unit_rule,
     widened,
 )
 from engine.ops.superseded import warn_of
@@ -240,12 +241,7 @@ def inverse_or_nan(A: Array) -> Any:
 inverse_or_nan.vjp(A=lambda g, out: inv_grad(g, out))
 
 
-def identity_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of an identity matrix like another."""
-    return Estimate(values, [(values[0].shape, values[0].dtype)])
-
-
-@op(identity_rule, hidden=True)
+@op(unit_rule, hidden=True)
 def identity(input: Array) -> Any:
     """Identity matrices of the input's shape."""
     return xp.broadcast_to(xp.eye(input.shape[-1], dtype=input.dtype), input.shape).copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import arrays, errors
@@ -65,7 +66,11 @@ strided_part.vjp(
 
 def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of as_strided's gradient."""
-    return copied(values, tuple(values[1]))
+    grad, shape, strides, size, stride, offset = values
+    estimate = copied(values, tuple(shape))
+    reach = max(-offset, 0) + extent(shape, strides, size, stride, offset)
+    estimate.temporaries = reach * grad.dtype.itemsize + 16 * math.prod(size)
+    return estimate
 
 
 @op(scatter_rule, hidden=True, node="AsStridedBackwardBackward0")
