@@ -168,11 +168,12 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
                 f"{count} positional arguments (and {len(kwargs)} keyword-only argument{'s' * (len(kwargs) > 1)}) "
                 "were given"
             )
-    least = sum(at < op.positional for at in op.required) - spared
+    least = sum(not python or at < op.positional for at in op.required) - spared  # the parser counts all
     most = op.positional - spared
     takes = f"{most} positional argument{'' if most == 1 else 's'}"
     if least != most:
         takes = f"from {least} to {most} positional arguments"
+        given = given.replace(" was ", " were ") if not python else given
     return errors.bad_type(f"{_whole(op, method)}() takes {takes} but {given}")
 
 

@@ -125,6 +125,7 @@ DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
     "dsplit": _SECTIONS,
     "expand": {"sizes": ("size",)},
     "hsplit": _SECTIONS,
+    "linalg.householder_product": {"input2": ("tau",)},
     "matrix_exp": {"A": ("input",)},
     "nn.functional.one_hot": {"tensor": ("input",)},
     "searchsorted": {"values": ("input",)},

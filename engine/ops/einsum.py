@@ -173,6 +173,12 @@ def check_sizes(terms: list[Labels], shapes: list[tuple[int, ...]], hidden: int)
                 size = shape[at]
                 at += 1
                 if known.get(name, 1) != 1 and size not in (1, known[name]):
+                    if label == ELLIPSIS:  # torch's slip: no space after the operand
+                        raise bad(
+                            f"dimension {at - 1} covered by ellipsis in operand {nr}has size {size} which does not "
+                            f"broadcast with previously seen ellipsis with size {known[name]} for the respective "
+                            "dimension"
+                        )
                     raise bad(
                         f"subscript {label} has size {size} for operand {nr} which does not broadcast with previously "
                         f"seen size {known[name]}"
@@ -260,6 +266,9 @@ class Einsum(Function):
     def bound(self, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> Any:
         """Bring the arguments into the form equation, list of operands; raises what einsum raises."""
         if kwargs:
+            unknown = [name for name in kwargs if name not in self.ops[0].keywords]
+            if unknown:
+                raise errors.bad_type(f"einsum() got an unexpected keyword argument '{unknown[0]}'")
             return super().bound(args, kwargs, method)
         if len(args) < 2 or (len(args) == 2 and isinstance(args[1], (list, tuple)) and not args[1]):
             raise too_few()

@@ -159,11 +159,11 @@ def cross(input: Array, other: Array, dim: int | None = None) -> Any:
 def trace_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of trace: one matrix; integers sum to int64."""
     a = values[0]
-    if len(a.shape) != 2:
-        raise errors.shape_mismatch(f"trace: expected a matrix, but got tensor with dim {len(a.shape)}")
     dtype = dtypes.BY_NUMPY[a.dtype]
     if dtype is dtypes.bool_:
         raise errors.not_implemented_for("trace", "Bool")
+    if len(a.shape) != 2:
+        raise errors.shape_mismatch(f"trace: expected a matrix, but got tensor with dim {len(a.shape)}")
     out = dtype if dtype.differentiable else dtypes.int64
     return Estimate(values, [((), out.numpy)], None, 64, min(a.shape))
 
