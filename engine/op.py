@@ -47,7 +47,7 @@ class Param:
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.kind, self.optional = _kind_of(annotation)
         self.optional = self.optional or self.default is None
-        self.accept = _own_accept(annotation) or ACCEPT[self.kind]
+        self.accept = _own_accept(annotation) or (_flag if self.name == "requires_grad" else ACCEPT[self.kind])
         self.type_name = "Tensor" if self.kind is Kind.OPERAND else self.kind.value.strip()
 
     def describe(self) -> str:
@@ -64,6 +64,11 @@ def _kind_of(annotation: Any) -> tuple[Kind, bool]:
             return extra, False
     members = [each for each in typing.get_args(annotation) if each is not type(None)]
     return _kind_of(members[0])[0], True
+
+
+def _flag(value: Any) -> bool:
+    """`requires_grad` of factories: None is as good as False."""
+    return value is not None and bool(ACCEPT[Kind.BOOL](value))
 
 
 def _own_accept(annotation: Any) -> Callable[[Any], Any] | None:
