@@ -53,7 +53,7 @@ def read(body: bytes) -> Array:
         raise Problem("bad_argument", f"a tensor has at most {MAX_DIMS} dimensions, not {len(shape)}")
     count = math.prod(shape)
     if len(body) - start != count * dtype.itemsize:
-        raise _invalid(f"{len(body) - start} bytes follow the header, but {count * dtype.itemsize} are announced")
+        raise _invalid(f"the {len(body) - start} bytes after its header are not as many as it announces")
     if not count:
         check_empty(shape, dtype.itemsize)
     stored = np.frombuffer(body, np.uint8 if dtype == np.bool_ else dtype, count, start)

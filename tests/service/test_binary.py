@@ -167,7 +167,8 @@ NOT_FILES = {
     "a size that is true": header(GOOD.replace("1,", "True,")) + bytes(4),
     "values cut off": header(GOOD) + bytes(3),
     "values too many": header(GOOD) + bytes(5),
-    "more values than memory": header(GOOD.replace("1,", "1 << 60,".replace("1 << 60", str(2**60)))) + bytes(4),
+    "more values than memory": header(GOOD.replace("1,", f"{2**60},")) + bytes(4),
+    "more values than Python writes": header(GOOD.replace("1,", f"{10**4000}, {10**4000}")) + bytes(4),
     "objects": file_of(np.array([None, {}], object), allow_pickle=True),
 }
 
