@@ -127,11 +127,26 @@ FIRST: dict[str, dict[str, Use]] = {
 }
 
 
+SHAPE = attrgetter("shape")
+LAYOUT: Use = attrgetter("layout")
+UNDER_MASK: dict[str, Use] = {
+    "input": attrgetter("dtype"),
+    "other": LAYOUT,
+    "keepdim": bool,
+    **dict.fromkeys(("mask", "input_mask", "other_mask"), SHAPE),
+}
 OF_TORCH: dict[str, dict[str, Use]] = {
     **_each("norm", input=attrgetter("layout")),
     **_each("split", input=attrgetter("split")),
     **_each("unique unique_consecutive", return_inverse=bool, return_counts=bool),
     **_each("tensordot", a=DIM, b=DIM),
+    **_each(
+        "masked.amax masked.amin masked.argmax masked.argmin masked.cumprod masked.cumsum masked.log_softmax "
+        "masked.logaddexp masked.logsumexp masked.mean masked.median masked.norm masked.normalize masked.softmax "
+        "masked.softmin masked.std masked.var",
+        **UNDER_MASK,
+    ),
+    **_each("masked.prod masked.sum", **(UNDER_MASK | {"input": LAYOUT})),
     **_each("stft", input=DIM, n_fft=lambda value: value // 2),
 }
 

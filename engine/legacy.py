@@ -132,11 +132,15 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any], name
 def resize_(self: Tensor, *sizes: Any) -> Tensor:
     """Change the shape in place: the values in memory are kept as far as they go, more are zeros.
 
-    Raises RuntimeError for a tensor that requires grad.
+    Raises RuntimeError for a tensor that requires grad, and for a size below zero.
     """
     if self.requires_grad:
         raise errors.bad_argument("cannot resize variables that require grad")
+    if not sizes:
+        raise errors.bad_type('resize_() missing 1 required positional arguments: "size"')
     shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    if [each for each in shape if each < 0]:
+        raise errors.shape_mismatch("numel: integer multiplication overflow")
     memory = arrays.owner(self._array).reshape(-1)
     wanted = math.prod(shape)
     if memory.size < wanted:
