@@ -360,15 +360,22 @@ linalg_lu_solve.vjp(
 
 
 def lu_solve_grad(g: Any, packed: Any, pivots: Any, out: Any, left: Any, turned: Any) -> Any:
-    """The gradient of lu_solve to the packed factors: that of the matrix P L U, in its factors' triangles."""
-    side = linalg_lu_solve(packed, pivots, g, left=left, adjoint=not turned)
-    if left:
-        whole = neg(matmul(out, adjoint(side)) if turned else matmul(side, adjoint(out)))
-    else:
-        whole = neg(matmul(adjoint(side), out) if turned else matmul(adjoint(out), side))
-    whole = matmul(transposed(permutation(pivots, packed)), whole)
-    g_low = tril(matmul(whole, adjoint(upper_factor(packed))), -1)
-    return add(g_low, triu(matmul(adjoint(lower_factor(packed)), whole), 0))
+    """The gradient of lu_solve to the packed factors, in whose triangles those of L and U are.
+
+    With R = -U^-H gX X^H these are L^-H R U^H and R. Of A^H with R = -P^T X gX^H P L^-H they are R and L^H R U^-H.
+    From the right it is the same of adjoints. Where U is singular, the order decides what is NaN: it is torch's.
+    """
+    low, up = lower_factor(packed), upper_factor(packed)
+    g, x = (g, out) if left else (adjoint(g), adjoint(out))
+    if left != turned:
+        inner = triangle(adjoint(up), matmul(neg(g), adjoint(x)), False)
+        g_low = triangle(adjoint(low), matmul(inner, adjoint(up)), True, True, True)
+        return add(tril(g_low, -1), triu(inner, 0))
+    p = permutation(pivots, packed)
+    inner = neg(matmul(matmul(matmul(transposed(p), x), adjoint(g)), p))
+    inner = triangle(adjoint(low), inner, True, False, True)
+    g_up = triangle(adjoint(up), matmul(adjoint(low), inner), False, False)
+    return add(tril(inner, -1), triu(g_up, 0))
 
 
 @op(composed, composite=True)

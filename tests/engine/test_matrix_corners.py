@@ -138,6 +138,26 @@ def test_what_a_singular_matrix_has_no_gradient_of(name: str) -> None:
     assert x.grad is None
 
 
+FACTORS = [[1.0, 2.0, 3.0], [0.5, 0.0, 1.0], [0.25, 0.5, 1.0]]  # of a singular matrix
+SINGULAR = {
+    (True, False): [[NAN, NAN, -2.0], [NAN, NAN, INF], [NAN, NAN, -INF]],
+    (False, True): [[-INF, INF, -4.0], [NAN, NAN, INF], [NAN, NAN, -INF]],
+}
+
+
+def singular_gradient(torch: Any, left: bool, adjoint: bool) -> Any:
+    factors = torch.tensor(FACTORS, dtype=torch.float64, requires_grad=True)
+    pivots = torch.tensor([1, 2, 3], dtype=torch.int32)
+    side = torch.tensor([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [1.0, 1.0, 2.0]], dtype=torch.float64)
+    made = torch.linalg.lu_solve(factors, pivots, side, left=left, adjoint=adjoint)
+    return torch.autograd.grad(made.sum(), factors)[0].tolist()
+
+
+@pytest.mark.parametrize("way", SINGULAR)
+def test_what_is_nan_in_the_gradient_to_singular_factors(way: tuple[bool, bool]) -> None:
+    np.testing.assert_array_equal(singular_gradient(engine, *way), SINGULAR[way])
+
+
 LAYERS = {
     "contiguous": (lambda torch: torch.ones(2, 2, 3), (4,), ["ViewBackward0", "AddmmBackward0"]),
     "steps": (lambda torch: torch.ones(2, 2, 6)[..., ::2], (4,), ["AddBackward0", "UnsafeViewBackward0"]),
@@ -170,6 +190,8 @@ def test_torch_gives_these() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check(call, torch)
+    for way, gradient in SINGULAR.items():
+        np.testing.assert_array_equal(singular_gradient(torch, *way), gradient)
     for name, (_, _, nodes) in LAYERS.items():
         assert layer_nodes(torch, name) == nodes
     torch.set_warn_always(True)
