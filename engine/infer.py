@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -63,8 +66,90 @@ class Meta:
         """
         return Meta(infer_size(shape, self.size), self.dtype)
 
+    def part(self, index: Any) -> tuple[int, ...]:
+        """The shape of what slices, ints, None and an ellipsis pick.
+
+        Raises TypeError for anything else, whose values decide.
+        """
+        several = index if isinstance(index, tuple) else (index,)
+        if not all(each is None or each is Ellipsis or isinstance(each, (int, slice)) for each in several):
+            raise TypeError("only slices and ints pick from a shape")
+        return tuple(np.broadcast_to(np.empty((), np.bool_), self.shape)[index].shape)
+
+    def __getitem__(self, index: Any) -> Meta:
+        return Meta(self.part(index), self.dtype)
+
     def __repr__(self) -> str:
         return f"Meta({list(self.shape)}, {self.dtype.name})"
+
+
+class Ledger:
+    """What lives of shapes that stand for arrays: the bytes now, and the most so far."""
+
+    __slots__ = ("live", "peak")
+
+    def __init__(self) -> None:
+        self.live = self.peak = 0
+
+    def hold(self, size: int) -> None:
+        """So many bytes for a moment."""
+        self.peak = max(self.peak, self.live + size)
+
+    def held(self, shape: tuple[int, ...], dtype: Any, of: Any = None) -> Held:
+        """A new array, whose bytes count while it lives; or a view `of` another, which lives on with it."""
+        return Held(self, shape, dtype, of)
+
+    def results(self, estimate: Estimate, source: Any) -> list[Meta]:
+        """The results of an op on `source`."""
+        self.hold(estimate.allocated)
+        of = source if estimate.shared else None
+        return [self.held(shape, dtype, of) for shape, dtype in estimate.outputs]
+
+
+class Held(Meta):
+    """A shape whose bytes a ledger counts while it lives."""
+
+    __slots__ = ("_bytes", "_ledger", "_of")
+
+    def __init__(self, ledger: Ledger, shape: tuple[int, ...], dtype: Any, of: Any) -> None:
+        super().__init__(shape, dtype)
+        self._ledger = ledger
+        self._of = of
+        self._bytes = self.nbytes if of is None else 0
+        ledger.live += self._bytes
+        ledger.hold(0)
+
+    def __del__(self) -> None:
+        self._ledger.live -= self._bytes
+
+    def reshape(self, shape: tuple[int, ...]) -> Meta:
+        """The same elements in another shape, of the same memory."""
+        return Held(self._ledger, infer_size(shape, self.size), self.dtype, self)
+
+    def __getitem__(self, index: Any) -> Meta:
+        return Held(self._ledger, self.part(index), self.dtype, self)
+
+    @property
+    def owns(self) -> bool:
+        """Whether it has memory of its own."""
+        return self._of is None
+
+
+class _Counting(threading.local):
+    ledger: Ledger | None = None
+
+
+_counting = _Counting()
+
+
+@contextlib.contextmanager
+def counting(ledger: Ledger) -> Iterator[None]:
+    """Results that are told from shapes inside count in a ledger."""
+    before, _counting.ledger = _counting.ledger, ledger
+    try:
+        yield
+    finally:
+        _counting.ledger = before
 
 
 class Estimate:
@@ -109,7 +194,11 @@ def infer(op: Op, values: list[Any]) -> list[Meta]:
 
     Raises what the op raises for arguments that do not fit; computes and allocates nothing.
     """
-    return [Meta(shape, dtype) for shape, dtype in op.rule(op, values).outputs]
+    estimate: Estimate = op.rule(op, values)
+    ledger = _counting.ledger
+    if ledger is not None:
+        return ledger.results(estimate, values[0] if values else None)
+    return [Meta(shape, dtype) for shape, dtype in estimate.outputs]
 
 
 def saved_bytes(op: Op, values: list[Any], needs: tuple[bool, ...]) -> int:

@@ -7,6 +7,7 @@ along another dim, it is called once with everything.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -95,6 +96,14 @@ def _at_once(kernel: Callable[..., None], dim: int, arrays: tuple[Array, ...]) -
 def room_of(size: int, dtype: np.dtype[Any]) -> int:
     """The bytes that `by_rows` and a kernel of two arrays with one of its own hold at most beside the result."""
     return size * max(dtype.itemsize, 4) * (4 if dtype in dtypes.HALF_TYPES else 1)
+
+
+def room_along(dim: int, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """`room_of` for what is computed along a dim: narrow rows are turned, two arrays and the result, in blocks."""
+    size = math.prod(shape)
+    if shape and dim == len(shape) - 1 and shape[dim] <= NARROW and dtype not in dtypes.HALF_TYPES:
+        return min(3 * size * dtype.itemsize, max(3 * BLOCK_BYTES, size * dtype.itemsize))
+    return room_of(size, dtype)
 
 
 def computed(array: Array) -> Array:

@@ -15,6 +15,7 @@ from engine.infer import Estimate
 from engine.inplace import check_cast, check_shape
 from engine.modes import state
 from engine.op import Op, Rule, is_number
+from engine.rowwise import room_along
 from engine.tensor import check_dim
 
 INT64 = np.dtype(np.int64)
@@ -288,8 +289,9 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for(f"{name}{last}_kernel_impl", dtype.type_name)
     values = with_values(op, values, dim=dim)
     compute = dtype.numpy
-    size = array.size * compute.itemsize
-    return Estimate(values, [(array.shape, compute)], compute, size + cast_bytes([array], compute), 4 * array.size)
+    half = compute in dtypes.HALF_TYPES
+    held = array.size * compute.itemsize if half else room_along(dim, array.shape, compute)
+    return Estimate(values, [(array.shape, compute)], compute, held + cast_bytes([array], compute), 4 * array.size)
 
 
 def roomy(rule: Rule, buffers: int, masks: int = 0, half: int = 0) -> Rule:

@@ -11,7 +11,7 @@ import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from engine import arrays, errors
+from engine import arrays, bill, errors
 from engine.gradients import accumulate, as_gradient, conform, conform_tensor, spread
 from engine.graph import AccumulateGrad, Edge, Node
 from engine.hooks import Hooks, call_accumulated, call_after, call_before
@@ -144,6 +144,12 @@ class Walk:
                     live += size
                     peak = max(peak, live)
             live -= sizes.get(node, 0)
+        widest = max(sizes.values(), default=0)
+        if widest >= bill.LARGE and not self.record:  # else ops ask by themselves
+            most, kept = bill.bill_of(order, self.grads, self.targets, self._wants)
+            peak = most - kept
+        else:
+            peak += bill.ROOM * widest
         guard.allocate("backward", kept + peak)
         guard.release(peak)
 

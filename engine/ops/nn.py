@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from engine import errors
@@ -17,7 +16,7 @@ from engine.ops.linalg import addmm, matmul, rows
 from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
 from engine.ops.views import t, view
-from engine.rowwise import by_rows, dots, moderate, room_of, totals
+from engine.rowwise import by_rows, dots, moderate, room_along, totals
 from engine.rules import elementwise, softmax_like
 
 FUNCTIONAL = "nn.functional"
@@ -87,7 +86,7 @@ def backward_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the two gradients: elementwise, with what sums of products and of half types need."""
     estimate = elementwise()(op, values)
     shape, dtype = estimate.outputs[0]
-    estimate.temporaries += room_of(math.prod(shape), dtype)
+    estimate.temporaries += room_along(values[2], shape, dtype)
     return estimate
 
 

@@ -1,0 +1,136 @@
+"""The bill of a backward pass, told from shapes before any gradient is made: the most bytes that it holds at once.
+
+The pass is played through with shapes in the place of arrays. Formulas are code, and bound to shapes they hold and drop
+them as they would arrays; so what lives is counted as it will be, with the temporaries of kernels by their rules. Only
+where arrays are large is a formula played, which takes far less time than running it; of others the results count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from engine.binding import META, bind
+from engine.graph import AccumulateGrad, Edge, Node
+from engine.infer import Held, Ledger, Meta, counting
+from engine.saved import Packed
+
+LARGE = 2**22  # bytes of an array from which on a node's formulas are played
+ROOM = 4  # times the arrays of a node that is not played, for its temporaries
+
+
+class Bill:
+    """One backward pass, played through with shapes; `targets` are the places whose gradients are asked for."""
+
+    def __init__(self, targets: Collection[tuple[Node, int]]) -> None:
+        self.ledger = Ledger()
+        self._kept: list[Meta] = []  # gradients that were asked for
+        self._leaves: dict[AccumulateGrad, Meta] = {}
+        self._targets = targets
+        self._grads: dict[Node, list[Any]] = {}
+
+    def play(self, order: Iterable[Node], arrived: dict[Node, Any], wants: Any) -> None:
+        """The nodes in their order, from the gradients that roots were given; `wants` tells which edges matter."""
+        for node, given in arrived.items():
+            several = given if isinstance(given, list) else [given]
+            self._grads[node] = [None if each is None else Meta(tuple(each.shape), each.dtype) for each in several]
+        with counting(self.ledger):
+            for node in order:
+                grads = self._grads.pop(node, None)
+                if grads is not None:
+                    self._node(node, grads, [edge is not None and wants(edge) for edge in node.edges])
+
+    def _node(self, node: Node, grads: list[Any], wanted: list[bool]) -> None:
+        self._kept += [each for nr, each in enumerate(grads) if each is not None and (node, nr) in self._targets]
+        edges = [edge for edge, want in zip(node.edges, wanted, strict=True) if want and edge is not None]
+        sizes = [each.nbytes for each in grads if each is not None]
+        sizes += [edge[3].itemsize * math.prod(edge[2]) for edge in edges]
+        left = dict.fromkeys(at for at, want in enumerate(wanted) if want)
+        if max(sizes, default=0) >= LARGE and node.ordinary:
+            try:
+                for at, made in self._played(node, grads, wanted):
+                    if at in left:
+                        del left[at]
+                        self._send(node.edges[at], made, bool(left) and any(made is each for each in grads))
+                    del made
+            except Exception:  # noqa: BLE001  # what looks at values, say: then the results count
+                self.ledger.hold(ROOM * sum(sizes))
+        else:
+            self.ledger.hold(ROOM * sum(sizes))
+        grads.clear()
+        for at in left:
+            self._send(node.edges[at], None, False)
+
+    def _played(self, node: Node, grads: list[Any], wanted: list[bool]) -> Iterator[tuple[int, Any]]:
+        """What a node's formulas give, by the number of the edge."""
+        plan = node.plan
+        values = [*self._saved(node, plan), *node.attributes]
+        g = grads if plan.op.multiple else grads[0]
+        if plan.op.joint is not None:
+            entry = next(each for each in plan.entries if each is not None)
+            yield from enumerate(bind(entry[0], META)(g, wanted, *[values[at] for at in entry[1]]))
+            return
+        start = 0
+        for group, step in enumerate(plan.entries):
+            count = -1 if node.inputs is None else node.inputs[group]
+            if step is not None and any(wanted[start : start + abs(count)]):
+                formula = bind(step[0], META)
+                if count == -1:
+                    yield start, formula(g, *[values[at] for at in step[1]])
+                else:
+                    yield from enumerate(formula(g, *[values[at] for at in step[1]]), start)
+            start += abs(count)
+
+    def _saved(self, node: Node, plan: Any) -> list[Any]:
+        """The saved arrays; those that are cast first as new ones."""
+        arrays = [each[0] for each in node.saved or ()]
+        if any(type(each) is Packed for each in arrays):
+            raise TypeError("only its hooks know what was saved")
+        cast = plan.op.cast_names if node.compute is not None else ()
+        return [
+            self.ledger.held(each.shape, node.compute)
+            if name in cast and each is not None and each.dtype != node.compute
+            else each
+            for name, each in zip(plan.tensors, arrays, strict=True)
+        ]
+
+    def _send(self, edge: Edge | None, made: Any, shared: bool) -> None:
+        """Bring a gradient to a node; `shared`: further formulas need the same array."""
+        if edge is None:
+            return
+        node, nr, shape, dtype = edge
+        if made is None or made.shape != shape or made.dtype != dtype:
+            made = self.ledger.held(shape, dtype)
+        if type(node) is AccumulateGrad:
+            self._reach(node, made, shared)
+            return
+        slots = self._grads.setdefault(node, [None] * (1 if node.outputs is None else len(node.outputs)))
+        slots[nr] = made if slots[nr] is None else self.ledger.held(shape, dtype)
+
+    def _reach(self, leaf: AccumulateGrad, made: Any, shared: bool) -> None:
+        """A leaf adopts what nobody else holds, and adds what comes later."""
+        if leaf.variable._grad is not None:
+            return  # it is added to, in place
+        known = self._leaves.get(leaf)
+        if known is not None:
+            self._leaves[leaf] = self.ledger.held(known.shape, known.dtype)
+        else:
+            elsewhere = chain(self._leaves.values(), *self._grads.values())
+            alone = type(made) is Held and made.owns and not shared and all(each is not made for each in elsewhere)
+            self._leaves[leaf] = made if alone else self.ledger.held(made.shape, made.dtype)
+
+    @property
+    def staying(self) -> int:
+        """The bytes of gradients that stay."""
+        return sum(each.nbytes for each in (*self._kept, *self._leaves.values()))
+
+
+def bill_of(
+    order: list[Node], arrived: dict[Node, Any], targets: Collection[tuple[Node, int]] | None, wants: Any
+) -> tuple[int, int]:
+    """The most bytes that a pass holds at once, and how many of them stay."""
+    bill = Bill(targets or ())
+    bill.play(order, arrived, wants)
+    return bill.ledger.peak, bill.staying
