@@ -104,7 +104,7 @@ def _exactly(*types: type) -> Callable[[Any, Scope, bool], Any]:
 
 
 def _text(value: Any, scope: Scope, weak: bool) -> str:
-    if type(value) is not str:
+    if type(value) is not str or value in codec.NON_FINITE:  # those are numbers, of an overload that takes one
         raise Mismatch("")
     return value.removeprefix(_PREFIX)
 

@@ -354,11 +354,16 @@ def test_sizes_and_factors_are_a_number_or_a_list(x, op, settings, values):
     assert x.op(op, input="image", **settings)["data"] == [[values]]
 
 
-@pytest.mark.parametrize("factor", ["NaN", "Infinity", True, "x", {}, [[2]], {"complex": [1, 2]}])
+@pytest.mark.parametrize("factor", ["NaN", "Infinity", "x", {}, [[2]], {"complex": [1, 2]}])
 def test_what_is_no_factor_is_refused(x, factor):
     x.tensor("image", [[X]])
     with unchanged(x):
         problem(x.send("POST", "ops/nn.functional.interpolate", {"input": "image", "scale_factor": factor}), 422)
+
+
+@pytest.mark.parametrize(("order", "length"), [("Infinity", 4.0), ("-Infinity", 1.0), ("fro", 30**0.5), (1, 10.0)])
+def test_an_order_that_is_not_finite_is_a_number_and_no_name(x, order, length):
+    assert x.op("norm", [[1.0, -2.0], [3.0, -4.0]], order)["data"] == pytest.approx(length)
 
 
 SEVERAL = [
