@@ -283,7 +283,7 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
     if dim is None:
         dim = 0 if array.ndim in (0, 1, 3) else 1  # torch's implicit choice
     dim = check_dim(dim, array.ndim)
-    if not dtype.is_floating_point and array.size:
+    if not dtype.is_floating_point and (array.size or dtype.is_complex):
         last = "_lastdim" if dim == max(array.ndim, 1) - 1 else ""
         name = op.name.removesuffix("_of").removeprefix("safe_")
         raise errors.not_implemented_for(f"{name}{last}_kernel_impl", dtype.type_name)
