@@ -32,7 +32,7 @@ _MODULES: dict[str, str] = {
         "spectral"
     ),
     "Fourier transforms": "fourier frequencies periodic_windows stft tapers",
-    "nn: activations": "activations activations_inplace gates randomized thresholds",
+    "nn: activations": "activations activations_inplace gumbel gates randomized thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",
     "nn: pooling": "adaptive fractional maxima pooling unpooling window_norms",
     "nn: normalization": "channels normalization",

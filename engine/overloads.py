@@ -39,7 +39,8 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("bitwise_and bitwise_or bitwise_xor", (2, 3), (2, 2), (2, 3)),
     **_named("floor_divide multiply true_divide", (2, 3), (2, 2)),
     **_named(_WITH_NUMBER, (2, 2), (2, 2)),
-    **_named("div_ divide_", (2, 2), (3, 3), (2, 2), (3, 3)),
+    **_named("div_", (2, 2), (3, 3), (3, 3)),
+    **_named("divide_", (2, 2), (3, 3), (2, 2), (3, 3)),
     **_named("masked_fill_", (3, 3), (3, 3)),
     **_named("index_fill_", (4, 4), (4, 4)),
     **{f"special.{name}": three for name, three in _named(_POLYNOMIALS, (2, 3), (2, 3), (2, 3)).items()},
@@ -77,6 +78,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
 # that are tried but not shown.
 OF_FUNCTION = frozenset(_named("mm bmm addmm baddbmm"))
 BY_FORM = frozenset(_named("polygamma special.polygamma"))
+FIRST_SAYS = frozenset(_named("norm"))  # of several overloads it is the first whose refusal is told
 DEPRECATED = frozenset(
     _named("add sub add_ sub_ addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
 )

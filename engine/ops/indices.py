@@ -48,7 +48,7 @@ def check_weights(array: Any, once: bool) -> None:
     if once:
         refuse(bool(wrong.any()), "probability tensor contains either `inf`, `nan` or element < 0")
     elif wrong.any():
-        what = "< 0" if float(array[wrong][0]) < 0 else "= infinity or NaN"
+        what = "= infinity or NaN" if float(array[wrong][0]) == math.inf else "< 0"  # of NaN too
         refuse(True, f"invalid multinomial distribution (encountering probability entry {what})")
 
 

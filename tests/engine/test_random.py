@@ -66,6 +66,10 @@ DISCRETE: dict[str, tuple[Callable[[], Any], list[float]]] = {
         [float(each) for each in stats.binom(3, 0.3).pmf(range(4))],
     ),
     "native_dropout": (lambda: torch.native_dropout(torch.ones(N), 0.4, True)[1], [0.4, 0.6]),
+    "gumbel_softmax": (
+        lambda: torch.nn.functional.gumbel_softmax(torch.tensor([0.2, 0.3, 0.5]).log().expand(N, 3)).argmax(1),
+        [0.2, 0.3, 0.5],
+    ),
     "geometric_": (
         lambda: torch.zeros(N).geometric_(0.5).clamp(max=4) - 1,
         [0.5, 0.25, 0.125, 0.125],
@@ -171,3 +175,16 @@ def test_complex_normal_numbers_have_the_mean_in_both_parts() -> None:
 def test_integers_that_a_float_does_not_hold_are_warned_of() -> None:
     with pytest.warns(UserWarning, match=r"to - 1 is out of bounds \[-\(2\^24\), 2\^24\]"):
         torch.zeros(2).random_(2**25)
+
+
+def test_a_hard_gumbel_softmax_has_the_gradient_of_the_soft_one() -> None:
+    x, weight = torch.randn(5, 4, dtype=torch.float64, requires_grad=True), torch.arange(4.0)
+    state, gradients = torch.get_rng_state(), []
+    for hard in (False, True):
+        torch.set_rng_state(state)
+        y = torch.nn.functional.gumbel_softmax(x, tau=0.7, hard=hard)
+        assert values(y.sum(1)) == pytest.approx(1)
+        (grad,) = torch.autograd.grad((y * weight).sum(), x)
+        gradients.append(values(grad))
+    assert sorted(set(values(y).round(12))) == [0, 1]
+    assert gradients[0] == pytest.approx(gradients[1])

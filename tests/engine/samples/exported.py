@@ -167,7 +167,7 @@ def zeros(x: Array, *_: Any) -> Array:
     return np.zeros_like(x)
 
 
-def same(x: Array, *_: Any) -> Array:
+def same(x: Array, *_: Any, **__: Any) -> Array:
     return x
 
 
@@ -185,6 +185,10 @@ DROPOUTS = [
         ("drawn", 0.4, True, same, {"drawn": True, "differentiable": None}),
         ("evaluation", 0.4, False, same, {}),
     )
+]
+DROPOUTS += [
+    Sample(f"{FUNCTIONAL}gumbel_softmax", name, args, same, kwargs, drawn=True, differentiable=None)
+    for name, args, kwargs in (("soft", (X,), {}), ("hard", (LINE, 0.5), {"hard": True, "dim": 1}))
 ]
 KEPT = (lambda x, *_: [x, np.ones(x.shape, bool)], lambda x, *_: [np.zeros_like(x), np.zeros(x.shape, bool)])
 DROPOUTS += [
