@@ -9,7 +9,7 @@ from engine import dtypes, errors
 from engine.first_uses import use_in_python
 from engine.keyword_order import in_table_order
 from engine.kinds import REQUIRED, Kind, Mismatch
-from engine.overloads import BY_FORM, DEPRECATED, INPUT_FIRST, OF_FUNCTION, OVERLOADS, PARSED
+from engine.overloads import BY_FORM, DEPRECATED, FIRST_SAYS, INPUT_FIRST, OF_FUNCTION, OVERLOADS, PARSED
 from engine.python_functions import WITH_OVERLOADS, called, in_python, missing
 
 # Keywords of torch's factories that leave no choice here.
@@ -215,7 +215,8 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
     if (method and name in OF_FUNCTION) or in_python(name, method) or name in BY_FORM:
         unknown = [each for each in told if "unexpected keyword" in str(each)]
         unknown += [each for each in told if "() missing" in str(each)]
-        first = unknown[0] if unknown else told[method if name in BY_FORM else -1]
+        place = method if name in BY_FORM else 0 if name in FIRST_SAYS else -1
+        first = unknown[0] if unknown else told[place]
         return _handed_on(ops[0], args, kwargs) if name in WITH_OVERLOADS and " must be " in str(first) else first
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`

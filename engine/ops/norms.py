@@ -187,7 +187,15 @@ def named_norm(A: Array, ord: str, dim: Dims | None = None, keepdim: bool = Fals
 
 
 @op(composed, composite=True)
-def norm(input: Array, p: str = "fro", dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None) -> Any:
+def norm(input: Array, p: Number | None, dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None) -> Any:
+    """The p-norm of the elements over the dims."""
+    return vector_norm(input, 2.0 if p is None else p, listed(dim), keepdim, dtype=dtype)
+
+
+@op(composed, name="norm", composite=True)
+def norm_by_name(
+    input: Array, p: str = "fro", dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None
+) -> Any:
     """The Frobenius norm over all elements, one dim or two, or the nuclear norm over two dims."""
     dims = listed(dim)
     if dims is not None and not hasattr(dims, "__len__"):
@@ -200,14 +208,6 @@ def norm(input: Array, p: str = "fro", dim: Given | None = None, keepdim: Flag =
     except TypeError:
         wrong = (input, p, dims, keepdim), {"dtype": dtype}
         raise refuse("linalg.matrix_norm", (matrix_norm, named_matrix_norm), *wrong) from None
-
-
-@op(composed, name="norm", composite=True)
-def norm_of_order(
-    input: Array, p: Number | None = 2.0, dim: Given | None = None, keepdim: Flag = False, dtype: Dtype = None
-) -> Any:
-    """The p-norm of the elements over the dims."""
-    return vector_norm(input, 2.0 if p is None else p, listed(dim), keepdim, dtype=dtype)
 
 
 def listed(dim: Any) -> Any:

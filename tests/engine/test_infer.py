@@ -118,7 +118,7 @@ HUGE: dict[str, tuple[list[Any], list[tuple[int, ...]]]] = {
     "chunk": ([Meta((N, 4), F), 2, 1], [(N, 2), (N, 2)]),
     "sum_to_size": ([BIG, (1, N)], [(1, N)]),
     "square": ([BIG], [(N, N)]),
-    "norm": ([BIG, "fro", (0,)], [(N,)]),
+    "norm": ([BIG, 2, (0,)], [(N,)]),
     "nn.functional.linear": ([Meta((2, N, 3), F), Meta((N, 3), F)], [(2, N, N)]),
     "nn.functional.mse_loss": ([BIG, BIG], [()]),
     "nn.functional.cross_entropy": ([BIG, Meta((N,), np.int64)], [()]),

@@ -218,6 +218,16 @@ def test_a_complex_value_is_a_pair_in_both_directions(session):
     assert session.tensor("y", {"data": made["data"], "dtype": "complex128"})["data"] == values
 
 
+@pytest.mark.parametrize(
+    ("order", "value"), [("Infinity", 4.0), ("-Infinity", 3.0), (1, 7.0), ("fro", 5.0), (None, 5.0)]
+)
+def test_an_order_that_may_be_a_name_may_be_infinite_too(session, order, value):
+    session.tensor("x", [[3.0, 0.0], [0.0, 4.0]])
+    session.tensor("v", [3.0, -4.0])
+    assert session.op("norm", "v", p=order)["data"] == value
+    assert session.op("norm", "x", p="nuc")["data"] == 7.0
+
+
 def test_all_of_int64_is_exact(session):
     values = [2**63 - 1, -(2**63), 2**53 + 1, -(2**53) - 1]
     session.tensor("x", values)
