@@ -73,10 +73,15 @@ def computed(array: Any) -> Any:
 
 
 def together(input: Any, target: Any) -> tuple[Any, Any]:
-    """Both expanded to one shape, where they have not the same."""
+    """Both expanded to one shape, where they have not the same, with torch's warning."""
     a, b = tuple(input.shape), tuple(target.shape)
     if a == b:
         return input, target
+    warn(
+        f"Using a target size (torch.Size({list(b)})) that is different to the input size (torch.Size({list(a)})). "
+        "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+        level=6,
+    )
     shape = broadcast(a, b)
     return input if a == shape else expand(input, shape), target if b == shape else expand(target, shape)
 
@@ -113,17 +118,6 @@ def refuse_grad(name: str, argument: str, value: Any) -> None:
 
 
 # -- distances of elements ------------------------------------------------------------------------------------------
-
-
-def warn_of_sizes(input: Any, target: Any) -> None:
-    """torch's warning where one of both is broadcast."""
-    if input.shape != target.shape:
-        sizes = [f"torch.Size({list(each.shape)})" for each in (target, input)]
-        warn(
-            f"Using a target size ({sizes[0]}) that is different to the input size ({sizes[1]}). This will likely lead "
-            "to incorrect results due to broadcasting. Please ensure they have the same size.",
-            level=6,
-        )
 
 
 def check_weights(weight: Any, input: Any) -> None:
@@ -210,9 +204,8 @@ def mse_loss(
     weight: Array | None = None,
 ) -> Any:
     """The squared difference: its mean, its sum, or each (`none`)."""
-    warn_of_sizes(input, target)
-    reduction = legacy(size_average, reduce, reduction, weight is None)
     wide, other = together(input, target)
+    reduction = legacy(size_average, reduce, reduction, weight is None)
     if weight is None:
         return squared_error(wide, other, reduction)
     check_weights(weight, input)
@@ -229,9 +222,8 @@ def l1_loss(
     weight: Array | None = None,
 ) -> Any:
     """The absolute difference: its mean, its sum, or each (`none`)."""
-    warn_of_sizes(input, target)
-    reduction = legacy(size_average, reduce, reduction, weight is None)
     wide, other = together(input, target)
+    reduction = legacy(size_average, reduce, reduction, weight is None)
     if weight is None:
         return reduced(abs(sub(wide, other)), reduction)
     check_weights(weight, input)
@@ -269,9 +261,8 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Any:
     """Quadratic below `beta`, linear above."""
-    warn_of_sizes(input, target)
-    reduction = legacy(size_average, reduce, reduction)
     input, target = together(input, target)
+    reduction = legacy(size_average, reduce, reduction)
     if not beta >= 0:
         raise errors.bad_argument("smooth_l1_loss does not support negative values for beta.")
     return smooth_l1(input, target, reduction, beta) if beta else reduced(abs(sub(input, target)), reduction)
@@ -316,7 +307,6 @@ def huber_loss(
     input: Array, target: Array, reduction: str = "mean", delta: float = 1.0, weight: Array | None = None
 ) -> Any:
     """Quadratic up to `delta`, linear beyond."""
-    warn_of_sizes(input, target)
     wide, other = together(input, target)
     if weight is None:
         checked_reduction(reduction)
