@@ -105,7 +105,7 @@ def test_gradients_of_an_index_add_up_where_it_repeats(where: tuple[Any, ...]) -
 
 
 def test_values_with_leading_ones_are_accumulated() -> None:
-    made = torch.zeros(3).index_put((torch.tensor([0, 0, 2]),), torch.ones(1, 1, 3), accumulate=True)
+    made = torch.zeros(3).index_put((torch.tensor([[[0, 0, 2]]]),), torch.ones(1, 1, 3), accumulate=True)
     assert made.tolist() == [2.0, 0.0, 1.0]
 
 
