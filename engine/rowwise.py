@@ -93,17 +93,22 @@ def _at_once(kernel: Callable[..., None], dim: int, arrays: tuple[Array, ...]) -
     return out.astype(arrays[0].dtype, copy=False)
 
 
-def room_of(size: int, dtype: np.dtype[Any]) -> int:
-    """The bytes that `by_rows` and a kernel of two arrays with one of its own hold at most beside the result."""
-    return size * max(dtype.itemsize, 4) * (4 if dtype in dtypes.HALF_TYPES else 1)
+def room_along(
+    dim: int, shape: Sequence[int], dtype: np.dtype[Any], inputs: int, in_order: bool, only_sums: bool
+) -> int:
+    """The bytes that `by_rows` and a kernel of so many inputs hold beside the result.
 
-
-def room_along(dim: int, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
-    """`room_of` for what is computed along a dim: narrow rows are turned, two arrays and the result, in blocks."""
-    size = math.prod(shape)
-    if shape and dim == len(shape) - 1 and shape[dim] <= NARROW and dtype not in dtypes.HALF_TYPES:
-        return min(3 * size * dtype.itemsize, max(3 * BLOCK_BYTES, size * dtype.itemsize))
-    return room_of(size, dtype)
+    `in_order`: all inputs lie row-major; `only_sums`: the kernel holds none but sums of rows, else an array of its own.
+    """
+    size, wide = math.prod(shape), max(dtype.itemsize, 4)
+    half = dtype in dtypes.HALF_TYPES
+    if not shape or dim != len(shape) - 1:
+        return size * wide * (inputs + 2 if half else 1)
+    length = shape[dim]
+    block = min(size, max(BLOCK_BYTES // wide, length)) if in_order else size
+    if half or length <= NARROW:  # in blocks, all in another form
+        return block * wide * (inputs + 2)
+    return block // length * 3 * wide if in_order and only_sums and size > FEW else size * wide
 
 
 def computed(array: Array) -> Array:

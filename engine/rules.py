@@ -289,8 +289,9 @@ def softmax_like(op: Op, values: list[Any]) -> Estimate:
         raise errors.not_implemented_for(f"{name}{last}_kernel_impl", dtype.type_name)
     values = with_values(op, values, dim=dim)
     compute = dtype.numpy
-    half = compute in dtypes.HALF_TYPES
-    held = array.size * compute.itemsize if half else room_along(dim, array.shape, compute)
+    in_order = array.dtype == compute and not moved_bytes(array, None)
+    only_sums = op.name == "softmax_of"  # its logarithm holds the exponentials
+    held = room_along(dim, array.shape, compute, 1, in_order, only_sums)
     return Estimate(values, [(array.shape, compute)], compute, held + cast_bytes([array], compute), 4 * array.size)
 
 

@@ -130,7 +130,8 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     grad, input, indices, _ = values
     sizes = tuple(input.shape)
     size = math.prod(sizes)
-    return Estimate(values, [(sizes, grad.dtype)], None, 20 * indices.size + 4 * size, indices.size)
+    held = 16 * indices.size + (4 * size if grad.dtype in HALF else 0)
+    return Estimate(values, [(sizes, grad.dtype)], None, held, indices.size)
 
 
 @op(scatter_rule, hidden=True, node="MaxPool2DWithIndicesBackwardBackward0")

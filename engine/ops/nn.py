@@ -17,7 +17,7 @@ from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
 from engine.ops.views import t, view
 from engine.rowwise import by_rows, dots, moderate, room_along, totals
-from engine.rules import elementwise, softmax_like
+from engine.rules import elementwise, moved_bytes, softmax_like
 
 FUNCTIONAL = "nn.functional"
 add_: Any = add.twin
@@ -86,7 +86,8 @@ def backward_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the two gradients: elementwise, with what sums of products and of half types need."""
     estimate = elementwise()(op, values)
     shape, dtype = estimate.outputs[0]
-    estimate.temporaries += room_along(values[2], shape, dtype)
+    in_order = all(each.dtype == dtype and not moved_bytes(each, None) for each in values[:2])
+    estimate.temporaries += room_along(values[2], shape, dtype, 2, in_order, True)
     return estimate
 
 

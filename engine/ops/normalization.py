@@ -61,13 +61,20 @@ def scaled(rest: Any, rstd: Any, weight: Any, bias: Any) -> Any:
 
 
 def standard_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of the standardisation and its gradient: the shape of the first operand."""
+    """The rule of the standardisation's gradient: the shape of the first operand."""
     array = values[0]
     extra = 16 * array.size if array.dtype in dtypes.HALF_TYPES else array.size * array.dtype.itemsize
     return Estimate(values, [(array.shape, array.dtype)], None, extra, array.size)
 
 
-@op(standard_rule, hidden=True, node="SubBackward0")
+def rest_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of the standardisation: half types are computed in float32."""
+    array = values[0]
+    held = 8 * array.size if array.dtype in HALF else 0
+    return Estimate(values, [(array.shape, array.dtype)], None, held, array.size)
+
+
+@op(rest_rule, hidden=True, node="SubBackward0")
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Any:
     """`(input - mean) * rstd` with the input's own statistics."""
     rest = computed(input) - computed(mean)

@@ -165,7 +165,8 @@ def mapped(input: Any, sizes: Any, settings: tuple[Setting, ...], back: bool) ->
 def mapped_bytes(shape: Any, sizes: Any, dtype: Any) -> Any:
     """The bytes held beside operand and result: every step of the way, and one tap's share of it."""
     most = math.prod(max(a, b) for a, b in zip(shape, sizes, strict=True))
-    return 4 * most * (4 if dtype in HALF or dtype.kind in "iu" else dtype.itemsize) + 16 * sum_of(shape, sizes)
+    wide = 16 if dtype in HALF or dtype.kind in "iu" else 2 * dtype.itemsize
+    return most * wide + 16 * sum_of(shape, sizes)
 
 
 def sum_of(shape: Any, sizes: Any) -> Any:
