@@ -63,7 +63,7 @@ def scaled(rest: Any, rstd: Any, weight: Any, bias: Any) -> Any:
 def standard_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of the standardisation's gradient: the shape of the first operand."""
     array = values[0]
-    extra = 16 * array.size if array.dtype in dtypes.HALF_TYPES else array.size * array.dtype.itemsize
+    extra = 16 * array.size if array.dtype in HALF else 2 * array.size * array.dtype.itemsize
     return Estimate(values, [(array.shape, array.dtype)], None, extra, array.size)
 
 
