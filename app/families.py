@@ -35,7 +35,7 @@ _MODULES: dict[str, str] = {
     "nn: activations": "activations activations_inplace gumbel gates randomized thresholds",
     "nn: convolution": "conv_shapes convolution convolving taps",
     "nn: pooling": "adaptive fractional maxima pooling unpooling window_norms",
-    "nn: normalization": "channels normalization",
+    "nn: normalization": "channels groups normalization",
     "nn: layers": "attention bags dropout embedding exported_dropouts exported_layers heads",
     "nn: images and padding": "padding resampling sampling shuffles",
     "nn: losses and distances": "ctc distances entropies likelihoods losses margins metrics nn numbered_losses",
