@@ -75,8 +75,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes a bool
         """The client sends no more; whether it is answered: what it asked for whole is, and then it is hung up."""
-        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+        if self.cycle is None or (self.cycle.more_body and not self.cycle.response_complete):
             return False
+        if self.cycle.response_complete:
+            self.transport.close()  # what was written in this turn of the loop goes out first
         self.cycle.keep_alive = False
         return True
 
