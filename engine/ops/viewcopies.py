@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.arrays import xp
 from engine.infer import Estimate
+from engine.kinds import Array
 from engine.op import Op, op
 from engine.ops.joining import split, split_with_sizes, unbind
 from engine.ops.parts import as_complex, view_as_real
@@ -64,6 +65,32 @@ split_with_sizes_copy = copying(split_with_sizes, "split_with_sizes_copy")
 select_copy = copying(select, "select_copy")
 slice_copy = copying(slice_, "slice_copy")
 split_copy = copying(split, "split_copy")
-view_as_real_copy = copying(view_as_real, "view_as_real_copy")
-view_as_complex_copy = copying(as_complex, "view_as_complex_copy", "ViewAsComplexBackward0_copy")
-view_as_complex_copy.real_grad = "view_as_complex_copy"
+
+
+def copied_rule(base: Op) -> Any:
+    """The rule of a view, for its copy."""
+
+    def rule(made: Op, values: list[Any]) -> Estimate:
+        estimate = base.rule(made, values)
+        return Estimate(estimate.values, estimate.outputs)
+
+    return rule
+
+
+@op(copied_rule(view_as_real), method=False, node="ViewAsRealBackward0_copy")
+def view_as_real_copy(input: Array) -> Any:
+    """A complex tensor as a real one with a last dim of size 2, as a copy."""
+    return xp.stack((input.real, input.imag), -1)
+
+
+view_as_real_copy.vjp(**view_as_real.formulas)
+
+
+@op(copied_rule(as_complex), method=False, node="ViewAsComplexBackward0_copy", real_grad="view_as_complex_copy")
+def view_as_complex_copy(input: Array) -> Any:
+    """A real tensor with a last dim of size 2 as a complex one, as a copy."""
+    dtype = xp.complex64 if input.dtype == xp.float32 else xp.complex128
+    return xp.array(xp.ascontiguousarray(input).view(dtype)[..., 0])
+
+
+view_as_complex_copy.vjp(**as_complex.formulas)
