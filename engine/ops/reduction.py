@@ -93,7 +93,8 @@ def mean_rule(op: Op, values: list[Any]) -> Estimate:
 @op(mean_rule, node="MeanBackward0", fast=True)
 def mean(input: Array, *, dtype: Dtype = None) -> Any:
     """The mean of all elements."""
-    total = folds.total(input, None, False, wide(input))
+    many, dtype = input.size >= folds.FEW, wide(input)
+    total = folds.total(input, None, False, dtype) if many else xp.add.reduce(input, axis=None, dtype=dtype)
     return total / input.size if input.size else total * xp.nan
 
 
