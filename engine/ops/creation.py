@@ -56,8 +56,6 @@ def by_size_and_value(op: Op, values: list[Any]) -> Estimate:
     return filled(factory(op, [size, *values[1:]], size, dtypes.number_dtype(value, default_dtype())), value)
 
 
-
-
 def filled(estimate: Estimate, value: Any) -> Estimate:
     """The estimate.
 
