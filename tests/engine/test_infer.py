@@ -127,7 +127,7 @@ HUGE: dict[str, tuple[list[Any], list[tuple[int, ...]]]] = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_shapes_are_answered_at_once(name: str) -> None:
-    op = registry[name].ops[0]
+    op = registry[name].ops[1 if name == "narrow" else 0]  # the first takes a tensor's start
     values, wanted = HUGE[name]
     values = [*values, *[each.default for each in op.params[len(values) :]]]
     tracemalloc.start()
