@@ -429,15 +429,16 @@ class Walk:
             return
         if node.hooks is not None and node.hooks.before:
             grads = self._before(node, node.hooks, grads)
-        shown = self._shown(grads)
+        after = None if node.hooks is None else node.hooks.after
+        shown = self._shown(grads) if after else ()  # else nobody but the leaf holds the gradient
         if variable._requires_grad and grads[0] is not None:
             if grads[0].shape != variable._array.shape:
                 grads = [spread(variable, grads[0])]
             accumulate(variable, grads.pop(), self.record)
         if hooks is not None:
             call_accumulated(hooks.accumulated, variable)
-        if node.hooks is not None:
-            call_after(node.hooks.after, (), shown)
+        if after:
+            call_after(after, (), shown)
 
 
 def _take(results: list[Any], at: int) -> Any:
