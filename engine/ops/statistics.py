@@ -146,7 +146,7 @@ def var_backward(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -
     if freedom <= 0 and (dim is None or not shape):
         slope = masked_fill(full_like(real_of(away), math.inf), eq(away, 0), math.nan)
         return mul(spread(g, shape, dim, keepdim), slope)
-    return mul(scale(spread(g, shape, dim, keepdim), 2 / freedom if freedom else math.inf), away)
+    return mul(spread(scale(g, 2 / freedom if freedom else math.inf), shape, dim, keepdim), away)
 
 
 @op(variance_rule, rows=True)
