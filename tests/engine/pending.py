@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 NAMES = "PyTorch's composition has other steps or names"
 AT_ZERO = "PyTorch's second gradient at a singular point is another convention"
 UNUSED = "PyTorch hangs the gradient of nothing elsewhere in the graph"
+UNDERIVED = "PyTorch has no derivative of it by this name"
 WIDER = "the solution lies, as in PyTorch, in an array of as many rows as the right side has"
 
 PENDING: list[tuple[str, str, str]] = [
@@ -23,6 +24,12 @@ PENDING: list[tuple[str, str, str]] = [
             "logcumsumexp-infinite",
             "masked.logaddexp-masks",
         )
+    ),
+    *(
+        (kind, f"{space}native_channel_shuffle-{sample}", UNDERIVED)
+        for kind in ("torch-graph", "torch-gradients")
+        for space in ("", "nn.functional.")
+        for sample in ("plain", "four")
     ),
     *(("saved", f"linalg.lstsq-{name}", WIDER) for name in ("tall", "gels", "gelsd", "complex")),
     *(("torch-gradients", sample, UNUSED) for sample in ("cummax-empty", "cummin-empty")),

@@ -30,7 +30,10 @@ UNLIKE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("where", "nn.functional.logsigmoid"), tuple(DATA)),  # a mask stays; PyTorch saves a buffer too
     **dict.fromkeys(("clamp", "clip", "clamp_max", "clamp_min"), tuple(DATA)),  # which of two sizes is told first
     **dict.fromkeys(("sgn", "sgn_"), ()),  # PyTorch gives a ZeroTensor, which has no values
-    **dict.fromkeys(("diagonal_scatter", "nn.functional.affine_grid"), ("written", "twice")),  # saves more
+    **dict.fromkeys(
+        ("diagonal_scatter", "nn.functional.affine_grid", "affine_grid_generator"), ("written", "twice")
+    ),  # saves more
+    **dict.fromkeys(("native_channel_shuffle", "nn.functional.native_channel_shuffle"), ()),  # has no derivative there
     **dict.fromkeys(("take_along_dim", "combinations"), ("written",)),  # saves only shapes
 }
 SHARED = "data, a dim last, backward"  # whether a gradient of one element is copied: PyTorch counts references
