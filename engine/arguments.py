@@ -180,8 +180,9 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
 def _gather_sizes(op: Any, args: Sequence[Any], method: int) -> Sequence[Any]:
     """`x.view(2, 3)` means `x.view((2, 3))`: a method's only parameter, or a function's, takes ints one by one."""
     at = op.size_at
-    alone = at == method and at + 1 == op.positional and (type(args[at]) is int or _counts(args[at]))
-    return (*args[:at], tuple(args[at:])) if alone else args
+    if at != method or at + 1 != op.positional or not (type(args[at]) is int or _counts(args[at])):
+        return args
+    return (*args[:at], tuple(args[at:])) if at else (tuple(args),)
 
 
 def _counts(value: Any) -> bool:

@@ -66,7 +66,8 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
     """Add a gradient to a tensor's `.grad`, in place unless a graph is recorded."""
     if arrays.gpu_loaded():
         g = g.to(variable.device) if record else arrays.put(arrays.as_array(g), variable.device)
-    log = state.ctx.log
+    ctx = state.ctx
+    log = ctx.log
     before = variable._grad
     if log is not None:
         log.tensor(variable)
@@ -78,13 +79,13 @@ def accumulate(variable: Tensor, g: Any, record: bool) -> None:
             made = _laid_out(g, variable._array)  # a dense leaf's gradient lies in memory as it does
         elif arrays.is_sole_owner(g):
             made = wrap(g)
-            if state.ctx.inference:
+            if not ctx.plain and ctx.inference:
                 made._counter = InferenceCounter([0])
         else:
             made = _written(as_gradient(arrays.as_array(g).copy()))
         variable._grad = made
         return
-    if type(before._counter) is InferenceCounter and not state.ctx.inference:
+    if type(before._counter) is InferenceCounter and not ctx.inference:
         raise errors.inference_update()
     if log is not None:
         log.storage(before)

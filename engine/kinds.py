@@ -132,7 +132,9 @@ def _float(value: Any) -> float:
 
 
 def _bool(value: Any) -> bool:
-    if isinstance(value, (bool, np.bool_)):
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_):
         return bool(value)
     raise Mismatch
 
@@ -144,7 +146,7 @@ def _str(value: Any) -> str:
 
 
 def _dims(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, (list, tuple)):
+    if type(value) is not tuple and not isinstance(value, (list, tuple)):
         return (_int(value),)
     for each in value:
         if type(each) is not int or not INT64_MIN <= each <= INT64_MAX:
@@ -169,7 +171,7 @@ def _pair(value: Any) -> tuple[int, ...]:
 
 
 def _size(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, (list, tuple)):
+    if type(value) is not tuple and not isinstance(value, (list, tuple)):
         raise Mismatch  # `x.view(2, 3)`: ints one by one are gathered before
     return _dims(value)
 

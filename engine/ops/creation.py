@@ -46,8 +46,10 @@ def by_size(op: Op, values: list[Any]) -> Estimate:
     """The rule of factories that take a size."""
     if op is zeros and [each for each in values[0] if each < 0]:
         raise errors.shape_mismatch("zeros: Dimension size must be non-negative.")
-    size = checked_size(values[0])
-    return factory(op, [size, *values[1:]], size, default_dtype())
+    size = values[0]
+    if size and min(size) < 0:
+        checked_size(size)  # tells which
+    return factory(op, values, size, default_dtype())
 
 
 def by_size_and_value(op: Op, values: list[Any]) -> Estimate:
