@@ -60,6 +60,7 @@ class Context:
         self.default_device = device
         self.generator = seeded(seed)
         self.log: UndoLog | None = None
+        self.walk: Any = None  # the innermost backward pass that runs
         self.recorder: Any = None  # of `engine.compiled`, which takes every op while it is set
         self._guard = self._anomaly = None
         self._saved_hooks: tuple[Any, ...] = ()

@@ -7,7 +7,6 @@ runs. An AccumulateGrad runs as soon as its last use has. Gradients are bare arr
 from __future__ import annotations
 
 import math
-import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +29,9 @@ LEAF_ASKED = (
 )
 
 
-_walks = threading.local()
-
-
 def current_walk() -> Walk | None:
-    """The innermost backward pass running in this thread."""
-    walk: Walk | None = getattr(_walks, "current", None)
+    """The innermost backward pass running in this context."""
+    walk: Walk | None = state.ctx.walk
     return walk
 
 
@@ -76,7 +72,7 @@ class Walk:
     def run(self, roots: list[tuple[Edge, Any]]) -> None:
         """Send the roots' gradients through the graph."""
         ctx = state.ctx
-        outer, _walks.current = getattr(_walks, "current", None), self
+        outer, ctx.walk = ctx.walk, self
         previous, ctx.grad_enabled = ctx.grad_enabled, self.record
         plain = ctx.plain  # then there is no guard
         try:
@@ -87,7 +83,7 @@ class Walk:
                 self._ask(ctx.guard, order)
             self._loop(order)
         finally:
-            _walks.current = outer
+            ctx.walk = outer
             ctx.grad_enabled = previous
 
     def _order(self, roots: list[tuple[Edge, Any]]) -> list[Node]:
