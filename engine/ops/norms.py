@@ -16,7 +16,7 @@ from engine.ops.bounds import nan_to_num
 from engine.ops.compare import ne
 from engine.ops.copies import to_copy
 from engine.ops.matrices import HALF, check_square, real_dtype
-from engine.ops.reduction import amax, amin, sum_dim, vector_norm
+from engine.ops.reduction import amax, amin, check_norm_dtype, sum_dim, vector_norm
 from engine.ops.selection import masked_fill
 from engine.ops.solving import inv_ex
 from engine.ops.spectral import svdvals
@@ -55,20 +55,6 @@ def check_norm(a: Any, dims: Any, dtype: Any, low: bool) -> tuple[int, int]:
     if dtype is not None:
         check_norm_dtype(name, given, dtype)
     return first, second
-
-
-def check_norm_dtype(name: str, given: dtypes.DType, dtype: dtypes.DType) -> None:
-    """Raise RuntimeError for a dtype that a norm cannot be computed in."""
-    if not dtype.differentiable:
-        raise errors.dtype_mismatch(f"{name}: dtype should be floating point or complex, but got {dtype.type_name}")
-    if given.is_complex != dtype.is_complex:
-        kind = "complex" if given.is_complex else "real"
-        raise errors.dtype_mismatch(f"{name}: dtype should be {kind} for {kind} inputs, but got {dtype.type_name}")
-    if dtypes.promote_types(given, dtype) is not dtype:
-        raise errors.dtype_mismatch(
-            f"{name}: the dtype of the input ({given.type_name}) should be convertible without narrowing to the "
-            f"specified dtype ({dtype.type_name})"
-        )
 
 
 @op(lambda op, values: Estimate(values, [(values[1], real_dtype(values[0]))]), hidden=True)

@@ -337,6 +337,20 @@ def refuse_empty(array: Any, order: Any, dim: Any) -> None:
         )
 
 
+def check_norm_dtype(name: str, given: dtypes.DType, dtype: dtypes.DType) -> None:
+    """Raise RuntimeError for a dtype that a norm cannot be computed in."""
+    if not dtype.differentiable:
+        raise errors.dtype_mismatch(f"{name}: dtype should be floating point or complex, but got {dtype.type_name}")
+    if given.is_complex != dtype.is_complex:
+        kind = "complex" if given.is_complex else "real"
+        raise errors.dtype_mismatch(f"{name}: dtype should be {kind} for {kind} inputs, but got {dtype.type_name}")
+    if dtypes.promote_types(given, dtype) is not dtype:
+        raise errors.dtype_mismatch(
+            f"{name}: the dtype of the input ({given.type_name}) should be convertible without narrowing to the "
+            f"specified dtype ({dtype.type_name})"
+        )
+
+
 def norm_dtype(given: dtypes.DType, asked: dtypes.DType | None) -> dtypes.DType:
     """The dtype a norm is computed in: the tensor's, or a wider one that was asked for.
 
@@ -348,16 +362,7 @@ def norm_dtype(given: dtypes.DType, asked: dtypes.DType | None) -> dtypes.DType:
         raise errors.dtype_mismatch(text)
     if asked is None:
         return given
-    if not asked.differentiable:
-        raise errors.dtype_mismatch(f"{name}: dtype should be floating point or complex, but got {asked.type_name}")
-    if given.is_complex != asked.is_complex:
-        kind = "complex" if given.is_complex else "real"
-        raise errors.dtype_mismatch(f"{name}: dtype should be {kind} for {kind} inputs, but got {asked.type_name}")
-    if dtypes.promote_types(given, asked) is not asked:
-        raise errors.dtype_mismatch(
-            f"{name}: the dtype of the input ({given.type_name}) should be convertible without narrowing to the "
-            f"specified dtype ({asked.type_name})"
-        )
+    check_norm_dtype(name, given, asked)
     return asked
 
 
