@@ -76,7 +76,7 @@ def _own_accept(annotation: Any) -> Callable[[Any], Any] | None:
     for each in (annotation, *typing.get_args(annotation)):
         for extra in getattr(each, "__metadata__", ()):
             if callable(extra):
-                return extra  # type: ignore[no-any-return]
+                return extra  # type: ignore[no-any-return]  # metadata is untyped
     return None
 
 
