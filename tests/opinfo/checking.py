@@ -12,11 +12,11 @@ import torch
 
 import engine
 from tests.opinfo import precision, ties, translation
-from tests.opinfo.comparing import Difference, compare, compare_tensors, flat
+from tests.opinfo.comparing import Difference, array_of, compare, compare_tensors, flat
 from tests.opinfo.drawing import Drawn, tensors
 from tests.opinfo.forms import Form
 from tests.opinfo.refusing import line, refusal
-from tests.opinfo.translation import Translator, numpy_of
+from tests.opinfo.translation import Array, Translator, numpy_of
 
 Report = Callable[[str, str | None], None]  # aspect, and the difference or None
 
@@ -25,6 +25,7 @@ EMPTY = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", 
 DRAWING = {"rand_like", "nn.functional.dropout"}
 # Vectors are free up to a factor: what counts is what the record makes of them.
 GAUGE = {"linalg.eig", "linalg.eigh", "linalg.svd", "svd", "svd_lowrank", "pca_lowrank"}
+ROUNDING = 4096  # times the step at 1: entries of vectors of length 1 that may be zeros
 
 
 class Call:
@@ -130,8 +131,9 @@ def told(error: Exception) -> str:
 def differentiate(call: Call, got: Any, want: Any, report: Report) -> None:
     """First gradients, plain and with a graph, and the second ones where torch has them."""
     process = call.drawn.sample.output_process_fn_grad
+    free = call.info.name in GAUGE
     try:
-        theirs = Gradients(torch, torch.from_numpy, process(want), [each for each, _ in call.translator.leaves])
+        theirs = Gradients(torch, torch.from_numpy, process(want), [each for each, _ in call.translator.leaves], free)
         if not theirs.outputs:
             return
         firsts = theirs.first()
@@ -139,7 +141,7 @@ def differentiate(call: Call, got: Any, want: Any, report: Report) -> None:
         return
     try:
         processed = translation.function(process)(got)
-        ours = Gradients(engine, engine.from_numpy, processed, [each for _, each in call.translator.leaves])
+        ours = Gradients(engine, engine.from_numpy, processed, [each for _, each in call.translator.leaves], free)
         plain, made = ours.first(False), ours.first()
         compare(made, plain, "gradient with create_graph, plain")
         compare_or_excuse(call, 1, plain, firsts, "gradient")
@@ -184,7 +186,8 @@ def excused(call: Call, order: int, ours: Any, theirs: Any) -> bool:
     truth = wide.run_theirs()
     if order:
         leaves = [each for each, _ in wide.translator.leaves]
-        truth = Gradients(torch, torch.from_numpy, sample.output_process_fn_grad(truth), leaves)
+        truth = sample.output_process_fn_grad(truth)
+        truth = Gradients(torch, torch.from_numpy, truth, leaves, call.info.name in GAUGE)
         firsts = truth.first()
         truth = truth.second(firsts) if order == 2 else firsts
     return precision.no_worse(ours, theirs, truth)
@@ -202,12 +205,24 @@ def zeros_like(tensor: Any) -> Any:
     return np.zeros(array.shape, array.dtype)
 
 
-class Gradients:
-    """Vector-Jacobian products of one library, with fixed random vectors."""
+def far_from_zero(tensor: Any) -> Array:
+    """Ones where a value is more than rounding, as an array of the tensor's precision; zeros elsewhere."""
+    sizes = np.abs(array_of(tensor))
+    return np.asarray(sizes > ROUNDING * np.finfo(sizes.dtype).eps, sizes.dtype)
 
-    def __init__(self, module: Any, make: Callable[..., Any], result: Any, leaves: list[Any]) -> None:
+
+class Gradients:
+    """Vector-Jacobian products of one library, with fixed random vectors.
+
+    Of vectors that are `free` up to a factor the record takes absolute values: zeros are left out, for what stands
+    there is rounding, and so is its sign.
+    """
+
+    def __init__(self, module: Any, make: Callable[..., Any], result: Any, leaves: list[Any], free: bool) -> None:
         self.module, self.make, self.leaves = module, make, leaves
         self.outputs = [each for each in flat(result) if isinstance(each, module.Tensor) and each.requires_grad]
+        if free:
+            self.outputs = [each * make(far_from_zero(each)) for each in self.outputs]
         self.sent = [self.vector(each, nr).requires_grad_() for nr, each in enumerate(self.outputs)]
 
     def vector(self, like: Any, nr: int) -> Any:

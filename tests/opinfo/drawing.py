@@ -74,9 +74,21 @@ def draw(entry: Entry, info: Any, bounds: Bounds) -> Iterator[Drawn]:
 def small(samples: Iterable[Any], count: int) -> list[Any]:
     """At most `count` of the samples, spread evenly, none too large."""
     with torch.no_grad():
-        found = [each for each in islice(samples, 20 * count) if size(each) <= LARGEST]
+        found = [rooted(each) for each in islice(samples, 20 * count) if size(each) <= LARGEST]
     step = max(1, -(-len(found) // count)) if count else 1
     return found[::step][:count]
+
+
+def rooted(sample: Any) -> Any:
+    """The sample with leaves in the place of views made without grad mode, before which torch's graph ends."""
+    leaves: dict[int, torch.Tensor] = {}
+
+    def leaf(value: Any) -> Any:
+        if not (isinstance(value, torch.Tensor) and value.requires_grad and value.is_leaf and value._is_view()):
+            return value
+        return leaves.setdefault(id(value), value.detach().requires_grad_())
+
+    return sample.transform(leaf)
 
 
 def size(sample: Any) -> int:
