@@ -13,6 +13,16 @@ from engine.keyword_order import in_table_order
 from engine.op import Function, registry
 from engine.tensor import Tensor
 
+# The operators with the tensor on the right that no op declares: it is the second operand there.
+REFLECTED = {
+    "__rmatmul__": "matmul",
+    "__rpow__": "pow",
+    "__rlshift__": "bitwise_left_shift",
+    "__rrshift__": "bitwise_right_shift",
+    "__rfloordiv__": "floor_divide",
+    "__rmod__": "remainder",
+}
+
 
 def install(functions: dict[str, Function], fast: Callable[..., Any], fast_operator: Callable[..., Any]) -> None:
     """Put the ops' methods, properties and operators on `Tensor`.
@@ -29,6 +39,9 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
         for operator in {each for op in function.ops for each in op.operators}:
             slow = operator_door(function)
             setattr(Tensor, operator, fast_operator(function, slow) or slow)
+    for operator, name in REFLECTED.items():
+        setattr(Tensor, operator, _reflected_door(functions[name]))
+    Tensor.__rdiv__ = Tensor.__rtruediv__ = _reflected_door(lambda other, self: self.reciprocal() * other)  # type: ignore[attr-defined]
 
     for part in ("real", "imag"):
         setattr(Tensor, part, getattr(Tensor, part).setter(_part_setter(part)))
@@ -74,10 +87,27 @@ def _named(door: Any, function: Function) -> Any:
 
 def operator_door(function: Function) -> Any:
     """A function for an operator: operands it does not take are left to Python, and so to the other side."""
+    if function.ops[0].operands < 2:
+        return _named(lambda self: function(self), function)
 
-    def door(self: Any, *others: Any) -> Any:
+    def door(self: Any, *others: Any, **named: Any) -> Any:
         if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
             return NotImplemented
-        return function(self, *others)
+        try:
+            return function(self, *others, **named)
+        except TypeError:
+            return NotImplemented
 
     return _named(door, function)
+
+
+def _reflected_door(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for an operator whose first operand is the other one."""
+
+    def door(self: Any, *others: Any, **named: Any) -> Any:
+        try:
+            return function(*others, self, **named)
+        except TypeError:
+            return NotImplemented
+
+    return door

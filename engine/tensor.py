@@ -341,37 +341,10 @@ class Tensor(Description):
 
         setitem(self, index, value)
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.reciprocal() * other
-
-    __rdiv__ = __rtruediv__
-
     def __invert__(self) -> Any:
         if self.dtype.differentiable:
             raise errors.bad_type("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
         return registry["bitwise_not"](self)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        try:
-            return registry["matmul"](other, self)
-        except TypeError:  # Python's own, after both sides have declined
-            kind = type(other).__name__
-            raise errors.bad_type(f"unsupported operand type(s) for @: '{kind}' and 'Tensor'") from None
-
-    def __rpow__(self, other: Any) -> Any:
-        return registry["pow"](other, self)
-
-    def __rlshift__(self, other: Any) -> Any:
-        return registry["bitwise_left_shift"](other, self)
-
-    def __rrshift__(self, other: Any) -> Any:
-        return registry["bitwise_right_shift"](other, self)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return registry["floor_divide"](other, self)
-
-    def __rmod__(self, other: Any) -> Any:
-        return registry["remainder"](other, self)
 
     def __delitem__(self, index: Any) -> None:
         raise errors.bad_type("Tensor does not support deleting items")

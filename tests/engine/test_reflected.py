@@ -34,3 +34,24 @@ def test_reflected_operator(name: str, wanted: Callable[..., Any], other: Any) -
 def test_reflected_matmul() -> None:
     got = torch.from_numpy(X).__rmatmul__(torch.from_numpy(Y))
     np.testing.assert_allclose(got.numpy(), Y @ X, rtol=1e-15)
+
+
+@pytest.mark.parametrize("other", [None, "x", [1.0, 2.0], object()], ids=lambda other: type(other).__name__)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("__radd__", "__rsub__", "__rmul__", "__rtruediv__", "__rdiv__", "__rfloordiv__", "__rmod__"),
+        *("__rpow__", "__rmatmul__", "__rlshift__", "__rrshift__"),
+    ],
+)
+def test_what_no_side_takes_is_left_to_python(name: str, other: Any) -> None:
+    assert getattr(torch.from_numpy(X), name)(other) is NotImplemented
+
+
+def test_python_names_the_operator_that_no_side_takes() -> None:
+    with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for \*\* or pow\(\): 'NoneType' and 'Tensor'"):
+        None ** torch.from_numpy(X)  # type: ignore[operator]
+    with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for /: 'str' and 'Tensor'"):
+        "x" / torch.from_numpy(X)  # type: ignore[operator]
+    with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for @: 'NoneType' and 'Tensor'"):
+        None @ torch.from_numpy(X)  # type: ignore[operator]
