@@ -273,7 +273,8 @@ def div_rounded(input: Operand, other: Operand, *, rounding_mode: str | None) ->
     if rounding_mode is None:
         return xp.true_divide(input, other)
     if input.dtype.kind in "iu" and rounding_mode == "trunc":
-        return (xp.sign(input) * xp.sign(other) * (abs(input) // abs(other))).astype(input.dtype)
+        quotient = xp.floor_divide(input, other)
+        return quotient + ((quotient < 0) & (quotient * other != input))  # the least integer has no magnitude
     return xp.floor_divide(input, other) if rounding_mode == "floor" else xp.trunc(xp.true_divide(input, other))
 
 

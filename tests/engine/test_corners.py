@@ -50,6 +50,14 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: torch.all(torch.tensor([[1, 0], [2, 3]]), dim=()).tolist(),
         [[True, False], [True, True]],
     ),
+    "the least integer, cut after division": (
+        lambda: torch.div(
+            torch.tensor([-128, -128, -128, -127, 127, 0], dtype=torch.int8),
+            torch.tensor([3, -3, 7, 2, -2, -5], dtype=torch.int8),
+            rounding_mode="trunc",
+        ).tolist(),
+        [-42, 42, -18, -63, -63, 0],
+    ),
     "any over no dims": (lambda: torch.tensor([0, 2]).any((), keepdim=True).tolist(), [False, True]),
     "log_ndtr at minus infinity": (lambda: first(torch.special.log_ndtr, [-INF, 0.0]), [NAN, math.sqrt(2 / math.pi)]),
     "atanh at one, twice": (lambda: second(torch.atanh, [1.0, -1.0, 0.5]), [INF, -INF, 1 / 0.75**2]),
