@@ -11,6 +11,7 @@ from engine.kinds import Array, DeviceLike, Dtype, Size
 from engine.op import Op, op
 from engine.ops.copies import copied
 from engine.ops.creation import factory
+from engine.ops.joining import zeros_of
 from engine.ops.views import reshape, viewed
 from engine.rules import Shape
 from engine.tensor import check_dim
@@ -152,14 +153,9 @@ def diagonal_scatter(input: Array, src: Array, offset: int = 0, dim1: int = 0, d
 
 
 diagonal_scatter.vjp(
-    input=lambda g, src, offset, dim1, dim2: diagonal_scatter(g, zeros_of(g, src), offset, dim1, dim2),
+    input=lambda g, src_shape, offset, dim1, dim2: diagonal_scatter(g, zeros_of(g, src_shape), offset, dim1, dim2),
     src=lambda g, offset, dim1, dim2: diagonal(g, offset, dim1, dim2),
 )
-
-
-def zeros_of(g: Any, src: Any) -> Any:
-    """Zeros in the shape of a source, in the dtype of a gradient."""
-    return g.new_zeros(tuple(src.shape)) if hasattr(g, "_array") else xp.zeros(src.shape, g.dtype)
 
 
 # -- triangles -------------------------------------------------------------------------------------------------------

@@ -391,7 +391,7 @@ def check_long(dtype: Any) -> None:
 
 
 def wrapped(indices: Any, size: int) -> Any:
-    """Places counted from the end, or beyond it, made those from the front.
+    """A copy of places, those counted from the end, or beyond it, made those from the front.
 
     Raises RuntimeError for a dim without elements.
     """
@@ -399,7 +399,7 @@ def wrapped(indices: Any, size: int) -> Any:
         return indices
     known = arrays.backend_of(indices._array) is arrays.NUMPY  # those on a GPU are not looked at
     if known and first_outside(indices._array, 0, size) is None:
-        return indices
+        return wrap(indices._array.copy())
     if not size:
         raise errors.bad_argument("ZeroDivisionError")
     return wrap(indices._array % size)

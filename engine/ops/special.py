@@ -92,7 +92,12 @@ def erfinv(input: Array) -> Any:
     return special("erfinv", input)
 
 
-erfinv.vjp(input=lambda g, out: mul(g, scale(exp(mul(out, out)), math.sqrt(math.pi) / 2)))
+erfinv.vjp(input=lambda g, input: erfinv_grad(g, erfinv(input)))  # as torch: the result itself may be written over
+
+
+def erfinv_grad(g: Any, y: Any) -> Any:
+    """sqrt(pi) / 2 exp(y^2) times the gradient, y the result."""
+    return mul(g, scale(exp(mul(y, y)), math.sqrt(math.pi) / 2))
 
 
 @op(real_function("erfcx_cpu", half=False), namespace=SPECIAL, node="SpecialErfcxBackward0")

@@ -1,4 +1,4 @@
-"""What a node saves comes by PyTorch's names, results last: so its hooks see it (recorded from PyTorch 2.13)."""
+"""What a node saves: in the order of PyTorch's names, results last, and no more (recorded from PyTorch 2.13)."""
 
 from __future__ import annotations
 
@@ -35,3 +35,24 @@ def test_hooks_see_what_is_saved_in_pytorchs_order(case: str) -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         run(a, b, c)
     assert seen == wanted
+
+
+# Each gives a result and a tensor that its node has no use for.
+FREE: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "the source of diagonal_scatter": lambda x: (torch.diagonal_scatter(x, source := torch.ones(2)), source),
+    "the result of erfinv": lambda x: ((y := torch.erfinv(x)) * 1, y),
+    "the places of take_along_dim": lambda x: (
+        torch.take_along_dim(x, places := torch.zeros(2, 1, dtype=torch.int64), 1),
+        places,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FREE)
+def test_what_is_not_saved_may_be_changed(case: str) -> None:
+    x = torch.tensor([[0.5, 0.25], [0.125, 0.0]], requires_grad=True)
+    result, other = FREE[case](x)
+    (before,) = torch.autograd.grad(result.sum(), x, retain_graph=True)
+    with torch.no_grad():
+        other.add_(1)
+    assert torch.autograd.grad(result.sum(), x)[0].equal(before)
