@@ -1,4 +1,4 @@
-"""gumbel_softmax: a softmax of scores with random numbers added, differentiable draws of one class."""
+"""gumbel_softmax: a softmax of scores with random numbers added, draws of one class (Jang et al. 2017)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
@@ -16,7 +16,6 @@ from engine.ops.arithmetic import NOT_THERE, add, div
 from engine.ops.creation import stream
 from engine.ops.distributions import no_exponential
 from engine.ops.nn import FUNCTIONAL, softmax
-from engine.rules import same_as_input
 from engine.tensor import check_dim
 
 
@@ -36,9 +35,12 @@ def gumbel_noise(input: Array) -> Any:
 
 def hardened_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of what makes a soft choice hard."""
-    estimate = same_as_input(op, values)
-    estimate.temporaries = 2 * estimate.output_bytes + 8 * values[0].size
-    return Estimate([values[0], check_dim(values[1], values[0].ndim)], estimate.outputs, None, estimate.temporaries)
+    array = values[0]
+    dim = check_dim(values[1], array.ndim)
+    if array.ndim and not array.shape[dim]:
+        raise errors.bad_index(f"max(): Expected reduction dim {dim} to have non-zero size.")
+    held = (2 * array.dtype.itemsize + 8) * array.size
+    return Estimate([array, dim], [(array.shape, array.dtype)], None, held)
 
 
 @op(hardened_rule, hidden=True, node=NOT_THERE)

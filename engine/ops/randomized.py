@@ -1,4 +1,4 @@
-"""Activations with numbers drawn: rrelu, whose slopes are, and softmax with Gumbel's noise (Jang et al. 2017)."""
+"""rrelu: an activation whose slopes are drawn."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
-from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.activations import as_double, smooth
-from engine.ops.arithmetic import add, div, mul
+from engine.ops.arithmetic import mul
 from engine.ops.creation import stream, zeros_like
-from engine.ops.distributions import no_exponential
-from engine.ops.nn import FUNCTIONAL, softmax
+from engine.ops.nn import FUNCTIONAL
 from engine.rules import elementwise
-from engine.tensor import check_dim
 
 KERNEL = "rrelu_with_noise_out_cpu", "leaky_relu_cpu"  # in training, and else
 
@@ -85,46 +82,3 @@ def functional_rrelu(
 ) -> Any:
     """x above 0, else x times a slope: in training one drawn between two bounds, otherwise their mean."""
     return (sloped_ if inplace else sloped)(input, slopes(input, as_double(lower), as_double(upper), training))
-
-
-# -- gumbel_softmax -------------------------------------------------------------------------------------------------
-
-
-def gumbel_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of Gumbel's noise: real floats."""
-    array = values[0]
-    no_exponential(dtypes.BY_NUMPY[array.dtype])
-    return Estimate(values, [(array.shape, array.dtype)], None, 24 * array.size, 30 * array.size)
-
-
-@op(gumbel_rule, hidden=True)
-def gumbel(input: Array) -> Any:
-    """Numbers of Gumbel's distribution in the form of the input."""
-    return -xp.log(xp.asarray(stream(None).exponential(input.shape))).astype(input.dtype)
-
-
-def leap_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of leap: the form of the input."""
-    array = values[0]
-    dim = check_dim(values[1], array.ndim)
-    return Estimate([array, dim], [(array.shape, array.dtype)], None, 16 * array.size, 3 * array.size)
-
-
-@op(leap_rule, hidden=True)
-def leap(input: Array, dim: int) -> Any:
-    """What is missing to 1 in the largest element along a dim and to 0 in the others; no gradient goes through it."""
-    if not input.ndim:
-        return 1 - input
-    made = xp.zeros(input.shape, input.dtype)
-    if input.size:
-        xp.put_along_axis(made, xp.expand_dims(input.argmax(dim), dim), input.dtype.type(1), dim)
-    return made - input
-
-
-@op(composed, namespace=FUNCTIONAL, composite=True)
-def gumbel_softmax(logits: Array, tau: Number = 1, hard: Truth = False, eps: Number = 1e-10, dim: int = -1) -> Any:
-    """softmax of logits with Gumbel's noise over `tau`, or, with `hard`, a one-hot choice with its gradient."""
-    if eps != 1e-10:
-        warn("`eps` parameter is deprecated and has no effect.", level=6)
-    soft = softmax(div(add(logits, gumbel(logits)), tau), dim)
-    return add(leap(soft, dim), soft) if hard else soft

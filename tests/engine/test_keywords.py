@@ -3,6 +3,7 @@
 import pytest
 
 import engine as torch
+from engine.op import registry
 
 X = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -73,3 +74,9 @@ def test_softmax_of_nn_functional_chooses_a_dim_with_a_warning(shape, dim):
         with pytest.warns(UserWarning, match=f"Implicit dimension choice for {name} has been deprecated"):
             chosen = function(given)
         assert torch.equal(chosen, function(given, dim))
+
+
+def test_no_overload_hides_another() -> None:
+    for name, function in registry.items():
+        forms = [tuple((each.name, each.kind, each.keyword_only) for each in op.params) for op in function.ops]
+        assert len(set(forms)) == len(forms), name

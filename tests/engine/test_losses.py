@@ -176,19 +176,6 @@ def test_the_mean_of_no_losses_is_nan() -> None:
     assert math.isnan(F.cross_entropy(scores, torch.zeros(0, 3)).item())
 
 
-def test_a_hard_gumbel_softmax_passes_its_gradient_straight_through() -> None:
-    torch.manual_seed(5)
-    logits = torch.tensor([[0.5, -1.0, 2.0], [0.0, 0.0, 0.0]], requires_grad=True)
-    hard = F.gumbel_softmax(logits, 2.0, True)
-    (slope,) = torch.autograd.grad(hard, logits, torch.tensor([[1.0, 2.0, 3.0]] * 2))
-    torch.manual_seed(5)
-    soft = F.gumbel_softmax(logits, 2.0)
-    np.testing.assert_allclose(soft.sum(-1).detach().numpy(), [1.0, 1.0], rtol=1e-6)
-    np.testing.assert_array_equal(hard.detach().round().numpy(), np.eye(3)[soft.detach().numpy().argmax(-1)])
-    (expected,) = torch.autograd.grad(soft, logits, torch.tensor([[1.0, 2.0, 3.0]] * 2))
-    np.testing.assert_allclose(slope.numpy(), expected.numpy(), rtol=1e-6)
-
-
 def test_a_ctc_label_that_is_the_blank_may_be_reached_past_a_blank() -> None:
     scores = torch.zeros(2, 1, 2)
     loss = F.ctc_loss(scores, torch.tensor([[1, 0]]), [2], [2], blank=0, reduction="sum")

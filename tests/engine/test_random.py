@@ -177,14 +177,20 @@ def test_integers_that_a_float_does_not_hold_are_warned_of() -> None:
         torch.zeros(2).random_(2**25)
 
 
-def test_a_hard_gumbel_softmax_has_the_gradient_of_the_soft_one() -> None:
+def test_a_hard_gumbel_softmax_is_one_at_the_largest_and_has_the_gradient_of_the_soft_one() -> None:
     x, weight = torch.randn(5, 4, dtype=torch.float64, requires_grad=True), torch.arange(4.0)
-    state, gradients = torch.get_rng_state(), []
+    state, draws, gradients = torch.get_rng_state(), [], []
     for hard in (False, True):
         torch.set_rng_state(state)
-        y = torch.nn.functional.gumbel_softmax(x, tau=0.7, hard=hard)
-        assert values(y.sum(1)) == pytest.approx(1)
-        (grad,) = torch.autograd.grad((y * weight).sum(), x)
-        gradients.append(values(grad))
-    assert sorted(set(values(y).round(12))) == [0, 1]
+        draws.append(torch.nn.functional.gumbel_softmax(x, tau=0.7, hard=hard))
+        gradients.append(values(torch.autograd.grad((draws[-1] * weight).sum(), x)[0]))
+    soft, hard = (each.detach() for each in draws)
+    assert values(soft.sum(1)) == pytest.approx(1)
+    assert values(hard) == pytest.approx(np.eye(4)[soft.argmax(1).tolist()].reshape(-1))
     assert gradients[0] == pytest.approx(gradients[1])
+
+
+def test_a_hard_gumbel_softmax_needs_a_class_to_choose() -> None:
+    assert torch.nn.functional.gumbel_softmax(torch.zeros(0, 3), hard=True).shape == (0, 3)
+    with pytest.raises(IndexError, match=r"max\(\): Expected reduction dim 1 to have non-zero size."):
+        torch.nn.functional.gumbel_softmax(torch.zeros(3, 0), hard=True)

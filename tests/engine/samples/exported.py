@@ -186,10 +186,6 @@ DROPOUTS = [
         ("evaluation", 0.4, False, same, {}),
     )
 ]
-DROPOUTS += [
-    Sample(f"{FUNCTIONAL}gumbel_softmax", name, args, same, kwargs, drawn=True, differentiable=None)
-    for name, args, kwargs in (("soft", (X,), {}), ("hard", (LINE, 0.5), {"hard": True, "dim": 1}))
-]
 KEPT = (lambda x, *_: [x, np.ones(x.shape, bool)], lambda x, *_: [np.zeros_like(x), np.zeros(x.shape, bool)])
 DROPOUTS += [
     Sample("native_dropout", "evaluation", (LINE, 0.4, False), KEPT[0]),
