@@ -204,10 +204,9 @@ def run(state: State, call: Call) -> Reply:
     """Many steps, in order."""
     program = state.repeats.find(None, call.body) or _program(state, call)
     values: dict[str, Any] = {}
-    writer, last = Writer(state.limits), Outcome()
+    writer = Writer(state.limits)
     with grad_mode.no_grad() if program.no_grad else nullcontext():
-        for index in range(len(program.steps)):
-            last = _run_one(state, program.steps, index, writer, values)
+        last = _run_all(state, program.steps, writer, values)
     state.repeats.note(None, call.body, program)
     if program.asked is None:
         shown = {name: tensor for name, tensor in last.tensors if name is not None}
@@ -230,22 +229,22 @@ def _program(state: State, call: Call) -> Program:
     return Program(steps, asked, flag(body, "no_grad"))
 
 
-def _run_one(state: State, steps: list[Any], index: int, writer: Writer, values: dict[str, Any]) -> Outcome:
-    """Run one of the steps, which is read in its turn: what is wrong with an earlier one is told first."""
+def _run_all(state: State, steps: list[Any], writer: Writer, values: dict[str, Any]) -> Outcome:
+    """Run the steps, each of which is read in its turn: what is wrong with an earlier one is told first."""
+    outcome, index, step = Outcome(), 0, None
     try:
-        step = steps[index]
-        if type(step) is not Step:
-            step = steps[index] = step_of(step)
-        outcome = run_step(state, step)
-        if outcome.has_value:
-            values[str(index)] = writer.value(outcome.value)
-        return outcome
+        for index, step in enumerate(steps):
+            if type(step) is not Step:
+                step = steps[index] = step_of(step)
+            outcome = run_step(state, step)
+            if outcome.has_value:
+                values[str(index)] = writer.value(outcome.value)
     except Exception as error:  # noqa: BLE001  # raised again, with its place
-        step = steps[index]
         named = step.op if type(step) is Step else step.get("op") if type(step) is dict else None
         named = named[:SHOWN] if type(named) is str else None
         problem = problem_of(error, op=named, step=index)
         raise problem from problem.__cause__
+    return outcome
 
 
 def _returned(state: State, name: str) -> Tensor | None:

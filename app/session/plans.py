@@ -7,32 +7,38 @@ Its worth stands in docs/performance.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from app.session.declaring import SPECIALS
 from app.session.names import Names
-from app.session.quick import Varying, constant_form
+from app.session.quick import Constants, Varying, constants_of, constants_of_special
 from engine.op import Op, registry
 
 
 class Plan:
-    """A step of an op."""
+    """A step: what to `run` on its arguments, after a scope if `in_scope`, and whether that gives `several` results."""
 
-    __slots__ = ("_named", "_values", "op")
+    __slots__ = ("_lists", "_named", "_values", "in_scope", "run", "several")
 
-    def __init__(self, op: Op, values: list[Any], named: list[tuple[int, str]]) -> None:
-        self.op = op
-        self._values = values
-        self._named = named
+    def __init__(self, found: Constants, run: Callable[..., Any], several: bool, in_scope: bool = False) -> None:
+        self._values, self._named, self._lists = found
+        self.run = run
+        self.several = several
+        self.in_scope = in_scope
 
     def arguments(self, names: Names) -> list[Any] | None:
-        """The arguments in the order of the op's parameters; None if a name stands for no tensor any more."""
+        """The arguments in the order of the parameters; None if a name stands for no tensor any more."""
         values = self._values.copy()
         for place, name in self._named:
             tensor = names.get(name)
             if tensor is None:
                 return None
             values[place] = tensor
+        for place, listed in self._lists:
+            tensors = values[place] = [names.get(name) for name in listed]
+            if any(each is None for each in tensors):
+                return None
         return values
 
     def addressed(self, values: list[Any]) -> dict[int, str]:
@@ -40,17 +46,39 @@ class Plan:
         found: dict[int, str] = {}
         for place, name in self._named:
             found.setdefault(id(values[place]), name)
+        for place, listed in self._lists:
+            for name, tensor in zip(listed, values[place], strict=True):
+                found.setdefault(id(tensor), name)
         return found
 
 
 def plan_of(name: str, args: list[Any], fields: Mapping[str, Any]) -> Plan | None:
     """The plan of a step that has succeeded once, or None if its arguments have to be looked at each time."""
-    function = registry.get(name)
+    special = SPECIALS.get(name)
     try:
+        if special is not None:
+            found = constants_of_special(name, special.parameters, args, fields)
+            return None if found is None else Plan(found, special.run, special.several, True)
+        function = registry.get(name)
         for op in () if function is None or name.startswith("__") else function.ops:
-            found = constant_form(op, args, fields)
+            found = constants_of(op, args, fields)
             if found is not None:
-                return Plan(op, *found)
+                return _plan_of_op(op, found)
     except Varying:
         pass
     return None
+
+
+def _plan_of_op(op: Op, found: Constants) -> Plan:
+    """With the engine's short way, if all but the operands are the defaults (`run_op` says what else it takes)."""
+    count = op.operands
+    further = zip(found.values[count:], op.defaults[count:], strict=True)
+    filled = [place for place, _ in found.named]
+    plain = 0 in filled and max(filled) < count and all(value is default for value, default in further)
+    if op.short is not None and plain:
+        return Plan(found._replace(values=found.values[:count]), op.short, op.multiple)
+
+    def run(*values: Any) -> Any:
+        return Op.door(op, list(values))
+
+    return Plan(found, run, op.multiple)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.problems import Problem
 from app.session.arguments import floating
 from app.session.conversion import converter_of
-from app.session.parameters import Parameter, parameters_of
+from app.session.parameters import Extra, Parameter, parameters_of
 from app.session.scope import Mismatch, Scope
 from engine.kinds import REQUIRED, Kind
 from engine.op import Function, Op
@@ -30,14 +30,23 @@ class Varying(Exception):
     """A value has to be looked at in every call."""
 
 
+class Constants(NamedTuple):
+    """The arguments of a step that are the same in every call, and the tensors to fill in: places, and their names."""
+
+    values: list[Any]
+    named: list[tuple[int, str]]
+    lists: list[tuple[int, list[str]]]
+
+
 class Form:
     """The parameters of one step, ready to bind; `places` are their positions among the values it gives."""
 
-    __slots__ = ("_accept", "_constant", "_defaults", "_gathers", "_index", "_most", "_places", "_required")
+    __slots__ = ("_accept", "_constant", "_defaults", "_gathers", "_index", "_listed", "_most", "_places", "_required")
 
     def __init__(self, parameters: Sequence[Parameter], places: Sequence[int], defaults: list[Any]) -> None:
         self._accept = [(converter_of(each.kind), each.kind in _TENSORS, each.optional) for each in parameters]
         self._constant = [each.kind in _CONSTANT for each in parameters]
+        self._listed = [each.kind is Extra.ROOTS for each in parameters]
         self._places = list(places)
         self._defaults = defaults
         self._index = {each.name: at for at, each in enumerate(parameters)}
@@ -82,30 +91,37 @@ class Form:
             given.append((at, value))
         return given
 
-    def constant(self, args: list[Any], fields: Mapping[str, Any]) -> tuple[list[Any], list[tuple[int, str]]] | None:
-        """`bind` without a scope: the values, and the places and names of tensors to fill in.
+    def constant(self, args: list[Any], fields: Mapping[str, Any]) -> Constants | None:
+        """`bind` without a scope; None if the arguments do not fit.
 
-        None if they do not fit; raises Varying if one may mean something else in another call.
+        Raises Varying if one may mean something else in another call.
         """
         given = self._given(args, fields)
         if given is None:
             return None
-        values, named = self._defaults.copy(), []
+        found = Constants(self._defaults.copy(), [], [])
         try:
             for at, value in given:
-                convert, is_tensor, optional = self._accept[at]
-                if is_tensor and type(value) is str:
-                    named.append((self._places[at], value))
-                    values[self._places[at]] = None
-                elif value is None and optional:
-                    values[self._places[at]] = None
-                elif self._constant[at] or (is_tensor and type(value) in (int, float)):
-                    values[self._places[at]] = convert(value, _NO_SCOPE, False)
-                else:
-                    raise Varying
+                self._add(found, at, value)
         except (Mismatch, Problem):
             return None
-        return None if any(values[place] is REQUIRED for place in self._required) else (values, named)
+        return None if any(found.values[place] is REQUIRED for place in self._required) else found
+
+    def _add(self, found: Constants, at: int, value: Any) -> None:
+        place, (convert, is_tensor, optional) = self._places[at], self._accept[at]
+        names = value if type(value) is list else [value]
+        if is_tensor and type(value) is str:
+            found.named.append((place, value))
+            found.values[place] = None
+        elif value is None and optional:
+            found.values[place] = None
+        elif self._listed[at] and all(type(each) is str for each in names):
+            found.lists.append((place, names))
+            found.values[place] = None
+        elif self._constant[at] or (is_tensor and type(value) in (int, float)):
+            found.values[place] = convert(value, _NO_SCOPE, False)
+        else:
+            raise Varying
 
 
 _SPECIAL: dict[str, Form] = {}  # by the name of the step
@@ -115,10 +131,14 @@ def bind_special(
     name: str, parameters: Sequence[Parameter], args: list[Any], fields: Mapping[str, Any], scope: Scope
 ) -> list[Any] | None:
     """The arguments of a step that is no op, in the order of its parameters; None if anything needs a closer look."""
+    return _form_of_special(name, parameters).bind(args, fields, scope)
+
+
+def _form_of_special(name: str, parameters: Sequence[Parameter]) -> Form:
     form = _SPECIAL.get(name)
     if form is None:
         form = _SPECIAL[name] = Form(parameters, range(len(parameters)), [each.default for each in parameters])
-    return form.bind(args, fields, scope)
+    return form
 
 
 @functools.cache
@@ -139,16 +159,20 @@ def bind_quickly(
     return None
 
 
-def constant_form(op: Op, args: list[Any], fields: Mapping[str, Any]) -> tuple[list[Any], list[tuple[int, str]]] | None:
-    """The arguments of an op that are the same in every call, and the places and names of its tensors.
+def constants_of(op: Op, args: list[Any], fields: Mapping[str, Any]) -> Constants | None:
+    """The arguments of an op that are the same in every call; None if they do not fit.
 
-    None if they do not fit; raises Varying if one has to be looked at in every call.
+    Raises Varying if one has to be looked at in every call.
     """
     found = _form_of_op(op).constant(args, fields)
-    if found is None:
-        return None
-    values, named = found
-    return floating(op, values) if op.leaf else values, named
+    return found._replace(values=floating(op, found.values)) if found is not None and op.leaf else found
+
+
+def constants_of_special(
+    name: str, parameters: Sequence[Parameter], args: list[Any], fields: Mapping[str, Any]
+) -> Constants | None:
+    """The same for a step that is no op. Raises Varying."""
+    return _form_of_special(name, parameters).constant(args, fields)
 
 
 def run_op(op: Op, values: list[Any]) -> Any:

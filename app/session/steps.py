@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -46,7 +46,7 @@ class Step:
 class Outcome:
     """What a step gave: tensors, each with the name it goes by or None; else a value, if `has_value`."""
 
-    tensors: list[tuple[str | None, Tensor | None]] = field(default_factory=list)
+    tensors: Sequence[tuple[str | None, Tensor | None]] = ()
     is_tensor: bool = False
     several: bool = False
     value: Any = None
@@ -104,21 +104,27 @@ def _run_planned(state: State | Frame, step: Step) -> Outcome | None:
     """A step by its plan; None if it has none, or needs a closer look this time."""
     if step.runs == 1:
         step.runs = 2
-        if not step.no_grad and step.op not in SPECIALS:
+        if not step.no_grad:
             step.plan = plan_of(step.op, step.args, step.fields)
     plan = step.plan
     values = None if plan is None else plan.arguments(state.names)
     if plan is None or values is None:
         return None
     state.budget.admit(values)
-    result = run_op(plan.op, values)
+    if plan.in_scope:
+        scope = _scope(state)
+        scope.addressed = plan.addressed(values)
+        result = plan.run(scope, *values)
+        state.ops[step.op] += 1
+        return _outcome(result, plan.several, plan.several, step.out, scope)
+    result = plan.run(*values)
     state.ops[step.op] += 1
     if type(result) is Tensor and type(step.out) is str:
         state.names.bind(step.out, result)
         return Outcome([(step.out, result)], True)
     scope = _scope(state)
     scope.addressed = plan.addressed(values)
-    return _outcome(result, plan.op.multiple, False, step.out, scope)
+    return _outcome(result, plan.several, False, step.out, scope)
 
 
 def _result(state: State | Frame, step: Step, scope: Scope, status: int) -> tuple[Any, bool, bool]:

@@ -123,3 +123,41 @@ def test_a_saved_function_again_and_again(client, used):
             total = 2 * sum(each if type(each) is float else sum(each) for each in data)
             for _ in range(TIMES):
                 assert used.op("functions.scaled", "x", out="r")["data"] == total
+
+
+def test_backward_again_adds_up_and_a_second_time_through_a_freed_graph_is_told(used):
+    made = [step("mul", "x", "w", out="y"), step("sum", "y", out="s")]
+    for _ in range(TIMES):
+        post(used, "run", {"steps": made})
+        post(used, "run", {"steps": [step("backward", "s")]})
+    assert used.call("GET", "tensors/x/grad")["data"] == [3 * TIMES, 4 * TIMES]
+    with unchanged(used):
+        told = problem(post(used, "run", {"steps": [step("backward", "s")]}), 409, "graph_freed")
+    assert (told["step"], told["op"]) == (0, "backward")
+
+
+def test_gradients_of_lists_that_are_asked_for_again(used):
+    used.call("PATCH", "tensors/w", {"requires_grad": True})
+    made = {"steps": [step("mul", "x", "w", out="y"), step("sum", "y", out="s")]}
+    asked = {"outputs": ["s"], "inputs": ["x", "w"], "out": ["gx", None]}
+    for time in range(TIMES):
+        used.call("PUT", "tensors/w/data", {"data": [time, 1.0]})
+        post(used, "run", made)
+        pair = post(used, "ops/autograd.grad", asked).json()["results"]
+        assert [(each["name"], each["data"]) for each in pair] == [("gx", [time, 1]), (None, [1, 2])]
+    used.call("DELETE", "tensors/w")
+    with unchanged(used):
+        problem(post(used, "ops/autograd.grad", asked), 422, "unknown_tensor", "'w'")
+
+
+def test_what_changes_a_tensor_itself_is_done_again(used):
+    for _ in range(TIMES):
+        off = post(used, "ops/requires_grad_", {"input": "x", "requires_grad": False}).json()["result"]
+        on = post(used, "ops/requires_grad_", {"input": "x"}).json()["result"]
+        assert [(each["name"], each["requires_grad"]) for each in (off, on)] == [("x", False), ("x", True)]
+    drawn = []
+    for _ in range(TIMES):
+        post(used, "ops/manual_seed", {"seed": 5})
+        drawn.append(post(used, "ops/rand", {"size": [2], "out": "r"}).json()["result"]["data"])
+    assert drawn == [drawn[0]] * TIMES
+    assert post(used, "ops/rand", {"size": [2], "out": "r"}).json()["result"]["data"] != drawn[0]
