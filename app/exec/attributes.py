@@ -175,14 +175,19 @@ TENSOR: dict[str, Read] = {
 }
 
 
-@functools.cache
 def tensor_reader(name: str) -> Read | None:
     """What reads a name behind a tensor, or None."""
     known = TENSOR.get(name)
-    if known is not None:
+    if known is not None or name not in registry:
         return known
-    function = None if name.startswith("__") or "." in name else registry.get(name)
-    if function is None or not any(op.method for op in function.ops):
+    return _op_reader(name)
+
+
+@functools.cache  # of names of ops alone: code may ask for any others
+def _op_reader(name: str) -> Read | None:
+    """What reads an op as a method or property, or None."""
+    function = registry[name]
+    if name.startswith("__") or "." in name or not any(op.method for op in function.ops):
         return None
     call = op_builtin(function, method=True)
     if function.ops[0].prop:

@@ -14,14 +14,17 @@ from engine.op import registry
 def names_of(prefix: str, table: dict[str, Any]) -> Callable[[str], Any]:
     """The names of a namespace: those of the table, then the ops under the prefix."""
 
-    @functools.cache
+    @functools.cache  # of names of ops alone: code may ask for any others
+    def op_of(name: str) -> Any:
+        function = registry[f"{prefix}{name}"]
+        if name.startswith("__") or not any(op.function for op in function.ops):
+            return MISSING
+        return Builtin(name, op_builtin(function))
+
     def find(name: str) -> Any:
         if name in table:
             return table[name]
-        function = None if name.startswith("__") else registry.get(f"{prefix}{name}")
-        if function is None or not any(op.function for op in function.ops):
-            return MISSING
-        return Builtin(name, op_builtin(function))
+        return op_of(name) if f"{prefix}{name}" in registry else MISSING
 
     return find
 

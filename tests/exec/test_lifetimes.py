@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import tracemalloc
 import weakref
 
 import pytest
@@ -60,3 +61,24 @@ def test_what_a_failed_call_made_is_gone() -> None:
     assert execute(session, "made")["result"] == []
     session.budget.measure()
     assert session.budget.used < 40_000
+
+
+ASKED = """
+name = "a" * 2000
+for i in range(200):
+    hasattr(torch, name + str(i))
+    hasattr(torch.linalg, name + str(i))
+    hasattr(x, name + str(i))
+"""
+
+
+def test_names_that_nothing_has_are_not_kept() -> None:
+    session = new_session()
+    execute(session, "x = torch.zeros(1)\nhasattr(x, 'nothing')")
+    tracemalloc.start()
+    try:
+        execute(session, ASKED)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 300_000  # of 1.2 MB that were asked for
+    finally:
+        tracemalloc.stop()
