@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,24 @@ from engine.kinds import Array, Index, Size
 from engine.op import Op, op
 
 HALF = dtypes.HALF_TYPES
+KEPT = 4096  # the places of a map, in and out, that is kept
 FEW = 8  # up to so many taps are added one by one; more are quicker as a matrix
 Taps = tuple[Any, Any]
 Setting = tuple[str, float | None, bool]  # what kind of map, the scale asked for, whether corners are aligned
 
 
-@functools.lru_cache(maxsize=256)
+def kept_if_small(make: Callable[[Setting, int, int], Taps]) -> Callable[[Setting, int, int], Taps]:
+    """A function of maps that keeps the small ones it made last: large ones would take memory that nobody counts."""
+    kept = functools.lru_cache(maxsize=256)(make)
+
+    @functools.wraps(make)
+    def taps(setting: Setting, size: int, out: int) -> Taps:
+        return (kept if size + out <= KEPT else make)(setting, size, out)
+
+    return taps
+
+
+@kept_if_small
 def taps_of(setting: Setting, size: int, out: int) -> Taps:
     """The indices and weights, each (taps, out), of one dim's map from `size` to `out` elements."""
     kind, scale, align = setting
@@ -110,7 +123,7 @@ def smoothing(kind: str, size: int, out: int, step: float, align: bool) -> Taps:
     return np.where(inside, starts + steps, starts), weights / np.where(total == 0, 1.0, total)
 
 
-@functools.lru_cache(maxsize=256)
+@kept_if_small
 def turned(setting: Setting, size: int, out: int) -> Taps:
     """The taps of the adjoint map, from `out` to `size` elements."""
     index, weight = taps_of(setting, size, out)

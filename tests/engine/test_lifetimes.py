@@ -206,10 +206,21 @@ def node_walked(n: int) -> None:
         node = node.next_functions[0][0]
 
 
+def interpolated(n: int) -> None:
+    x = leaf(n).view(1, 1, n)
+    torch.nn.functional.interpolate(x, 2 * n, mode="linear").sum().backward()
+
+
+def pooled_to_a_size(n: int) -> None:
+    x = leaf(n).view(1, 1, n)
+    torch.nn.functional.adaptive_avg_pool1d(x, n // 2).sum().backward()
+
+
 PROGRAMS: list[Callable[[int], None]] = [
     chain, unused_graph, retained_graph, in_place_chain, views, copy_slices, copy_slices_unused, many_views,
     create_graph, create_graph_unused, retained_gradients, retained_in_place, several_outputs, lists, accumulated,
     inputs_of_backward, no_grad, refused_op, refused_backward, freed_graph, detached, node_walked,
+    interpolated, pooled_to_a_size,
 ]  # fmt: skip
 
 
