@@ -177,14 +177,14 @@ def cholesky_solve(B: Array, L: Array, upper: bool = False) -> Any:
     return solved_by_factor(low, b, upper)
 
 
-cholesky_solve.vjp(
-    B=lambda g, L, upper: cholesky_solve(g, L, upper),
-    L=lambda g, L, out, upper: cholesky_solve_grad(g, L, out, upper),
-)
-
-
-def cholesky_solve_grad(g: Any, low: Any, out: Any, upper: Any) -> Any:
-    """The gradient of cholesky_solve to the factor."""
-    common = matmul(cholesky_solve(g, low, upper), adjoint(out))
+def cholesky_solve_grads(g: Any, needs: Any, L: Any, out: Any, upper: Any) -> tuple[Any, Any]:
+    """The gradients of cholesky_solve to the right side and to the factor."""
+    side = cholesky_solve(g, L, upper)
+    if not needs[1]:
+        return side, None
+    common = matmul(side, adjoint(out))
     common = add(common, adjoint(common))
-    return neg(matmul(low, common) if upper else matmul(common, low))
+    return side, neg(matmul(L, common) if upper else matmul(common, L))
+
+
+cholesky_solve.vjp_joint(cholesky_solve_grads, "B", "L")

@@ -20,10 +20,11 @@ from engine.ops.matrices import (
     real_dtype,
     same_form,
     trace_product,
+    unit_matrix,
     widened,
 )
 from engine.ops.selection import where
-from engine.ops.solving import identity, inverse_or_nan, solve
+from engine.ops.solving import inverse_or_nan, solve
 from engine.workspace import by_numpy, matrix_bytes
 
 KERNEL = "lu_cpu"
@@ -157,7 +158,7 @@ def slogdet_grad(g: Any, a: Any, sign: Any) -> Any:
         factor = turn if factor is None else add(factor, turn)
     if factor is None:
         return None
-    return solve(adjoint(a), mul(as_column(as_column(factor)), identity(a)), left=True)  # refuses singular matrices
+    return solve(adjoint(a), mul(as_column(as_column(factor)), unit_matrix(a)), left=True)  # refuses singular matrices
 
 
 @op(composed, composite=True)

@@ -22,7 +22,7 @@ from engine.ops.matrices import (
     check_square,
     same_type,
     transposed,
-    unit_rule,
+    unit_matrix,
 )
 from engine.ops.solving import fit, triangle
 from engine.ops.superseded import warn_of
@@ -108,12 +108,6 @@ def upper_factor(lu: Any) -> Any:
     """U of packed factors."""
     (*_, m, n) = tuple(lu.shape)
     return triu(piece(lu, len(lu.shape) - 2, 0, min(m, n)), 0)
-
-
-@op(unit_rule, hidden=True)
-def unit_matrix(input: Array) -> Any:
-    """Ones on the main diagonals of matrices of the input's shape, zeros elsewhere."""
-    return xp.broadcast_to(xp.eye(*input.shape[-2:], dtype=input.dtype), input.shape).copy()
 
 
 def packed_grad(g: Any, lu: Any, pivots: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from engine import dtypes, errors
@@ -18,7 +17,6 @@ from engine.ops.views import transpose, unsqueeze
 from engine.workspace import matrix_bytes
 
 HALF = dtypes.HALF_TYPES
-Shape = tuple[int, ...]
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------
@@ -88,14 +86,6 @@ def complex_dtype(a: Any) -> Any:
     return dtypes.BY_NUMPY[a.dtype].to_complex().numpy
 
 
-def size_of(*shapes: Shape) -> int:
-    """The elements of all these shapes."""
-    total = 0
-    for shape in shapes:
-        total += math.prod(shape)
-    return total
-
-
 # -- helpers of kernels -----------------------------------------------------------------------------------------------
 
 
@@ -157,6 +147,12 @@ def unit_rule(op: Op, values: list[Any]) -> Estimate:
     estimate = same_form(op, values)
     estimate.temporaries = matrix_bytes(values[0])
     return estimate
+
+
+@op(unit_rule, hidden=True)
+def unit_matrix(input: Array) -> Any:
+    """Matrices of the input's shape and dtype with ones on their main diagonals, zeros elsewhere."""
+    return xp.broadcast_to(xp.eye(*input.shape[-2:], dtype=input.dtype), input.shape).copy()
 
 
 def diagonal_of(x: Any) -> Any:

@@ -16,10 +16,10 @@ from engine.ops.diagonals import diagonal_backward
 from engine.ops.einsum import tensordot
 from engine.ops.joining import piece
 from engine.ops.linalg import DOT_DTYPES, dot_rule, matmul, mm, product
-from engine.ops.matrices import HALF, check_square, same_type
+from engine.ops.matrices import HALF, check_square, same_type, unit_matrix
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
-from engine.ops.solving import identity, inv
+from engine.ops.solving import inv
 from engine.ops.stacks import several
 from engine.ops.superseded import warn_of
 from engine.ops.views import expand, reshape, unsafe_view, view
@@ -256,7 +256,7 @@ def matrix_power(A: Array, n: int) -> Any:
     check_square("linalg.matrix_power", A)
     if n == 0:
         made = clone(A)
-        copy_(made, identity(A))
+        copy_(made, unit_matrix(A))
         return made
     if n < 0:
         A, n = inv(A), -n

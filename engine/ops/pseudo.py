@@ -371,12 +371,6 @@ def in_rows(x: Any, rows: int) -> Any:
     return made
 
 
-lstsq.vjp(
-    A=lambda g, A, B, solution: lstsq_grad(g, A, B, solution),
-    B=lambda g, A, B, solution: lstsq_side_grad(g, A, B, solution),
-)
-
-
 def lstsq_parts(g: Any, a: Any, b: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     """The gradients of solution and squared residuals, B and X, all with matrices in the place of vectors."""
     g_x, g_r = g[0], g[1]
@@ -388,33 +382,27 @@ def lstsq_parts(g: Any, a: Any, b: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     return g_x, None if g_r is None else mul(as_row(g_r), 2.0), b, x
 
 
-def lstsq_grad(g: Any, a: Any, b: Any, x: Any) -> Any:
-    """The gradient to A: through X = A^+ B, and of the residuals 2 g (A X - B) X^H."""
-    g_x, g_r, b, x = lstsq_parts(g, a, b, x)
-    made = None
-    if g_x is not None:
-        made = pinv_grad(matmul(g_x, adjoint(b)), a, pinv_of(a))
-    if g_r is not None:
-        part = matmul(mul(sub(matmul(a, x), b), g_r), adjoint(x))
-        made = part if made is None else add(made, part)
-    return made
+def lstsq_grads(g: Any, needs: Any, A: Any, B: Any, solution: Any) -> tuple[Any, Any]:
+    """The gradients to A and B: through X = A^+ B, and of the residuals 2 g (A X - B) X^H and -2 g (A X - B)."""
+    vector = is_vector(tuple(A.shape), tuple(B.shape))
+    g_x, g_r, b, x = lstsq_parts(g, A, B, solution)
+    inverse = None if g_x is None else pinv(A, atol=None, rtol=None, hermitian=False)
+    rest = None if g_r is None else mul(sub(matmul(A, x), b), g_r)
+    to_a = to_b = None
+    if needs[0]:
+        if g_x is not None:
+            to_a = pinv_grad(matmul(g_x, adjoint(b)), A, inverse)
+        if rest is not None:
+            part = matmul(rest, adjoint(x))
+            to_a = part if to_a is None else add(to_a, part)
+    if needs[1]:
+        if g_x is not None:
+            to_b = matmul(adjoint(inverse), g_x)
+        if rest is not None:
+            to_b = neg(rest) if to_b is None else sub(to_b, rest)
+        to_b = zeros_like(b) if to_b is None else to_b
+        to_b = squeeze_dim(to_b, len(to_b.shape) - 1) if vector else to_b
+    return to_a, to_b
 
 
-def lstsq_side_grad(g: Any, a: Any, b: Any, x: Any) -> Any:
-    """The gradient to B."""
-    vector = is_vector(tuple(a.shape), tuple(b.shape))
-    g_x, g_r, b, x = lstsq_parts(g, a, b, x)
-    made = None
-    if g_x is not None:
-        made = matmul(adjoint(pinv_of(a)), g_x)
-    if g_r is not None:
-        part = neg(mul(sub(matmul(a, x), b), g_r))
-        made = part if made is None else add(made, part)
-    if made is None:
-        return zeros_like(b)
-    return squeeze_dim(made, len(made.shape) - 1) if vector else made
-
-
-def pinv_of(a: Any) -> Any:
-    """`pinv` in a formula."""
-    return pinv(a, atol=None, rtol=None, hermitian=False)
+lstsq.vjp_joint(lstsq_grads, "A", "B")

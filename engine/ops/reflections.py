@@ -16,7 +16,7 @@ from engine.ops.arithmetic import add, conj_of, mul, neg, sub
 from engine.ops.diagonals import tril
 from engine.ops.joining import cat, piece, zeros_of
 from engine.ops.linalg import matmul
-from engine.ops.matrices import adjoint, as_column, check_kernel, columns_first, unit_rule
+from engine.ops.matrices import adjoint, as_column, check_kernel, columns_first, unit_matrix
 from engine.tensor import counted_dim
 
 
@@ -94,9 +94,8 @@ def householder_product(input: Array, tau: Array) -> Any:
     return columns_first(reflected(input, tau, unit_part(input), False))
 
 
-householder_product.vjp(
-    input=lambda g, input, tau: reflections_grad(g, input, tau, unit_like(input), False)[0],
-    tau=lambda g, input, tau: reflections_grad(g, input, tau, unit_like(input), False)[1],
+householder_product.vjp_joint(
+    lambda g, needs, input, tau: reflections_grad(g, input, tau, unit_matrix(input), False)[:2], "input", "tau"
 )
 alias(householder_product, "orgqr")
 
@@ -117,15 +116,9 @@ def unit_part(a: Any) -> Any:
     return xp.broadcast_to(xp.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
 
 
-@op(unit_rule, hidden=True)
-def unit_like(input: Array) -> Any:
-    """Matrices of a tensor's form with ones on the diagonal."""
-    return xp.array(unit_part(input))
-
-
 def reflections_grad(g: Any, a: Any, tau: Any, c: Any, inverse: Any) -> Any:
     """The gradients of `reflected` to packed vectors, scales and matrices, one reflection after the other."""
-    vectors, last, count = add(tril(a, -1), unit_like(a)), len(a.shape) - 1, tuple(tau.shape)[-1]
+    vectors, last, count = add(tril(a, -1), unit_matrix(a)), len(a.shape) - 1, tuple(tau.shape)[-1]
     if not count or 0 in tuple(a.shape):
         return None, None, g  # as torch: no reflection, nothing to send back
     passed = []
@@ -205,16 +198,12 @@ def ormqr(input: Array, tau: Array, other: Array, left: bool = True, transpose: 
     return columns_first(xp.conjugate(xp.swapaxes(made, -1, -2)))
 
 
-ormqr.vjp(
-    input=lambda g, input, tau, other, left, transpose: ormqr_grad(g, input, tau, other, left, transpose)[0],
-    tau=lambda g, input, tau, other, left, transpose: ormqr_grad(g, input, tau, other, left, transpose)[1],
-    other=lambda g, input, tau, other, left, transpose: ormqr_grad(g, input, tau, other, left, transpose)[2],
-)
-
-
-def ormqr_grad(g: Any, a: Any, tau: Any, other: Any, left: Any, inverse: Any) -> Any:
+def ormqr_grads(g: Any, needs: Any, input: Any, tau: Any, other: Any, left: Any, transpose: Any) -> Any:
     """The gradients of ormqr; from the right it is the adjoint of a product from the left."""
     if left:
-        return reflections_grad(g, a, tau, other, inverse)
-    packed, scales, made = reflections_grad(adjoint(g), a, tau, adjoint(other), not inverse)
+        return reflections_grad(g, input, tau, other, transpose)
+    packed, scales, made = reflections_grad(adjoint(g), input, tau, adjoint(other), not transpose)
     return packed, scales, adjoint(made)
+
+
+ormqr.vjp_joint(ormqr_grads, "input", "tau", "other")

@@ -1,4 +1,4 @@
-"""Linear equations: `solve`, `inv`, triangular systems, LU factors and what is made of them."""
+"""Linear equations: `solve`, `inv`, triangular systems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from engine.ops.matrices import (
     columns_first,
     same_type,
     transposed,
-    unit_rule,
     widened,
 )
 from engine.ops.superseded import warn_of
@@ -111,23 +110,23 @@ def solve(A: Array, B: Array, *, left: bool = True) -> Any:
         raise errors.singular(f"torch.linalg.solve: {lapack.batch_note(place, A.shape[:-2])}{SOLVE}") from None
 
 
-solve.vjp(
-    A=lambda g, A, out, left: solve_matrix_grad(g, A, out, left),
-    B=lambda g, A, left: solve_side(adjoint(A), g, left),
-)
-
-
-def solve_matrix_grad(g: Any, a: Any, out: Any, left: Any) -> Any:
-    """The gradient to the matrix: minus the one to the right side, times the solution."""
+def solve_grads(g: Any, needs: Any, a: Any, out: Any, left: Any) -> tuple[Any, Any]:
+    """The gradients to the matrix and to the right side: the first is minus the second, times the solution."""
     side = solve_side(adjoint(a), g, left)
+    if not needs[0]:
+        return None, side
+    column, columns = side, out
     if len(out.shape) < len(a.shape) and is_vector(tuple(a.shape), tuple(out.shape)):
-        side, out = as_column(side), as_column(out)
-    return neg(matmul(side, adjoint(out)) if left else matmul(adjoint(out), side))
+        column, columns = as_column(side), as_column(out)
+    return neg(matmul(column, adjoint(columns)) if left else matmul(adjoint(columns), column)), side
 
 
 def solve_side(a: Any, b: Any, left: Any) -> Any:
     """`solve` in a formula."""
     return solve(a, b, left=left)
+
+
+solve.vjp_joint(lambda g, needs, A, out, left: solve_grads(g, needs, A, out, left), "A", "B")
 
 
 @op(solve_rule, namespace="linalg", outputs=("result", "info"), node="LinalgSolveExBackward0")
@@ -151,10 +150,7 @@ def solve_ex(A: Array, B: Array, *, left: bool = True, check_errors: bool = Fals
     return (made[..., 0] if vector else made), info if batch == A.shape[:-2] else lapack.lu_factor(A)[2]
 
 
-solve_ex.vjp(
-    A=lambda g, A, result, left: solve_matrix_grad(g[0], A, result, left),
-    B=lambda g, A, left: solve_side(adjoint(A), g[0], left),
-)
+solve_ex.vjp_joint(lambda g, needs, A, result, left: solve_grads(g[0], needs, A, result, left), "A", "B")
 
 
 # -- inv --------------------------------------------------------------------------------------------------------------
@@ -241,12 +237,6 @@ def inverse_or_nan(A: Array) -> Any:
 inverse_or_nan.vjp(A=lambda g, out: inv_grad(g, out))
 
 
-@op(unit_rule, hidden=True)
-def identity(input: Array) -> Any:
-    """Identity matrices of the input's shape."""
-    return xp.broadcast_to(xp.eye(input.shape[-1], dtype=input.dtype), input.shape).copy()
-
-
 @op(composed, namespace="linalg", composite=True)
 def tensorinv(A: Array, ind: int = 2) -> Any:
     """The inverse of a tensor seen as a matrix whose rows are its first `ind` dims."""
@@ -310,9 +300,10 @@ def solve_triangular(A: Array, B: Array, *, upper: bool, left: bool = True, unit
     return lapack.solve_triangular(a, b, upper, left, unitriangular)
 
 
-solve_triangular.vjp(
-    A=lambda g, A, out, upper, left, unitriangular: triangle_grad(g, A, out, upper, left, unitriangular),
-    B=lambda g, A, upper, left, unitriangular: triangle(adjoint(A), g, not upper, left, unitriangular),
+solve_triangular.vjp_joint(
+    lambda g, needs, A, out, upper, left, unitriangular: triangle_grads(g, needs, A, out, upper, left, unitriangular),
+    "A",
+    "B",
 )
 
 
@@ -321,11 +312,13 @@ def triangle(a: Any, b: Any, upper: Any, left: Any = True, unit: Any = False) ->
     return solve_triangular(a, b, upper=upper, left=left, unitriangular=unit)
 
 
-def triangle_grad(g: Any, a: Any, out: Any, upper: Any, left: Any, unit: Any) -> Any:
-    """The gradient to a triangle: that of a full matrix, where the triangle is."""
+def triangle_grads(g: Any, needs: Any, a: Any, out: Any, upper: Any, left: Any, unit: Any) -> tuple[Any, Any]:
+    """The gradients to a triangle, that of a full matrix where the triangle is, and to the right side."""
     side = triangle(adjoint(a), g, not upper, left, unit)
+    if not needs[0]:
+        return None, side
     full = neg(matmul(side, adjoint(out)) if left else matmul(adjoint(out), side))
-    return triu(full, int(unit)) if upper else tril(full, -int(unit))
+    return (triu(full, int(unit)) if upper else tril(full, -int(unit))), side
 
 
 def old_triangular_rule(op: Op, values: list[Any]) -> Estimate:
