@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine import arrays, bill, errors
 from engine.gradients import accumulate, as_gradient, conform, conform_tensor, spread
 from engine.graph import AccumulateGrad, Edge, Node
+from engine.guard import SMALL, SPARED
 from engine.hooks import Hooks, call_accumulated, call_after, call_before
 from engine.modes import state
 from engine.tensor import Tensor
@@ -162,6 +163,7 @@ class Walk:
         grads = self.grads
         take = grads.pop
         keep = self.keep
+        spared = 0
         for node in order:
             if node.rare is not None or not (plan := node.plan).simple:
                 self._visit(node)
@@ -171,7 +173,10 @@ class Walk:
                 self._skip(node)
                 continue
             if guard is not None:
-                guard.tick()
+                spared -= 1
+                if spared < 0 or g.nbytes > SMALL:
+                    guard.tick()
+                    spared = SPARED
             saved = node.saved
             if saved is None:
                 raise errors.graph_freed()

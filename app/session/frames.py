@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from app.exec.budget import Allowance
@@ -63,7 +64,7 @@ class Frame:
     functions: Functions
     optimizers: None = None
     code: None = None
-    ops: Counter[str] = field(default_factory=Counter)
+    ops: defaultdict[str, int] = field(default_factory=partial(defaultdict, int))
 
     @classmethod
     def current(cls, functions: Functions) -> Frame:

@@ -72,6 +72,15 @@ class Names:
         found = self._bound.get(name)
         return None if found is None else found[1]
 
+    def fill(self, values: list[Any], named: list[tuple[int, str]]) -> bool:
+        """Put tensors into a list: each with its place, by name; whether there are all of them."""
+        for place, name in named:
+            found = self._bound.get(name)
+            if found is None:
+                return False
+            values[place] = found[1]
+        return True
+
     def named(self, name: str, status: int = 422) -> Tensor:
         """What the name stands for.
 
@@ -106,18 +115,23 @@ class Names:
         Raises Problem `too_large` for one name too many.
         """
         old = self._bound.get(name)
-        if old is None:
-            self.check_room()
         if self.values:
             self.values.unbind(name)
-        if self._original is None:
-            self._before.setdefault(name, old)
         if old is None:
+            self.check_room()
             self._serial += 1
+            serial = self._serial
         else:
+            serial = old[0]
             self._forget(name, old[1])
-        self._bound[name] = (self._serial if old is None else old[0], tensor)
-        self._of.setdefault(id(tensor), []).append(name)
+        if self._original is None and name not in self._before:
+            self._before[name] = old
+        self._bound[name] = (serial, tensor)
+        known = self._of.get(id(tensor))
+        if known is None:
+            self._of[id(tensor)] = [name]
+        else:
+            known.append(name)
 
     def bind_next(self, tensor: Tensor) -> str:
         """Bind the next free name of `t0`, `t1`, … and return it."""
@@ -151,9 +165,10 @@ class Names:
 
     def _forget(self, name: str, tensor: Tensor) -> None:
         names = self._of[id(tensor)]
-        names.remove(name)
-        if not names:
+        if len(names) == 1:
             del self._of[id(tensor)]
+        else:
+            names.remove(name)
 
     def _as_begun(self) -> dict[str, tuple[int, Tensor]]:
         began = dict(self._bound)

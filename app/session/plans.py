@@ -30,11 +30,8 @@ class Plan:
     def arguments(self, names: Names) -> list[Any] | None:
         """The arguments in the order of the parameters; None if a name stands for no tensor any more."""
         values = self._values.copy()
-        for place, name in self._named:
-            tensor = names.get(name)
-            if tensor is None:
-                return None
-            values[place] = tensor
+        if not names.fill(values, self._named):
+            return None
         for place, listed in self._lists:
             tensors = values[place] = [names.get(name) for name in listed]
             if any(each is None for each in tensors):

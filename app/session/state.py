@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain
@@ -55,7 +55,7 @@ class State:
         self.code = Code(variables, Allowance(limits.exec_steps, limits.exec_cells, limits.exec_stdout))
         self.version = 0
         self.decode_s = 0.0  # of the call that runs
-        self.ops: Counter[str] = Counter()  # that the call has run, by name
+        self.ops: defaultdict[str, int] = defaultdict(int)  # that the call has run, by name
         self.ttl_s = ttl_s
         self._now = now
         self.created_at = self.used_at = now()

@@ -79,11 +79,11 @@ def run_step(state: State | Frame, step: Step, status: int = 422) -> Outcome:
 
     Raises Problem or what the engine raises; an unknown op has `status` (404 where the URL names it).
     """
-    state.budget.tick()
     if step.runs:
         outcome = _run_planned(state, step)
         if outcome is not None:
             return outcome
+    state.budget.tick()
     _check_out(step.out)
     scope = _scope(state)
     if step.no_grad:
@@ -112,6 +112,7 @@ def _run_planned(state: State | Frame, step: Step) -> Outcome | None:
         return None
     state.budget.admit(values)
     if plan.in_scope:
+        state.budget.tick()  # an op asks by itself
         scope = _scope(state)
         scope.addressed = plan.addressed(values)
         result = plan.run(scope, *values)
@@ -121,7 +122,7 @@ def _run_planned(state: State | Frame, step: Step) -> Outcome | None:
     state.ops[step.op] += 1
     if type(result) is Tensor and type(step.out) is str:
         state.names.bind(step.out, result)
-        return Outcome([(step.out, result)], True)
+        return Outcome(((step.out, result),), True)
     scope = _scope(state)
     scope.addressed = plan.addressed(values)
     return _outcome(result, plan.several, False, step.out, scope)
