@@ -379,6 +379,11 @@ def writeable(array: Array) -> Array:
     return array
 
 
+def widened(array: Array) -> Array:
+    """Half types as float32, in which their kernels compute; the rest as they are."""
+    return array.astype(np.float32) if array.dtype in dtypes.HALF_TYPES else array
+
+
 def cast(array: Array, dtype: np.dtype[Any]) -> Array:
     """The array in another dtype, itself if it has it; a complex one loses its imaginary part, as in torch."""
     if array.dtype == dtype:

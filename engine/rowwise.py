@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
-from engine.arrays import NUMPY, Array, backend_of
+from engine.arrays import NUMPY, Array, backend_of, widened
 
 BLOCK_BYTES = 1 << 19  # of each array: two of them fit into a second-level cache
 NARROW = 24  # rows up to so long are turned to columns: NumPy starts a loop for every row
@@ -46,7 +46,7 @@ def by_rows(kernel: Callable[..., None], dim: int, *arrays: Array) -> Array:
         if not (turned or half):
             kernel(*blocks, 1, target[part])
             return
-        blocks = [computed(each) for each in blocks]
+        blocks = [widened(each) for each in blocks]
         out = np.empty(blocks[0].shape, blocks[0].dtype)
         kernel(*blocks, 0 if turned else 1, out)
         target[part] = out.T if turned else out
@@ -87,7 +87,7 @@ def in_rows(dim: int, arrays: Sequence[Array], few: int = FEW) -> bool:
 
 
 def _at_once(kernel: Callable[..., None], dim: int, arrays: tuple[Array, ...]) -> Array:
-    wide = [computed(each) for each in arrays]
+    wide = [widened(each) for each in arrays]
     out = backend_of(wide[0]).xp.empty(wide[0].shape, wide[0].dtype)
     kernel(*wide, dim, out)
     return out.astype(arrays[0].dtype, copy=False)
@@ -109,11 +109,6 @@ def room_along(
     if half or length <= NARROW:  # in blocks, all in another form
         return block * wide * (inputs + 2)
     return block // length * 3 * wide if in_order and only_sums and size > FEW else size * wide
-
-
-def computed(array: Array) -> Array:
-    """Half types as float32, the rest as they are."""
-    return array.astype(np.float32) if array.dtype in dtypes.HALF_TYPES else array
 
 
 @functools.lru_cache(maxsize=64)

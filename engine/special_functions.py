@@ -11,7 +11,8 @@ import importlib
 import math
 from typing import Any
 
-from engine import arrays, dtypes, error_function
+from engine import arrays, error_function
+from engine.arrays import widened as widened
 
 Array = Any
 _MODULES = {"numpy": "scipy.special", "cupy": "cupyx.scipy.special"}
@@ -24,11 +25,6 @@ def _function(backend: str, name: str) -> Any:
         airy = getattr(module, "airy", None)
         return airy and (lambda x: airy(x)[0])
     return getattr(module, name, None)
-
-
-def widened(array: Array) -> Array:
-    """Half types as float32, the rest as they are."""
-    return array.astype(dtypes.float32.numpy) if array.dtype in dtypes.HALF_TYPES else array
 
 
 def special(name: str, x: Array, *others: Array) -> Array:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Truth
 from engine.op import Op, Rule, alias, op
@@ -18,7 +18,7 @@ from engine.ops.reduction import vector_norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
 from engine.ops.views import expand_as
 from engine.rules import check_number, elementwise, roomy
-from engine.special_functions import by_blocks, normal_share, widened
+from engine.special_functions import by_blocks, normal_share
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 NOT_FLOATING = (*WHOLE, dtypes.COMPLEX)

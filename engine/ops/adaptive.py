@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Truth
 from engine.op import Op, op
@@ -183,7 +183,7 @@ def largest_of(input: Any, size: Shape) -> Any:
     taps = [taps_of(ADAPTIVE, n, out) for n, out in zip(sizes, size, strict=True)]
     if math.prod(size) < math.prod(len(each[0]) for each in taps):
         return largest_by_window(input, size, taps)
-    x = (input.astype(xp.float32) if input.dtype in HALF else input).reshape(*input.shape[:-count], math.prod(sizes))
+    x = widened(input).reshape(*input.shape[:-count], math.prod(sizes))
     best = xp.full((*input.shape[:-count], *size), -math.inf, x.dtype)
     index = xp.zeros(best.shape, xp.int64)
     for number, steps in enumerate(itertools.product(*(range(len(each[0])) for each in taps))):
@@ -213,7 +213,7 @@ def largest_by_window(input: Any, size: Shape, taps: list[Any]) -> Any:
         part = input[(..., *(slice(*span) for span in spans))]
         widths = part.shape[len(lead) :]
         part = part.reshape(*lead, math.prod(widths))
-        wide = part.astype(xp.float32) if part.dtype in HALF else part
+        wide = widened(part)
         lost = wide != wide
         last = part.shape[-1] - 1 - xp.argmax(lost[..., ::-1], -1)  # torch keeps the last NaN, but the first maximum
         place = xp.where(lost.any(-1), last, xp.argmax(wide, -1))

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
@@ -24,7 +24,7 @@ HALF = dtypes.HALF_TYPES
 @op(softmax_like, hidden=True, node="SafeSoftmaxBackward0")
 def safe_softmax(input: Array, dim: int) -> Any:
     """softmax that is zero, not NaN, where all elements along the dim are -inf."""
-    x = input.astype(xp.float32) if input.dtype in HALF else input
+    x = widened(input)
     if not x.size:
         return +input
     top = x.max(axis=dim, keepdims=True)

@@ -7,13 +7,12 @@ import operator as python
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import conj_of, div, mul, neg, scale, scaled, shift, sub
 from engine.rules import broadcast, check_number, elementwise, roomy
-from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 

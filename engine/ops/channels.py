@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import arrays, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.modes import state
@@ -18,7 +18,6 @@ from engine.ops.normalization import (
     FUNCTIONAL,
     STATISTICS,
     check_floating,
-    computed,
     like,
     moments,
     parameter_dtype,
@@ -71,7 +70,7 @@ def batch_rule(op: Op, values: list[Any]) -> Estimate:
 
 def column(values: Any, ndim: int) -> Any:
     """One value for each channel, to be broadcast over an input of `ndim` dims."""
-    return None if values is None else computed(values).reshape(-1, *(1,) * (ndim - 2))
+    return None if values is None else widened(values).reshape(-1, *(1,) * (ndim - 2))
 
 
 @op(batch_rule, name="native_batch_norm", hidden=True, outputs=STATISTICS, differentiable=("out",))
@@ -87,7 +86,7 @@ def batch_norm_of(
 ) -> Any:
     """The input standardised for each channel; in training by its own statistics, which the running ones follow."""
     ndim = input.ndim
-    x, given = computed(input), [each for each in (weight, bias, running_mean, running_var) if each is not None]
+    x, given = widened(input), [each for each in (weight, bias, running_mean, running_var) if each is not None]
     dtype = given[0].dtype if given else input.dtype
     if training:
         dims = (0, *range(2, ndim))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dims
 from engine.op import Op, op
@@ -52,11 +52,6 @@ def parts(count: int, groups: int, each: int, room: int = COLUMN_BYTES) -> Itera
     for start in range(0, count, max(step, 1)):
         for first in range(0, groups, width):
             yield slice(start, min(start + step, count)), slice(first, min(first + width, groups))
-
-
-def computed(array: Any) -> Any:
-    """Half types as float32, the rest as they are."""
-    return array.astype(xp.float32) if array.dtype in HALF else array
 
 
 def bordered(x: Any, padding: Shape) -> Any:
@@ -172,10 +167,10 @@ def correlate_arrays(
     """The sums of products of windows and weights, laid out as `sizes`."""
     kernel, out = weight.shape[2:], sizes[2:]
     if in_lines(input.shape, weight.shape, tuple(sizes), stride, padding, dilation):
-        made = correlate_lines(computed(input), computed(weight), sizes, padding, dilation, groups, parts)
+        made = correlate_lines(widened(input), widened(weight), sizes, padding, dilation, groups, parts)
         return made.astype(input.dtype, copy=False)
-    x, spots = bordered(computed(input), padding), math.prod(out)
-    matrix = computed(weight).reshape(groups, sizes[1] // groups, -1)
+    x, spots = bordered(widened(input), padding), math.prod(out)
+    matrix = widened(weight).reshape(groups, sizes[1] // groups, -1)
     depth = math.prod(weight.shape[1:])
     y = xp.empty((sizes[0], groups, sizes[1] // groups, spots), x.dtype)
     everywhere = windows(x, kernel, out, stride, dilation)
@@ -194,8 +189,8 @@ def spread_arrays(
         return correlate_arrays(grad, turned(weight, groups), sizes, stride, border, dilation, groups)
     kernel, out = weight.shape[2:], grad.shape[2:]
     spots, depth = math.prod(out), math.prod(weight.shape[1:])
-    g = computed(grad).reshape(grad.shape[0], groups, grad.shape[1] // groups, spots)
-    matrix = computed(weight).reshape(groups, grad.shape[1] // groups, depth).swapaxes(1, 2)
+    g = widened(grad).reshape(grad.shape[0], groups, grad.shape[1] // groups, spots)
+    matrix = widened(weight).reshape(groups, grad.shape[1] // groups, depth).swapaxes(1, 2)
     wide = [size + 2 * pad for size, pad in zip(sizes[2:], padding, strict=True)]
     x = xp.zeros((*sizes[:2], *wide), g.dtype)
     for part, block in parts(sizes[0], groups, depth * spots * g.dtype.itemsize):
@@ -219,11 +214,11 @@ def overlap_arrays(
     """The adjoint of `correlate_arrays` in its weight: windows times outputs, summed over the batch."""
     kernel, out = sizes[2:], grad.shape[2:]
     if sizes[1] == 1 and in_lines(input.shape, tuple(sizes), grad.shape, stride, padding, dilation):
-        made = overlap_lines(computed(grad), computed(input), sizes, padding, dilation, parts)
+        made = overlap_lines(widened(grad), widened(input), sizes, padding, dilation, parts)
         return made.astype(grad.dtype, copy=False)
     spots, depth = math.prod(out), math.prod(sizes[1:])
-    x = bordered(computed(input), padding)
-    g = computed(grad).reshape(grad.shape[0], groups, sizes[0] // groups, spots)
+    x = bordered(widened(input), padding)
+    g = widened(grad).reshape(grad.shape[0], groups, sizes[0] // groups, spots)
     total = xp.zeros((groups, sizes[0] // groups, depth), x.dtype)
     everywhere = windows(x, kernel, out, stride, dilation)
     for part, block in parts(len(g), groups, depth * spots * x.dtype.itemsize):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Number
 from engine.op import Op, op
@@ -85,8 +85,7 @@ def histc_rule(op: Op, values: list[Any]) -> Estimate:
 @op(histc_rule)
 def histc(input: Array, bins: int = 100, min: Number = 0, max: Number = 0) -> Any:
     """The count of elements in `bins` equal parts of a range: that of the elements where both ends are equal."""
-    if input.dtype in dtypes.HALF_TYPES:
-        input = input.astype(xp.float32)
+    input = widened(input)
     inside = input[(input >= min) & (input <= max)]
     places = ((inside - min) * (bins / (max - min))).astype(xp.int64)
     return xp.bincount(xp.minimum(places, bins - 1), minlength=bins)
@@ -239,7 +238,7 @@ def distinct(input: Any, dim: int | None) -> Any:
         shape = tuple(input.shape) if dim is not None else (0,)
         place = input.shape if dim is None else (input.shape[dim],)
         return xp.zeros(shape, input.dtype), xp.zeros(place, xp.int64), xp.zeros(shape[dim or 0], xp.int64)
-    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    wide = widened(input)
     axis = dim if input.ndim else None
     values, inverse, counts = xp.unique(wide, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     return values, inverse.reshape(input.shape if dim is None else -1), counts

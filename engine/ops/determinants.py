@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import lapack
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
@@ -21,7 +21,6 @@ from engine.ops.matrices import (
     same_form,
     trace_product,
     unit_matrix,
-    widened,
 )
 from engine.ops.selection import where
 from engine.ops.solving import inverse_or_nan, solve

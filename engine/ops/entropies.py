@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.inplace import check_cast, check_shape
 from engine.kinds import Array, Truth
@@ -15,7 +15,7 @@ from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.arithmetic import add, div, log, mul, neg, shift, sub
 from engine.ops.compare import lt
-from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, reduced, refuse_grad, share, total_of
+from engine.ops.losses import FUNCTIONAL, legacy, loss_estimate, reduced, refuse_grad, share, total_of
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
 from engine.ops.selection import where
@@ -49,9 +49,9 @@ def entropy_rule(op: Op, values: list[Any]) -> Estimate:
 @op(entropy_rule, hidden=True, node="BinaryCrossEntropyBackward0")
 def entropy(input: Array, target: Array, weight: Array | None, reduction: str) -> Any:
     """-(t log x + (1 - t) log(1 - x)), the logarithms not below -100."""
-    x, t = computed(input), computed(target)
+    x, t = widened(input), widened(target)
     losses = (t - 1) * xp.maximum(xp.log1p(-x), x.dtype.type(-100)) - t * xp.maximum(xp.log(x), x.dtype.type(-100))
-    return total_of(losses if weight is None else losses * computed(weight), reduction, input.dtype)
+    return total_of(losses if weight is None else losses * widened(weight), reduction, input.dtype)
 
 
 def entropy_input(g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
@@ -130,12 +130,12 @@ def refuse_bool(array: Any, what: str, instead: str) -> None:
 )
 def logits_entropy(input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str) -> Any:
     """(1 - t) x - (1 + (p - 1) t) log(sigmoid(x)), without overflow."""
-    x, t = computed(input), computed(target)
+    x, t = widened(input), widened(target)
     tail = xp.log1p(xp.exp(-xp.absolute(x))) + xp.maximum(-x, 0)
     if pos_weight is not None:
-        tail = tail * ((computed(pos_weight) - 1) * t + 1)
+        tail = tail * ((widened(pos_weight) - 1) * t + 1)
     losses = (1 - t) * x + tail
-    return total_of(losses if weight is None else losses * computed(weight), reduction, target.dtype)
+    return total_of(losses if weight is None else losses * widened(weight), reduction, target.dtype)
 
 
 def weighted_share(g: Any, input: Any, weight: Any, reduction: str) -> Any:
@@ -172,7 +172,7 @@ logits_entropy.vjp(
 @op(roomy(elementwise("float", cost=20), 2, half=2), hidden=True, node="LogSigmoidBackward0")
 def log_sigmoid(input: Array) -> Any:
     """The logarithm of the sigmoid, without overflow."""
-    x = computed(input)
+    x = widened(input)
     return (xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))).astype(input.dtype, copy=False)
 
 
@@ -258,7 +258,7 @@ def soft_margin_rule(op: Op, values: list[Any]) -> Estimate:
 @op(soft_margin_rule, hidden=True, node="SoftMarginLossBackward0", real_grad="soft_margin_loss")
 def soft_margin(input: Array, target: Array, reduction: str) -> Any:
     """log(1 + exp(-t x))."""
-    z = computed(input) * computed(target)
+    z = widened(input) * widened(target)
     losses = xp.log1p(xp.exp(-z)) if z.dtype.kind == "c" else xp.logaddexp(z.dtype.type(0), -z)
     return total_of(losses, reduction, input.dtype)
 

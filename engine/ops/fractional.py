@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Index, Truth
 from engine.op import Op, op
 from engine.ops.creation import rand
 from engine.ops.losses import refuse_grad
 from engine.ops.maxima import PAIR, lowest, pair, plane_scatter
-from engine.ops.pooling import FUNCTIONAL, HALF
+from engine.ops.pooling import FUNCTIONAL
 from engine.rules import INT64, Shape
 from engine.tensor import counted_dim
 
@@ -98,7 +98,7 @@ def largest_at(input: Any, kernel: Shape, out: Shape, samples: Any) -> Any:
     count = len(out)
     sizes, rows = input.shape[-count:], math.prod(input.shape[:-count])
     flat = input.reshape(rows, math.prod(sizes))
-    x = flat.astype(xp.float32) if input.dtype in HALF else flat
+    x = widened(flat)
     numbers = samples[: input.shape[0] if input.ndim == count + 2 else 1].reshape(rows, count)
     base = xp.zeros((rows, *out), xp.int64)
     for dim, (size, k, wanted) in enumerate(zip(sizes, kernel, out, strict=True)):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
@@ -16,7 +16,6 @@ from engine.ops.creation import zeros_like
 from engine.ops.pairs import ldexp, pow_number_into
 from engine.ops.unary import FLOAT, rsqrt
 from engine.rules import elementwise, refusing, roomy, weak
-from engine.special_functions import widened
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 COMPLEX = (dtypes.COMPLEX,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, op
@@ -17,7 +17,6 @@ from engine.ops.nn import FUNCTIONAL
 from engine.ops.unary import sigmoid
 from engine.ops.views import slice_
 from engine.rules import roomy
-from engine.special_functions import widened
 from engine.tensor import check_dim
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from engine import errors
+from engine.arrays import widened
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
@@ -15,7 +16,6 @@ from engine.ops.normalization import (
     FUNCTIONAL,
     STATISTICS,
     check_floating,
-    computed,
     moments,
     parameter_dtype,
     pull_back,
@@ -70,7 +70,7 @@ def native_group_norm(
     if planes(input):
         out, mean, rstd = standard_groups(input, group, eps, weight, bias)
     else:
-        rest, mean, _, rstd = moments(computed(input).reshape(N, group, C // group * HxW), (2,), eps)
+        rest, mean, _, rstd = moments(widened(input).reshape(N, group, C // group * HxW), (2,), eps)
         rest = (rest * rstd).reshape(input.shape)
         out = scaled(rest, rest.dtype.type(1), column(weight, input.ndim), column(bias, input.ndim))
     given = [each for each in (weight, bias) if each is not None]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.inplace import check_cast
 from engine.kinds import Array, Truth
@@ -65,11 +65,6 @@ def total_of(losses: Any, reduction: str, dtype: Any) -> Any:
 def share(g: Any, shape: Any, reduction: str) -> Any:
     """The part of a reduced loss's gradient that each element gets."""
     return scale(g, 1 / max(math.prod(shape), 1)) if reduction == "mean" else g
-
-
-def computed(array: Any) -> Any:
-    """Half types as float32, the rest as they are; None as it is."""
-    return array.astype(xp.float32) if array is not None and array.dtype in HALF else array
 
 
 def together(input: Any, target: Any) -> tuple[Any, Any]:
@@ -233,7 +228,7 @@ def l1_loss(
 @op(pair_rule("smooth_l1_cpu"), hidden=True, node="SmoothL1LossBackward0")
 def smooth_l1(input: Array, target: Array, reduction: str, beta: float) -> Any:
     """Half the squared difference over beta where it is below beta, else the difference less half of beta."""
-    gap = xp.absolute(computed(input) - computed(target))
+    gap = xp.absolute(widened(input) - widened(target))
     losses = xp.where(gap < beta, 0.5 * gap * gap / gap.dtype.type(beta), gap - gap.dtype.type(0.5 * beta))
     return total_of(losses, reduction, input.dtype)
 
@@ -283,7 +278,7 @@ def huber_rule(op: Op, values: list[Any]) -> Estimate:
 @op(huber_rule, hidden=True, node="HuberLossBackward0")
 def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
     """Half the squared difference up to delta, else delta times the difference less half of delta."""
-    gap = xp.absolute(computed(input) - computed(target))
+    gap = xp.absolute(widened(input) - widened(target))
     one = gap.dtype.type
     losses = xp.where(gap <= delta, one(0.5) * gap * gap, one(delta) * (gap - one(0.5 * delta)))
     return total_of(losses, reduction, input.dtype)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
 from engine.op import Op, op
 from engine.ops.activations import as_double
 from engine.ops.arithmetic import mul, scale, sub
 from engine.ops.gathering import gather, gather_backward
-from engine.ops.losses import FUNCTIONAL, computed, legacy, loss_estimate, refuse_grad, total_of
+from engine.ops.losses import FUNCTIONAL, legacy, loss_estimate, refuse_grad, total_of
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, unsqueeze
 from engine.rules import Shape
@@ -77,13 +77,13 @@ def one_class_rule(op: Op, values: list[Any]) -> Estimate:
 @op(one_class_rule, hidden=True, node="MultiMarginLossBackward0")
 def one_class(input: Array, target: Array, p: int, margin: float, weight: Array | None, reduction: str) -> Any:
     """The mean over other classes of (margin - x[target] + x[other], not below 0) to the power p."""
-    x, index = rows_of(computed(input)), target.reshape(-1, 1)
+    x, index = rows_of(widened(input)), target.reshape(-1, 1)
     excess = x - xp.take_along_axis(x, index, 1) + x.dtype.type(margin)
     excess = xp.where(excess > 0, excess, excess.dtype.type(0))  # NaN counts as 0, as in torch
     xp.put_along_axis(excess, index, excess.dtype.type(0), 1)
     losses = (excess if p == 1 else excess * excess).sum(axis=1) / x.dtype.type(x.shape[1])
     if weight is not None:
-        losses = losses * computed(weight).reshape(-1)[index[:, 0]]
+        losses = losses * widened(weight).reshape(-1)[index[:, 0]]
     return total_of(losses.reshape(target.shape if input.ndim < 2 else (-1,)), reduction, input.dtype)
 
 
@@ -191,7 +191,7 @@ def label_excess(x: Any, target: Any) -> Any:
 @op(several_rule, hidden=True, node="MultilabelMarginLossBackward0")
 def several(input: Array, target: Array, reduction: str) -> Any:
     """The sum over labels and other classes of how far the class comes within 1 of the label, over the classes."""
-    x = rows_of(computed(input))
+    x = rows_of(widened(input))
     losses = label_excess(x, target)[0].sum(axis=(1, 2)) / x.dtype.type(x.shape[1])
     return total_of(losses if input.ndim == 2 else losses.reshape(()), reduction, input.dtype)
 
@@ -207,7 +207,7 @@ def several(input: Array, target: Array, reduction: str) -> Any:
 )
 def several_slope(input: Array, target: Array) -> Any:
     """The gradient of each row's loss; it does not change with the scores."""
-    x = rows_of(computed(input))
+    x = rows_of(widened(input))
     excess, safe = label_excess(x, target)
     hits = (excess > 0).astype(x.dtype)
     slope = hits.sum(axis=1)

@@ -94,11 +94,6 @@ def columns_first(a: Any) -> Any:
     return xp.swapaxes(xp.ascontiguousarray(xp.swapaxes(a, -1, -2)), -1, -2)
 
 
-def widened(a: Any) -> Any:
-    """An array as LAPACK takes it: half types, of which only empty ones come here, as float32."""
-    return a.astype(xp.float32) if a.dtype in HALF else a
-
-
 # -- helpers of formulas ----------------------------------------------------------------------------------------------
 
 

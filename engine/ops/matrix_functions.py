@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
@@ -50,7 +50,7 @@ def matrix_exp(input: Array) -> Any:
     """The exponential of square matrices."""
     if not input.size:
         return xp.zeros(input.shape, input.dtype)
-    a = input.astype(xp.float32) if input.dtype in HALF else input
+    a = widened(input)
     size = abs(a).sum(-2).max(-1)
     finite = xp.isfinite(size)
     steps = xp.ceil(xp.log2(xp.maximum(xp.where(finite, size, 1), REACH) / REACH)).astype(xp.int64)
@@ -159,8 +159,7 @@ def trilinear_rule(op: Op, values: list[Any]) -> Estimate:
 @op(trilinear_rule, hidden=True, node="TrilinearBackward0", real_grad="_trilinear")
 def trilinear(i1: Array, i2: Array, i3: Array) -> Any:
     """The sums over i and j of `i1[b, i] * i2[k, i, j] * i3[b, j]`."""
-    half = i1.dtype in HALF
-    a, w, b = (each.astype(xp.float32) if half else each for each in (i1, i2, i3))
+    a, w, b = (widened(each) for each in (i1, i2, i3))
     inner = xp.matmul(w, xp.swapaxes(b, 0, 1))
     return xp.ascontiguousarray((inner * xp.swapaxes(a, 0, 1)).sum(1).swapaxes(0, 1)).astype(i1.dtype)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import arrays, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Truth
 from engine.modes import state
@@ -66,7 +66,7 @@ def largest(input: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: 
     count = len(kernel)
     shape = pooled_shape(input.shape, kernel, stride, padding, dilation, ceil, "")
     out = shape[-count:]
-    x = input.astype(xp.float32) if input.dtype in HALF else input
+    x = widened(input)
     x = framed(x, padding, reach(out, kernel, stride, dilation), lowest(x.dtype))
     first, base, offsets = window_places(input.shape[-count:], out, kernel, stride, padding, dilation)
     which = xp.empty(shape, xp.int16 if offsets.size < 2**14 else xp.int32)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Number, Word
 from engine.op import Op, Rule, op
@@ -154,7 +154,7 @@ def distance_grad(g: Any, a: Any, b: Any, p: Any, out: Any) -> Any:
 @op(cdist_rule(by_product=True), hidden=True, node="EuclideanDistBackward0")
 def euclidean_distances(x1: Array, x2: Array, p: float) -> Any:
     """Euclidean distances of rows by one matrix product: quicker, and rougher for rows close to each other."""
-    a, b = (each.astype(xp.float32) if each.dtype in HALF else each for each in (x1, x2))
+    a, b = (widened(each) for each in (x1, x2))
     squares = [(each * each).sum(-1, keepdims=True) for each in (a, b)]
     made = squares[0] + xp.swapaxes(squares[1], -1, -2) - 2 * xp.matmul(a, xp.swapaxes(b, -1, -2))
     return xp.sqrt(xp.maximum(made, 0)).astype(x1.dtype, copy=False)

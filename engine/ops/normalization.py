@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Number, Size
 from engine.modes import warn_once
@@ -34,11 +34,6 @@ MIXED_FLOAT = "mixed dtype (CPU): expect parameter to have scalar type of Float"
 
 
 # -- the standardisation --------------------------------------------------------------------------------------------
-
-
-def computed(array: Any) -> Any:
-    """Half types as float32, the rest as they are; None as it is."""
-    return array.astype(xp.float32) if array is not None and array.dtype in HALF else array
 
 
 def moments(x: Any, dims: Shape, eps: float) -> Any:
@@ -77,8 +72,8 @@ def rest_rule(op: Op, values: list[Any]) -> Estimate:
 @op(rest_rule, hidden=True, node="SubBackward0")
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Any:
     """`(input - mean) * rstd` with the input's own statistics."""
-    rest = computed(input) - computed(mean)
-    rest *= computed(rstd)
+    rest = widened(input) - widened(mean)
+    rest *= widened(rstd)
     return rest.astype(input.dtype, copy=False)
 
 
@@ -90,8 +85,8 @@ def pull_back(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, e
     """The gradient of the standardisation: rstd (g - mean(g) - x^ mean(g x^)), x^ the standardised input."""
     if last(dims, grad, input):
         return pull_back_rows(grad, input, dims, mean, rstd, None, (True, False, False))[0]
-    g, rstd = computed(grad), computed(rstd)
-    x = computed(input) - computed(mean)
+    g, rstd = widened(grad), widened(rstd)
+    x = widened(input) - widened(mean)
     x *= rstd
     count = g.dtype.type(max(math.prod(x.shape[at] for at in dims), 1))
     product = g * x
@@ -195,8 +190,8 @@ def native_layer_norm(
     if last(dims, input):
         out, mean, rstd = standard_rows(input, dims, eps, weight, bias)
     else:
-        rest, mean, _, rstd = moments(computed(input), dims, eps)
-        out = scaled(rest, rstd, computed(weight), computed(bias))
+        rest, mean, _, rstd = moments(widened(input), dims, eps)
+        out = scaled(rest, rstd, *(None if each is None else widened(each) for each in (weight, bias)))
     given = [each for each in (weight, bias) if each is not None]
     dtype = given[0].dtype if given else input.dtype
     return (
@@ -281,7 +276,7 @@ def rms_normalized(input: Any, normalized_shape: Shape, weight: Any, eps: float 
         warn_once(MISMATCH.format(have, other), level=7)
     if eps is None:
         eps = SMALLEST.get(getattr(dtype, "name", "float32"), SMALLEST["float32"])
-    x = widened(input)
+    x = in_float32(input)
     square = mean_dim(pow_number(x, 2), last_dims(input, normalized_shape), True)
     out = mul(x, rsqrt(shift(square, eps)))
     return like(out if weight is None else mul(out, weight), input)
@@ -310,8 +305,8 @@ def functional_rms_norm(
 SMALLEST = {"float64": 2.0**-52, "complex128": 2.0**-52, "float32": 2.0**-23, "complex64": 2.0**-23}
 
 
-def widened(x: Any) -> Any:
-    """Half types as float32, recorded; the rest as they are."""
+def in_float32(x: Any) -> Any:
+    """Half types as float32, recorded as a step; the rest as they are."""
     if x.dtype.kind != "V" and x.dtype.itemsize != 2:
         return x
     return to_copy(x, dtypes.float32, None)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors, scans
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
@@ -49,7 +49,7 @@ def merge_bytes(array: Any, dim: int) -> int:
 
 def order_of(input: Any, dim: int, descending: bool) -> Any:
     """The stable order of the elements along a dim; NaN counts as the largest."""
-    keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    keys = widened(input)
     if keys.dtype.itemsize <= 4 and keys.ndim and keys.shape[dim] < 2**31:
         return packed_order(keys, dim, descending)
     if not descending:
@@ -167,7 +167,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
     if not k or 8 * k >= size:
         order = xp.array(order_of(input, dim, largest)[(*along, slice(0, k))], order="C")
         return xp.take_along_axis(input, order, dim), order
-    keys = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    keys = widened(input)
     part = slice(size - k, size) if largest else slice(0, k)
     chosen = xp.argpartition(keys, size - k if largest else k, dim)[(*along, part)]
     values = xp.take_along_axis(input, chosen, dim)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.inplace import check_shape
 from engine.kinds import Array, Number, Operand
@@ -41,7 +41,6 @@ from engine.rules import (
     shape_of,
     weak,
 )
-from engine.special_functions import widened
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
 COMPLEX = (dtypes.COMPLEX,)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims
 from engine.op import Op, op
@@ -220,7 +220,7 @@ def averaged(input: Any, kernel: Shape, stride: Any, padding: Shape, ceil: bool,
     ones = (1,) * count
     shape = pooled_shape(input.shape, kernel, stride, padding, ones, ceil, "")
     out = shape[-count:]
-    x = input.astype(xp.float32) if input.dtype in HALF else input
+    x = widened(input)
     x = framed(x, padding, reach(out, kernel, stride, ones), 0)
     total = xp.zeros(shape, x.dtype)
     for at in xp.ndindex(*kernel):
@@ -238,7 +238,7 @@ def spread_average(
     """The adjoint of `averaged`: each window's share added to all its places."""
     count = len(kernel)
     out, ones = grad.shape[-count:], (1,) * len(kernel)
-    g = grad.astype(xp.float32) if grad.dtype in HALF else grad
+    g = widened(grad)
     share = divisors(sizes[-count:], out, kernel, stride, padding, include, divisor)
     g = g / (share if divisor is not None else share.astype(g.dtype))
     needed = reach(out, kernel, stride, ones)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.rowwise import computed, dots, for_blocks, in_rows, long_rows, ones, totals
+from engine.arrays import widened
+from engine.rowwise import dots, for_blocks, in_rows, long_rows, ones, totals
 from engine.rules import Shape
 
 FEW = 256  # elements that are not worth it
@@ -30,7 +31,7 @@ def rows_of(x: Any, dims: Shape) -> Any:
 
 def flat(values: Any) -> Any:
     """Values as one row, half types as float32; None as it is."""
-    return None if values is None else computed(values).reshape(-1)
+    return None if values is None else widened(values).reshape(-1)
 
 
 def standard_rows(input: Any, dims: Shape, eps: float, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
@@ -39,12 +40,12 @@ def standard_rows(input: Any, dims: Shape, eps: float, weight: Any, bias: Any) -
     scale, shift = flat(weight), flat(bias)
     made = np.empty(input.shape, input.dtype)
     target = rows_of(made, dims)
-    wide = np.float32 if computed(x[:0]).dtype != x.dtype else x.dtype
+    wide = np.float32 if widened(x[:0]).dtype != x.dtype else x.dtype
     stats = np.empty((2, len(x), 1), wide)
     count, small = stats.dtype.type(x.shape[1]), stats.dtype.type(eps)
 
     def work(part: slice) -> None:
-        block = computed(x[part])
+        block = widened(x[part])
         out = target[part] if block.dtype == made.dtype else np.empty(block.shape, block.dtype)
         mean, rstd = stats[:, part]
         np.divide(totals(block, 1), count, out=mean)
@@ -74,7 +75,7 @@ def pull_back_rows(
     summed over the rows.
     """
     g, x = rows_of(grad, dims), rows_of(input, dims)
-    means, scales = computed(mean).reshape(-1, 1), computed(rstd).reshape(-1, 1)
+    means, scales = widened(mean).reshape(-1, 1), widened(rstd).reshape(-1, 1)
     factor = flat(weight)
     made = np.empty(grad.shape, grad.dtype) if wanted[0] else None
     target = None if made is None else rows_of(made, dims)
@@ -82,12 +83,12 @@ def pull_back_rows(
     count = scales.dtype.type(x.shape[1])
 
     def work(part: slice) -> None:
-        block, scale = computed(g[part]), scales[part]
+        block, scale = widened(g[part]), scales[part]
         if wanted[2]:
             sums[1] += ones(len(block), block.dtype) @ block
         if not (wanted[0] or wanted[1]):
             return
-        rest = computed(x[part]) - means[part]
+        rest = widened(x[part]) - means[part]
         product = block * rest
         if wanted[1]:
             sums[0] += scale[:, 0] @ product
@@ -126,7 +127,7 @@ def standard_groups(input: Any, groups: int, eps: float, weight: Any, bias: Any)
     """Groups of channels, standardised, times weight, plus bias; the means, and 1 over the deviations."""
     n, channels = input.shape[:2]
     each = channels // groups
-    x = computed(input).reshape(n * channels, -1)
+    x = widened(input).reshape(n * channels, -1)
     parts, count, small = (n, groups, each), x.dtype.type(each * x.shape[1]), x.dtype.type(eps)
     with long_rows(x.shape[1]):
         mean = totals(x, 1).reshape(parts).sum(axis=2) / count
@@ -145,11 +146,11 @@ def pull_back_groups(
     """The gradients of `standard_groups` to input, weight and bias, of those that are wanted."""
     n, channels = input.shape[:2]
     each, parts = channels // groups, (n, groups, channels // groups)
-    g, x = (computed(array).reshape(n * channels, -1) for array in (grad, input))
-    count, scale = g.dtype.type(each * g.shape[1]), computed(rstd).reshape(n, groups, 1)
+    g, x = (widened(array).reshape(n * channels, -1) for array in (grad, input))
+    count, scale = g.dtype.type(each * g.shape[1]), widened(rstd).reshape(n, groups, 1)
     factor = g.dtype.type(1) if weight is None else flat(weight).reshape(groups, each)
     with long_rows(g.shape[1]):
-        rest = np.subtract(x, spread(computed(mean), each))
+        rest = np.subtract(x, spread(widened(mean), each))
         slopes, levels = dots(g, rest, 1).reshape(parts), totals(g, 1).reshape(parts)
         out = None
         if wanted[0]:

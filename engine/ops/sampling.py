@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from engine import arrays, dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Index, Size, Word
 from engine.modes import warn
@@ -68,7 +68,7 @@ def located(grid: Any, axis: int, size: int, setting: Setting) -> Any:
     """The coordinate of each point along an axis, and how it moves with the grid's number."""
     mode, padding, align = setting
     numbers = grid[..., grid.shape[-1] - 1 - axis]
-    numbers = numbers.astype(xp.float32) if grid.dtype in HALF else numbers
+    numbers = widened(numbers)
     factor = (size - 1) / 2 if align else size / 2
     x = (numbers + 1) * numbers.dtype.type(factor) - numbers.dtype.type(0 if align else 0.5)
     slope = xp.full(x.shape, factor, x.dtype)

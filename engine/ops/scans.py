@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors, scans, sums
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Dtype
 from engine.op import Op, op
@@ -182,7 +182,7 @@ def logcumsumexp(input: Array, dim: int) -> Any:
         return xp.array(input)
     if input.dtype.kind == "c":
         return scans.stepped(add_logs, input, dim)
-    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    wide = widened(input)
     return scans.accumulated(xp.logaddexp, wide, dim)
 
 
@@ -232,7 +232,7 @@ def extremum_along(combine: Any, input: Any, dim: int) -> Any:
     """The running extremum and the last place it was met (of NaN, the last one)."""
     if input.ndim == 0:
         return xp.array(input), xp.zeros((), xp.int64)
-    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    wide = widened(input)
     values = scans.accumulated(combine, wide, dim)
     hits = (wide == values) | (wide != wide)
     places = xp.arange(input.shape[dim]).reshape((-1,) + (1,) * (input.ndim - 1 - dim))

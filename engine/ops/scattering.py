@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import adding, arrays, dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number, Size
 from engine.modes import warn_once
@@ -103,7 +103,7 @@ def written(input: Any, dim: int, index: Any, src: Any) -> Any:
 
 def combined(input: Any, dim: int, index: Any, src: Any, how: str) -> Any:
     """The tensor with elements of `src` combined into those the index points at; half types in float32."""
-    wide = input.astype(xp.float32) if input.dtype in dtypes.HALF_TYPES else input
+    wide = widened(input)
     out, place, values = opened(wide, dim, index, src)
     if place is not None:
         index = index if index.ndim else index.reshape(1)

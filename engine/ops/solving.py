@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import errors, lapack
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Ints
 from engine.op import Op, op
@@ -25,7 +25,6 @@ from engine.ops.matrices import (
     columns_first,
     same_type,
     transposed,
-    widened,
 )
 from engine.ops.superseded import warn_of
 from engine.ops.views import permute, reshape

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.modes import state
@@ -29,7 +29,6 @@ from engine.ops.matrices import (
     diagonal_of,
     real_dtype,
     unit_diagonal,
-    widened,
     zero_diagonal,
 )
 from engine.ops.solving import inverse_or_nan

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.folds import product, product_room, total
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
@@ -114,8 +114,7 @@ def variance_rule(op: Op, values: list[Any]) -> Estimate:
 
 def moments(input: Any, dim: Any, correction: Any, keepdim: bool) -> tuple[Any, Any]:
     """Variance and mean: twice through, so that large means cost no digits."""
-    if input.dtype in dtypes.HALF_TYPES:
-        input = input.astype(xp.float32)
+    input = widened(input)
     count = count_of(input.shape, dim)
     mean = xp.add.reduce(input, axis=dim, keepdims=True) / input.real.dtype.type(count)
     away = input - mean
@@ -278,8 +277,7 @@ def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
 @op(logsumexp_rule, rows=True)
 def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
     """The logarithm of the sum of exponentials over the dims."""
-    if input.dtype in dtypes.HALF_TYPES:
-        input = input.astype(xp.float32)
+    input = widened(input)
     if input.size == 0:
         return xp.log(xp.add.reduce(input, axis=dim, keepdims=keepdim))
     top = input.real.max(axis=dim, keepdims=True)

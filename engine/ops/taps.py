@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Index, Size
 from engine.op import Op, op
@@ -161,7 +161,7 @@ def along(x: Any, dim: int, taps: Taps) -> Any:
 
 def mapped(input: Any, sizes: Any, settings: tuple[Setting, ...], back: bool) -> Any:
     """The maps of the last dims, one after the other; with `back` their adjoints."""
-    x = input.astype(xp.float32) if input.dtype in HALF else input
+    x = widened(input)
     if input.dtype.kind in "iu" and [1 for each in settings if not each[0].startswith("nearest")]:
         x = input.astype(xp.float32)
     front = input.ndim - len(settings)

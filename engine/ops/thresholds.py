@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from engine import arrays, dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
 from engine.op import Op, alias, op
@@ -23,7 +23,6 @@ from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
 from engine.rules import INT64, check_number, elementwise, refusing, roomy, same_as_input
-from engine.special_functions import widened
 
 relu_: Any = relu_of.twin
 SIXTH = float(np.float32(1 / 6))  # of this precision in torch, whatever the dtype
