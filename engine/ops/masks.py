@@ -12,7 +12,7 @@ from engine.arrays import xp
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Size
 from engine.op import Op, op
-from engine.ops.joining import unbind
+from engine.ops.joining import unbind, zeros_of
 from engine.ops.selection import masked_fill
 from engine.ops.views import reshape
 from engine.rules import INT64, broadcast
@@ -78,7 +78,7 @@ def masked_select_backward(grad: Array, sizes: Size, mask: Array) -> Any:
     """Zeros with the gradients in order where the mask holds."""
     shape = xp.broadcast_shapes(sizes, mask.shape)
     out = xp.zeros(shape, grad.dtype)
-    out[xp.broadcast_to(mask, shape)] = grad if shape else grad.reshape(-1)[:1].reshape(grad.shape)
+    out[xp.broadcast_to(mask, shape)] = grad
     return out
 
 
@@ -143,7 +143,7 @@ def masked_scatter_backward(grad: Array, mask: Array, sizes: Size) -> Any:
     return out.reshape(sizes)
 
 
-masked_scatter_backward.vjp(grad=lambda g, grad, mask: masked_scatter(masked_fill(grad, mask == mask, 0), mask, g))
+masked_scatter_backward.vjp(grad=lambda g, grad_shape, mask: masked_scatter(zeros_of(g, grad_shape), mask, g))
 
 # -- where they are --------------------------------------------------------------------------------------------------
 

@@ -126,12 +126,13 @@ def taken(input: Any, pad: Any, mode: str) -> Any:
 
 def given_back(grad: Any, sizes: Shape, pad: Any, mode: str) -> Any:
     """The adjoint: what was taken several times is added up, dim by dim."""
+    out = None
     for dim, (before, after) in enumerate(sides_of(pad, grad.ndim)):
         if before or after:
             out = xp.zeros((*grad.shape[:dim], sizes[dim], *grad.shape[dim + 1 :]), grad.dtype)
             add_entries(out, dim, places(sizes[dim], before, after, mode), grad)
             grad = out
-    return xp.array(grad)
+    return grad if out is grad else xp.array(grad)
 
 
 def adjoint_rule(op: Op, values: list[Any], shape: Shape | None = None) -> Estimate:
@@ -156,9 +157,7 @@ def mirrored_gradient(grad_output: Array, input: Array, pad: Dims, mode: str) ->
     return given_back(grad_output, input.shape, pad, mode)
 
 
-mirrored_gradient.vjp(
-    grad_output=lambda g, pad, mode: mirrored_again(g, pad, mode), input=lambda input: zeros_like(input)
-)
+mirrored_gradient.vjp(grad_output=lambda g, pad, mode: mirrored_again(g, pad, mode), input=lambda g: zeros_like(g))
 
 
 @op(mirrored_rule, hidden=True, node="ReflectionPadBackward0")

@@ -12,7 +12,7 @@ from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.modes import warn
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import conj_of, div, mul, real_of, scale, sub
+from engine.ops.arithmetic import add, conj_of, div, mul, real_of, scale, sub
 from engine.ops.compare import eq, logical_not
 from engine.ops.creation import full_like
 from engine.ops.flipping import flip
@@ -185,7 +185,7 @@ def mean_backward(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
 
 def together(a: Any, b: Any) -> Any:
     """The sum of two gradients of which one may not have come."""
-    return b if a is None else a if b is None else a + b
+    return b if a is None else a if b is None else add(a, b)
 
 
 @op(variance_rule, outputs=("std", "mean"), returns_list=True, method=False)
@@ -266,7 +266,7 @@ def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of logsumexp: integers give the default floating dtype."""
     array = values[0]
     estimate = reduction("float")(op, values)
-    if array.ndim and values[1] == () and not values[2]:
+    if array.size and array.ndim and values[1] == () and not values[2]:
         raise errors.shape_mismatch(f"output with shape [] doesn't match the broadcast shape {[1] * array.ndim}")
     itemsize = max(4, estimate.outputs[0][1].itemsize)
     estimate.temporaries += 2 * array.size * itemsize + 4 * math.prod(estimate.outputs[0][0]) * itemsize

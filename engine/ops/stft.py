@@ -17,7 +17,7 @@ from engine.ops.fourier import dtype_of, fft_c2c, fft_c2r, fft_r2c
 from engine.ops.padding import pad
 from engine.ops.parts import view_as_real
 from engine.ops.superseded import warn_of
-from engine.ops.views import expand, reshape, slice_, squeeze_product, unsqueeze, view, viewed
+from engine.ops.views import expand, slice_, squeeze_dim, squeeze_product, unsqueeze, view, viewed
 from engine.tensor import counted_dim
 
 # -- frames -----------------------------------------------------------------------------------------------------------
@@ -80,9 +80,7 @@ def centred(x: Any, width: int, mode: str) -> Any:
 
 def kind_of(x: Any) -> str:
     """A tensor as stft's messages name it."""
-    dtype = dtype_of(x)
-    name = f"CPU{dtype.type_name}Type" if dtype.is_complex else f"torch.{dtype.type_name}Tensor"
-    return f"{name}[{', '.join(str(size) for size in tuple(x.shape))}]"
+    return f"{dtype_of(x).options}[{', '.join(str(size) for size in tuple(x.shape))}]"
 
 
 def told(value: Any) -> str:
@@ -276,7 +274,7 @@ def istft(
     if end > total:
         warn_of("istft to a length")
         made = zero_pad(made, ((0, end - total),))
-    return made if len(shape) == 3 else reshape(made, tuple(made.shape)[1:])
+    return made if len(shape) == 3 else squeeze_dim(made, 0)
 
 
 def signals(x: Any, n_fft: int, half: bool, as_complex: bool, window: Any, scale: int) -> Any:
