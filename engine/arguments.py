@@ -234,12 +234,14 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
         names = ", ".join(in_table_order(kwargs))
         text = f"{ops[0].said}() received an invalid combination of arguments - got unrecognized keyword arguments: "
         return errors.bad_type(text + names)
-    got = [kind_of(each) for each in args[method:]]
+    expected = "".join(f"\n * {op.signature(method)}" for op in ops)
+    return errors.bad_type(f"{received(ops[0].said, args[method:], kwargs)}, but expected one of:{expected}\n")
+
+
+def received(said: str, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
+    """What no overload takes, as torch's sentence begins; of a method, `args` are without the tensor itself."""
+    got = [kind_of(each) for each in args]
     got += [f"{key}={kind_of(kwargs[key])}" for key in in_table_order(kwargs)]
     if len(got) == len(kwargs) > 0:
         got.append("")  # torch's slip
-    expected = "".join(f"\n * {op.signature(method)}" for op in ops)
-    return errors.bad_type(
-        f"{ops[0].said}() received an invalid combination of arguments - got ({', '.join(got)}), "
-        f"but expected one of:{expected}\n"
-    )
+    return f"{said}() received an invalid combination of arguments - got ({', '.join(got)})"

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import errors
-from engine.arguments import kind_of
-from engine.keyword_order import in_table_order
+from engine.arguments import received
 from engine.op import Function, registry
 from engine.tensor import Tensor
 
@@ -61,9 +60,7 @@ def _where(self: Any, *args: Any, **kwargs: Any) -> Any:
     """This tensor where the condition holds, else `other`: the method takes the condition first."""
     given = dict(zip(("condition", "other"), args, strict=False)) | kwargs
     if given.keys() != {"condition", "other"} or len(args) + len(kwargs) > 2:
-        got = [kind_of(each) for each in args] + [f"{key}={kind_of(kwargs[key])}" for key in in_table_order(kwargs)]
-        got += [""] * (not args and bool(kwargs))  # torch's slip
-        text = f"where() received an invalid combination of arguments - got ({', '.join(got)})"
+        text = received("where", args, kwargs)
         raise errors.bad_type(f"{text}, but expected one of:\n * (Tensor condition, Tensor other)\n")
     return registry["where"](given["condition"], self, given["other"])
 

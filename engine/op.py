@@ -29,6 +29,7 @@ from engine.kinds import ACCEPT, PLAIN, REQUIRED, TENSOR_KINDS, Kind
 from engine.old_orders import in_new_order
 from engine.outs import takes_out, write
 from engine.overloads import OVERLOADS, SAID, keywords_of
+from engine.row_order import in_rows
 
 if TYPE_CHECKING:
     from engine.infer import Estimate
@@ -87,7 +88,9 @@ class Op:
 
     def __init__(self, kernel: Callable[..., Any], rule: Rule, options: dict[str, Any]) -> None:
         self.kernel = kernel
-        self.rule = written(rule, options.get("checks_cast", True)) if options.get("inplace_only") else rule
+        self.rule = in_rows(rule) if options.get("rows") else rule
+        if options.get("inplace_only"):
+            self.rule = written(rule, options.get("checks_cast", True))
         self.run = _all_positional(kernel)  # called with every argument in the order of the parameters
         self.name: str = options.get("name") or kernel.__name__
         self.namespace: str = options.get("namespace", "")
@@ -314,7 +317,7 @@ class Function:
             rest = {name: value for name, value in kwargs.items() if name != "out"}
             if kwargs["out"] is None:
                 return self.bound(args, rest)
-            return write(lambda: self.bound(args, rest), ops[0].said, args, rest, kwargs["out"])
+            return write(lambda: self.bound(args, rest), self, args, rest, kwargs["out"])
         if len(ops) == 1 and self.name not in OVERLOADS:
             return Op.door(ops[0], bind(ops[0], args, kwargs, method))
         for each in ops:

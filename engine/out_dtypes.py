@@ -22,19 +22,59 @@ CASTABLE = (
 REAL = "{name} expects a floating point output tensor, but got {1.type_name}"
 COMPLEX = "{name} expects a complex output tensor, but got {1.type_name}"
 
-_EXACT = (
-    "avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross gather index_select inverse linalg_cholesky "
-    "linalg_cholesky_ex linalg_cross linalg_det linalg_eigh linalg_eigvalsh linalg_inv linalg_inv_ex "
-    "linalg_ldl_factor linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_power linalg_qr "
-    "linalg_slogdet linalg_solve linalg_solve_ex linalg_svd linalg_svdvals linalg_vector_norm lu_solve matmul mm "
-    "norm qr renorm svd take triangular_solve"
+CAT = "torch.cat(): input types can't be cast to the desired output type {1.type_name}"
+CAN_CAST = (
+    "Expected canCast( typeMetaToScalarType(self.dtype()), typeMetaToScalarType(out.dtype())) to be true, but got "
+    "false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
 )
+SEARCHED = (
+    "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+    "whether out_int32 flag is True, but we got output tensor's dtype {1.type_name} and out_int32 flag is "
+)
+FACTORY = "dtype {0.type_name} does not match dtype of out parameter ({1.type_name})"
+
+_EXACT = (
+    "argmax argmin avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross diag gather index_add index_copy "
+    "inverse isin linalg_cholesky linalg_cholesky_ex linalg_cross linalg_det linalg_eigh linalg_eigvalsh linalg_inv "
+    "linalg_inv_ex linalg_ldl_factor linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_power "
+    "linalg_qr linalg_slogdet linalg_solve linalg_solve_ex linalg_svd linalg_svdvals linalg_vector_norm lu_solve "
+    "matmul mm log_softmax msort norm qr renorm scatter scatter_add scatter_reduce softmax svd take_along_dim "
+    "triangular_solve tril triu"
+)
+_FOUND = "abs bitwise_not ceil floor frac gelu hardshrink neg round sgn sign softplus softshrink trunc"
+MATCH = (
+    "Expected the dtype for input and out to match, but got {0.type_name} for input's dtype and {1.type_name} for "
+    "out's dtype."
+)
+OBJECT = "Expected object of scalar type {0.type_name} but got scalar type {1.type_name} for argument 'out'"
 # What must be equal.
 SAME = {
     **dict.fromkeys(_EXACT.split(), EXACT),
     **dict.fromkeys(("linalg_multi_dot", "chain_matmul"), CHAIN),
     **dict.fromkeys(("dot", "vdot"), DOT),
-    **dict.fromkeys(("gelu", "hardshrink", "softplus", "softshrink"), FOUND),
+    **dict.fromkeys(_FOUND.split(), FOUND),
+    **dict.fromkeys(("amax", "amin"), MATCH),
+    **dict.fromkeys(("complex", "polar"), OBJECT),
+    "logcumsumexp": "expected scalar_type {0.type_name} but found {1.type_name}",
+    **{name: f"{name}(): self and result must have the same scalar type" for name in ("index_select", "masked_select")},
+    **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    "float_power": (
+        "the output given to float_power has dtype {1.type_name} but the operation's result requires dtype "
+        "{0.type_name}"
+    ),
+    "heaviside": "heaviside is not yet implemented for tensors with different dtypes.",
+    "histc": (
+        "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {0.cpp_name} and hist "
+        "{1.cpp_name}"
+    ),
+    "multinomial": "multinomial expects Long tensor out, got: {1.type_name}",
+    "nan_to_num": "nan_to_num: dtype of out: {1.type_name} should be same as input: {0.type_name}",
+    "nonzero": "nonzero: Expected out tensor to have scalar type Long but got scalar type{1.type_name}",
+    "take": (
+        "take(): self and out expected to have the same dtype, but got self.dtype = {0.type_name} and out.dtype = "
+        "{1.type_name}"
+    ),
+    "where": "Expected out type to be {0.type_name} but got {1.type_name}",
     "log_sigmoid": "expected scalar type {0.type_name} but found {1.type_name}",
     **dict.fromkeys(("inner", "tensordot"), TENSORDOT),
     **{f"linalg_{name}": NORM.replace("{name}", f"linalg.{name}") for name in ("norm", "matrix_norm")},
@@ -47,9 +87,11 @@ SAME = {
         "has dtype {1.type_name}"
     ),
 }
+_CATS = "cat column_stack concat dstack hstack stack vstack"
 _SAFE = (
     ("cholesky cholesky_inverse cholesky_solve", "{said}", "result"),
     ("linalg_cond linalg_pinv", "linalg.{said}", "result"),
+    ("linalg_matrix_rank", "torch.linalg.matrix_rank", "result"),
     ("linalg_tensorinv linalg_tensorsolve", "{said}", "result"),
     ("linalg_eig linalg_eigvals", "torch.linalg.{said}", "eigenvalues"),
     ("linalg_householder_product orgqr", "torch.linalg.householder_product", "result"),
@@ -61,24 +103,88 @@ SAFE = {
     said: CASTABLE.replace("{name}", name.format(said=said.removeprefix("linalg_"))).replace("{what}", what)
     for names, name, what in _SAFE
     for said in names.split()
+} | {
+    **dict.fromkeys(_CATS.split(), CAT),
+    **dict.fromkeys(("max", "min"), CAN_CAST),
+    "ldexp": "ldexp can't be cast to the desired output type {1.type_name}",
+    "logsumexp": "logsumexp(): Expected floating point type for result tensor, but got: {1.type_name}",
+    "mean": "mean.dtype_out(): input types can't be cast to the desired output type {1.type_name}",
+    "mvlgamma": "mvlgamma: result type {0.type_name} can't be cast to the desired output type {0.type_name}",
 }
+# What computes in the dtype of `out`, unless the kernel has none for its category.
+IN_ITS_DTYPE: dict[str, tuple[str, tuple[int, ...]]] = {
+    "bernoulli": ("bernoulli_tensor_cpu_self_", (3,)),
+    "cumprod": ("cumprod_out_cpu", (0,)),
+    "cumsum": ("cumsum_out_cpu", (0,)),
+    "nanmean": ("nansum_cpu", (0, 1, 3)),
+    "nansum": ("nansum_cpu", (0, 1, 3)),
+    "normal": ("normal_kernel_cpu", (0, 1)),
+}
+# What writes truth values, and into which other dtypes.
+TRUTHS = {
+    **{
+        name: (f"{name} only supports bool tensor for result, got: {{1.type_name}}", dtypes.uint8)
+        for name in ("all", "any")
+    },
+    **{name: (f"{name} does not support non-boolean outputs.", None) for name in ("isneginf", "isposinf", "signbit")},
+}
+_FFTS = {"ifftn": "fftn", "fft2": "fftn", "ifft2": "fftn", "rfft2": "rfftn", "irfft2": "irfftn"}  # as torch's say
 # Of which kind it must be.
 KINDS = {
     f"fft_{name}": (kind, text.replace("{name}", name))
-    for kind, text, names in (("c", COMPLEX, "fft ifft rfft ihfft fftn ifftn"), ("f", REAL, "irfft hfft"))
+    for kind, text, names in (("c", COMPLEX, "fft ifft rfft ihfft fftn rfftn"), ("f", REAL, "irfft hfft irfftn"))
     for name in names.split()
 }
+KINDS |= {f"fft_{name}": KINDS[f"fft_{other}"] for name, other in _FFTS.items()}
+FACTORIES = frozenset(
+    [
+        "arange",
+        "empty",
+        "eye",
+        "full",
+        "linspace",
+        "logspace",
+        "normal",
+        "ones",
+        "rand",
+        "randint",
+        "randn",
+        "randperm",
+        "zeros",
+    ]
+)
 
 
-def check_out_dtype(said: str, made: dtypes.DType, out: dtypes.DType) -> None:
-    """Raise RuntimeError unless a result of dtype `made` may be written into a tensor of dtype `out`."""
+def check_out_dtype(said: str, made: dtypes.DType, out: dtypes.DType, asked: bool = False) -> None:
+    """Raise unless a result of dtype `made` may be written into a tensor of dtype `out`; `asked`: it was asked for.
+
+    RuntimeError; TypeError from those that join tensors, NotImplementedError from those that compute in `out`'s dtype.
+    """
+    if made is out:
+        return
     text = None
     if said in SAME:
-        text = SAME[said] if made is not out else None
+        text = (
+            "heaviside is not yet implemented for complex tensors."
+            if said == "heaviside" and out.is_complex
+            else SAME[said]
+        )
+    elif said in TRUTHS:
+        told, other = TRUTHS[said]
+        text = None if out is other else told
     elif said in KINDS:
         kind, told = KINDS[said]
         text = None if (out.is_complex if kind == "c" else out.is_floating_point) else told
+    elif said in ("bucketize", "searchsorted"):
+        text = SEARCHED + str(made is dtypes.int32)
+    elif asked and said in FACTORIES:
+        text = FACTORY
+    elif said in IN_ITS_DTYPE:
+        kernel, categories = IN_ITS_DTYPE[said]
+        if out.category in categories:
+            raise errors.not_implemented_for(kernel, out.type_name)
     elif made.category > out.category:
         text = SAFE.get(said, "result type {0.type_name} can't be cast to the desired output type {1.type_name}")
     if text is not None:
-        raise errors.dtype_mismatch(text.format(made, out))
+        kind_of_error = TypeError if text is CAT else RuntimeError
+        raise errors.coded(kind_of_error, "dtype_mismatch", text.format(made, out))

@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import arrays, dtypes, errors
+from engine import arrays, errors
+from engine.arguments import kind_of, refuse
 from engine.modes import state
 from engine.out_dtypes import check_out_dtype
+from engine.overloads import OVERLOADS
 
 # Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
 NAMES = """
@@ -40,59 +42,121 @@ WITHOUT = frozenset(NAMES.split())
 LAYERS = "avg_pool2d avg_pool3d gelu hardshrink linear logsigmoid normalize softplus softshrink"
 WITH = frozenset(f"nn.functional.{name}" for name in LAYERS.split())  # those of torch.nn.functional that have it
 
+# The function that writes into `out` in the place of another, as refusals name it; none where it is copied into.
+_WRITERS = """
+_fft_c2r fft_hfft fft_irfft fft_irfft2 fft_irfftn
+_linalg_det linalg_det
+_linalg_eigh linalg_eigvalsh
+_linalg_solve_ex linalg_solve
+_linalg_svd linalg_svdvals
+cat column_stack dstack hstack vstack
+gather take_along_dim
+linalg_cholesky_ex linalg_cholesky
+linalg_cross cross
+linalg_inv_ex linalg_inv
+linalg_lu_solve lu_solve
+linalg_vector_norm norm
+log_sigmoid_forward log_sigmoid
+div normalize
+mm linalg_multi_dot
+mul inner kron outer
+nansum nanmean
+pow float_power square
+sort msort
+vdot linalg_vecdot
+"""
+WRITERS = {name: writer for writer, *names in map(str.split, _WRITERS.strip().splitlines()) for name in names}
+_WHOLE = "arange eye floor_divide full heaviside linspace log_softmax logspace normal ones softmax zeros"
+WRITERS |= {name: f"aten::{name}" for name in _WHOLE.split()}
+_COPIED = (
+    "diff linalg_cond linalg_matrix_norm linalg_matrix_power linalg_norm linalg_tensorinv linalg_tensorsolve "
+    "nanquantile quantile special_ndtr tensordot"
+)
+WRITERS |= dict.fromkeys(_COPIED.split(), "")
+OF_TWO = {"max": "maximum", "min": "minimum"}  # of two tensors, that is
+# What looks at the memory of `out` before anything else, beside elementwise ops.
+_FIRST = (
+    "abs addcdiv addcmul addr angle ceil complex fft_ifft fft_ihfft float_power floor gelu hardshrink heaviside "
+    "index_select lerp masked_select maximum minimum nan_to_num neg nonzero normalize outer polar polygamma round "
+    "scatter scatter_add scatter_reduce sgn sign sinc softplus softshrink special_polygamma square take trunc"
+)
+MEMORY_FIRST = frozenset(_FIRST.split())
+
 
 def takes_out(name: str) -> bool:
     """Whether torch's function of a wire name takes `out`."""
     return name in WITH or (name not in WITHOUT and not name.startswith(("nn.", "signal.")))
 
 
-def write(run: Callable[[], Any], said: str, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:
+def write(run: Callable[[], Any], function: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:
     """Run a function and write what it gives into `out`, a tensor or a tuple of them; returns that.
 
     Raises RuntimeError where something requires grad, for dtypes that do not fit and for memory that overlaps;
     TypeError for anything but tensors.
     """
-    targets = list(out) if isinstance(out, (tuple, list)) else [out]
-    for each in targets:
-        if not hasattr(each, "_array"):
-            raise errors.bad_type(f"{said}(): argument 'out' must be Tensor, not {type(each).__name__}")
+    op, ctx, pair = function.ops[0], state.ctx, isinstance(out, (tuple, list))
+    targets = list(out) if pair else [out]
+    if not targets or not all(hasattr(each, "_array") for each in targets):
+        raise _misfit(function, args, kwargs, out, "Tensor")
     sources = [each for each in (*args, *kwargs.values()) if hasattr(each, "_array")]
-    ctx = state.ctx
+    said = OF_TWO.get(op.said, op.said) if len(sources) > 1 else op.said
     if ctx.grad_enabled and any(each.requires_grad for each in (*sources, *targets)):
-        raise errors.bad_argument(
-            f"{said}(): functions with out=... arguments don't support automatic differentiation, but one of the "
-            "arguments requires grad."
-        )
+        raise _differentiable(said)
     if ctx.dual_level is not None and ctx.dual_level.reaches(sources):
         text = f"Trying to use forward AD with {said}_out that does not support it because it is an out= function"
         raise errors.not_differentiable(text)
-    for target in targets:
-        if arrays.overlaps_itself(target._array):
-            raise errors.overlapping_write()
-        if any(arrays.overlaps_partly(target._array, each._array) for each in sources):
-            raise errors.partial_overlap()
+    if op.weak or said in MEMORY_FIRST:
+        for target in targets:
+            _check_memory(target, sources)
     previous, ctx.grad_enabled = ctx.grad_enabled, False
     try:
         result = run()
     finally:
         ctx.grad_enabled = previous
-    if not isinstance(out, (tuple, list)):
-        if isinstance(result, tuple):
-            raise errors.bad_type(f"{said}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
-        _put(result, out, said)
+    several = isinstance(result, tuple)
+    if several != pair or (several and len(result) != len(targets)):
+        raise _misfit(function, args, kwargs, out, "tuple of Tensors" if several else "Tensor")
+    pairs = list(zip(result if several else [result], targets, strict=True))
+    for each, target in pairs:
+        check_out_dtype(said, each.dtype, target.dtype, kwargs.get("dtype") is not None)
+        if each.shape == target.shape:
+            _check_memory(target, sources)
+    for each, target in pairs:
+        _put(each, target)
+    if not pair:
         return out
-    if not isinstance(result, tuple) or len(result) != len(targets):
-        raise errors.bad_type(f"{said}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    for each, target in zip(result, targets, strict=True):
-        _put(each, target, said)
     return result._make(targets) if hasattr(result, "_make") else tuple(targets)
 
 
-def _put(result: Any, target: Any, said: str) -> None:
-    have, want = result._array, target._array
-    source, kind = dtypes.of(have), dtypes.of(want)
-    check_out_dtype(said, source, kind)
-    log = state.ctx.log
+def _misfit(function: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any, wanted: str) -> Exception:
+    """torch's text for an `out` that is no tensor, or none of as many as there are results."""
+    ops = function.ops
+    if len(ops) > 1 or function.name in OVERLOADS:
+        error = refuse(function.name, ops, args, {**kwargs, "out": out})
+        if "invalid combination" in str(error):
+            return error
+    said = "linalg_vector_norm" if function.name == "norm" else ops[0].said
+    return errors.bad_type(f"{said}(): argument 'out' must be {wanted}, not {kind_of(out)}")
+
+
+def _differentiable(said: str) -> RuntimeError:
+    """torch's refusal where one of the tensors requires grad."""
+    writer = WRITERS.get(said, said)
+    if not writer:
+        return errors.inplace_on_leaf()
+    text = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires"
+    return errors.coded(RuntimeError, "bad_argument", f"{writer}(): {text} grad.")
+
+
+def _check_memory(target: Any, sources: Sequence[Any]) -> None:
+    if arrays.overlaps_itself(target._array):
+        raise errors.overlapping_write()
+    if any(arrays.overlaps_partly(target._array, each._array) for each in sources):
+        raise errors.partial_overlap()
+
+
+def _put(result: Any, target: Any) -> None:
+    have, want, kind, log = result._array, target._array, target.dtype, state.ctx.log
     if have.shape == want.shape and target._memory is not want:
         target.copy_(result)  # a conjugate that shares memory
         return
