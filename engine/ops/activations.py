@@ -118,7 +118,16 @@ def celu_of(input: Array, alpha: float) -> Any:
     return xp.maximum(x, 0) + xp.expm1(xp.minimum(x, 0) * (1 / alpha)) * alpha
 
 
-celu_of.vjp(input=lambda g, input, alpha: elu_backward(g, input, 1.0, 1.0, 1 / alpha))
+celu_of.vjp(input=lambda g, input, alpha: celu_input(g, input, alpha))
+
+
+def celu_input(g: Any, input: Any, alpha: float) -> Any:
+    """The gradient of celu; PyTorch rounds alpha to float32 before it divides by it."""
+    rounded = float(dtypes.float32.numpy.type(alpha))
+    steepness = 1 / rounded if rounded else math.inf
+    return elu_backward(g, input, alpha * steepness, 1.0, steepness)
+
+
 elu_: Any = elu_of.twin
 celu_: Any = celu_of.twin
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946

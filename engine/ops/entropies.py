@@ -13,14 +13,14 @@ from engine.inplace import check_cast, check_shape
 from engine.kinds import Array, Truth
 from engine.modes import warn
 from engine.op import Op, op
-from engine.ops.arithmetic import add, div, log, mul, neg, shift, sub
-from engine.ops.compare import lt
+from engine.ops.arithmetic import add, div, mul, neg, scale, shift, sub
+from engine.ops.bounds import clamp_min_number
 from engine.ops.losses import FUNCTIONAL, legacy, loss_estimate, reduced, refuse_grad, share, total_of
+from engine.ops.powers import pow_number
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
-from engine.ops.selection import where
-from engine.ops.special import xlogy
-from engine.ops.unary import exp, log1p, sigmoid
+from engine.ops.special import logit, xlogy
+from engine.ops.unary import exp, sigmoid
 from engine.ops.views import expand
 from engine.queries import broadcast_shapes
 from engine.rules import broadcast, default_dtype, elementwise, roomy
@@ -55,15 +55,41 @@ def entropy(input: Array, target: Array, weight: Array | None, reduction: str) -
 
 
 def entropy_input(g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
-    """The gradient of entropy to its input, (x - t) / (x (1 - x)), the divisor not below 1e-12."""
-    spread = mul(input, shift(neg(input), 1))
-    gradient = div(mul(share(g, input.shape, reduction), sub(input, target)), where(lt(spread, 1e-12), 1e-12, spread))
+    """The gradient of entropy to its input."""
+    gradient = entropy_backward(share(g, input.shape, reduction), input, target)
     return gradient if weight is None else mul(gradient, weight)
+
+
+@op(roomy(elementwise(), 2, masks=1), hidden=True, node="BinaryCrossEntropyBackwardBackward0")
+def entropy_backward(grad_output: Array, input: Array, target: Array) -> Any:
+    """(x - t) / (x (1 - x)) times the gradient, the divisor not below 1e-12, which PyTorch has as a float32."""
+    x = widened(input)
+    spread = xp.maximum((1 - x) * x, input.dtype.type(np.float32(1e-12)).astype(x.dtype))
+    return grad_output * (x - widened(target)) / spread
+
+
+entropy_backward.vjp(
+    grad_output=lambda g, input, target: mul(g, div(sub(input, target), raised(input))),
+    input=lambda g, grad_output, input, target: mul(mul(g, grad_output), entropy_bend(input, target)),
+    target=lambda g, grad_output, input: neg(
+        div(mul(g, grad_output), clamp_min_number(mul(input, shift(neg(input), 1)), 1e-12))
+    ),
+)
+
+
+def raised(x: Any) -> Any:
+    """x (1 - x), each factor raised by 1e-12."""
+    return mul(shift(x, 1e-12), shift(shift(neg(x), 1), 1e-12))
+
+
+def entropy_bend(x: Any, t: Any) -> Any:
+    """The second derivative of entropy, (x^2 - 2 x t + t) / (x (1 - x))^2."""
+    return div(add(sub(mul(x, x), scale(mul(x, t), 2)), t), pow_number(raised(x), 2))
 
 
 def entropy_target(g: Any, input: Any, weight: Any, reduction: str) -> Any:
     """The gradient of entropy to its target, log(1 - x) - log(x)."""
-    gradient = mul(share(g, input.shape, reduction), sub(log1p(neg(input)), log(input)))
+    gradient = mul(share(g, input.shape, reduction), neg(logit(input)))
     return gradient if weight is None else mul(gradient, weight)
 
 

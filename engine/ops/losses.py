@@ -13,6 +13,7 @@ from engine.kinds import Array, Truth
 from engine.modes import state, warn
 from engine.op import Op, op
 from engine.ops.arithmetic import div, mul, neg, scale, sub
+from engine.ops.bounds import clamp_numbers
 from engine.ops.compare import ge
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean, sum
@@ -236,7 +237,7 @@ def smooth_l1(input: Array, target: Array, reduction: str, beta: float) -> Any:
 def smooth_slope(g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
     """The gradient of smooth_l1 to its input."""
     gap = sub(input, target)
-    slope = where(ge(abs(gap), beta), sign(gap), scale(gap, 1 / beta))  # so that NaN stays NaN
+    slope = where(ge(abs(gap), beta), sign(gap), scale(clamp_numbers(gap, -beta, beta), 1 / beta))  # NaN stays NaN
     return mul(slope, share(g, input.shape, reduction))
 
 
@@ -287,7 +288,7 @@ def huber(input: Array, target: Array, reduction: str, delta: float) -> Any:
 def huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     """The gradient of huber to its input."""
     gap = sub(input, target)
-    slope = where(ge(abs(gap), delta), scale(sign(gap), delta), gap)
+    slope = where(ge(abs(gap), delta), scale(sign(gap), delta), clamp_numbers(gap, -delta, delta))
     return mul(slope, share(g, input.shape, reduction))
 
 

@@ -13,6 +13,7 @@ from engine.kinds import Array, Number, Operand
 from engine.op import Op, alias, is_number, op
 from engine.ops.arithmetic import (
     NOT_THERE,
+    add,
     conj_of,
     div,
     div_rounded,
@@ -29,7 +30,7 @@ from engine.ops.copies import to_copy
 from engine.ops.creation import zeros_like
 from engine.ops.powers import number_pow, pow, pow_number
 from engine.ops.selection import masked_fill, where
-from engine.ops.unary import isnan, sigmoid
+from engine.ops.unary import exp, isnan, reciprocal
 from engine.rules import (
     cast_bytes,
     default_dtype,
@@ -54,18 +55,17 @@ def atan2(input: Array, other: Array) -> Any:
 
 
 atan2.vjp(
-    input=lambda g, input, other: mul(g, over_square(other, input, other)),
-    other=lambda g, input, other: mul(g, neg(over_square(input, input, other))),
+    input=lambda g, input, other: mul(mul(g, other), over_squares(input, other)),
+    other=lambda g, input, other: mul(mul(g, neg(input)), over_squares(input, other)),
 )
 alias(atan2, "arctan2")
 alias(atan2.twin, "arctan2_")  # type: ignore[arg-type]  # declared in place
 
 
-def over_square(x: Any, a: Any, b: Any) -> Any:
-    """x / (a^2 + b^2), without squares that overflow; 0 at the origin (torch's convention)."""
-    length = hypot(a, b)
-    quotient = div(div(x, length), length)
-    return where(ne(length, 0), quotient, mul(x, length))  # a zero there keeps its sign
+def over_squares(a: Any, b: Any) -> Any:
+    """1 / (a^2 + b^2); 0 at the origin (torch's convention)."""
+    squares = add(mul(a, a), mul(b, b))
+    return masked_fill(reciprocal(squares), eq(squares, 0), 0)
 
 
 @op(elementwise(refuse=NOT_FLOATING, kernel="hypot_cpu", cost=10), inplace=True)
@@ -234,8 +234,8 @@ def logaddexp(input: Array, other: Array) -> Any:
 
 
 logaddexp.vjp(
-    input=lambda g, input, other: mul(g, conj_of(sigmoid(sub(input, other)))),
-    other=lambda g, input, other: mul(g, conj_of(sigmoid(sub(other, input)))),
+    input=lambda g, input, other: div(g, conj_of(shift(exp(sub(other, input)), 1))),
+    other=lambda g, input, other: div(g, conj_of(shift(exp(sub(input, other)), 1))),
 )
 
 
@@ -415,6 +415,7 @@ def isclose_rule(op: Op, values: list[Any]) -> Estimate:
     estimate = elementwise("bool", cost=6)(op, values)
     itemsize = max(estimate.compute.itemsize, 4)
     wide = {"f": 3 * itemsize, "c": 2 * itemsize}.get(estimate.compute.kind, 40)  # others are compared in float64
+    wide = 20 if estimate.compute in dtypes.HALF_TYPES else wide
     estimate.temporaries += (wide + 3) * math.prod(estimate.outputs[0][0])
     return estimate
 

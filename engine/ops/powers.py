@@ -12,6 +12,7 @@ from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, is_complex, log, mul, scale, sub
 from engine.ops.compare import eq, ge, logical_and
 from engine.ops.creation import zeros_like
+from engine.ops.parts import imag, real
 from engine.ops.selection import where
 from engine.rules import (
     cast_bytes,
@@ -20,8 +21,18 @@ from engine.rules import (
     refuse_dtype,
 )
 
+POW = elementwise(refuse=(dtypes.BOOL,), kernel="pow")
 
-@op(elementwise(refuse=(dtypes.BOOL,), kernel="pow"), node="PowBackward1", inplace=True)
+
+def power_rule(op: Op, values: list[Any]) -> Estimate:
+    """The rule of a tensor to a tensor's power: complex bases are held as their logarithms."""
+    estimate = POW(op, values)
+    if estimate.compute.kind == "c":
+        estimate.temporaries += values[0].size * estimate.compute.itemsize
+    return estimate
+
+
+@op(power_rule, node="PowBackward1", inplace=True)
 def pow(input: Array, exponent: Array) -> Any:
     """`input` to the power `exponent`, element by element."""
     return power(input, exponent)
@@ -29,12 +40,20 @@ def pow(input: Array, exponent: Array) -> Any:
 
 def power(base: Any, exponent: Any) -> Any:
     """The power; of integers with negative exponents what C makes of it: 0, or a power of 1 or -1."""
+    if base.dtype.kind == "c":
+        return complex_power(base, exponent)
     if exponent.dtype.kind != "i" or not (exponent < 0).any():
         return xp.power(base, exponent)
     one = base.dtype.type(1)
     result = xp.power(base, xp.where(exponent < 0, exponent.dtype.type(0), exponent))
     sign = xp.where((base == -one) & (exponent % 2 != 0), -one, one)
     return xp.where(exponent >= 0, result, xp.where(xp.abs(base) == one, sign, base.dtype.type(0)))
+
+
+def complex_power(base: Any, exponent: Any) -> Any:
+    """exp(exponent * log(base)) as C has it: NaN for 0 to the power 0, where NumPy has 1."""
+    made = exponent * xp.log(base)
+    return xp.exp(made, out=made) if made.ndim else xp.exp(made)
 
 
 pow.vjp(
@@ -52,8 +71,12 @@ def pow_input(g: Any, input: Any, exponent: Any) -> Any:
 def pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """The gradient to the exponent; zero at base 0 where the exponent is not negative (torch's convention)."""
     slope = conj_of(mul(out, log(input)))
-    flat = eq(input, 0) if is_complex(exponent) else logical_and(eq(input, 0), ge(exponent, 0))
-    return mul(g, where(flat, zeros_like(slope), slope))
+    return mul(g, where(logical_and(eq(input, 0), not_negative(exponent)), zeros_like(slope), slope))
+
+
+def not_negative(x: Any) -> Any:
+    """Where a number is real and not below 0."""
+    return logical_and(eq(imag(x), 0), ge(real(x), 0)) if is_complex(x) else ge(x, 0)
 
 
 def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
@@ -89,7 +112,10 @@ def pow_number(input: Array, exponent: Number) -> Any:
             return square
     if is_whole(input.dtype, exponent):
         return whole_power(input, exponent)
-    return xp.power(input, xp.asarray(exponent).astype(input.dtype))
+    exponent = xp.asarray(exponent).astype(input.dtype)
+    if input.dtype.kind == "c" and exponent != 0:
+        return complex_power(input, exponent)
+    return xp.power(input, exponent)
 
 
 def is_whole(dtype: Any, exponent: Any) -> bool:
@@ -136,10 +162,10 @@ number_pow.vjp(exponent=lambda g, self, exponent, out: number_pow_exponent(g, se
 
 def number_pow_exponent(g: Any, base: Any, exponent: Any, out: Any) -> Any:
     """The gradient to the exponent; zero at base 0 where the exponent is not negative."""
+    slope = conj_of(mul(out, log_number(complex(base) if is_complex(exponent) else base)))
     if base == 0:
-        slope = mul(out, float("-inf"))
-        return mul(g, where(ge(exponent, 0), zeros_like(slope), slope))
-    return mul(g, conj_of(mul(out, log_number(base))))
+        slope = where(not_negative(exponent), zeros_like(slope), slope)
+    return mul(g, slope)
 
 
 def log_number(base: Any) -> Any:

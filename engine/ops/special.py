@@ -1,4 +1,4 @@
-"""Special functions: error functions, the gamma function and its family, entropies, incomplete gammas, zeta."""
+"""Special functions: error functions, logarithms and entropies, the cardinal sine; `gammas` has the gamma function."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, op
 from engine.ops.arithmetic import add, conj_of, div, log, mul, neg, scale, shift, sub
 from engine.ops.bounds import kept
-from engine.ops.compare import ge, le, logical_and, lt
+from engine.ops.compare import eq, ge, gt, le, logical_and, logical_not, logical_or, lt
 from engine.ops.copies import to_copy
-from engine.ops.creation import full_like, ones_like
+from engine.ops.creation import full_like
 from engine.ops.functions import also
 from engine.ops.selection import masked_fill, where
-from engine.ops.unary import abs, cos, exp, sin
+from engine.ops.unary import cos, exp, sin
 from engine.rules import as_float, broadcast, cast_bytes, default_dtype, operands, refuse_dtype, shape_of, weak
 from engine.special_functions import by_blocks, special, widened
 
@@ -156,6 +156,7 @@ def logit(input: Array, eps: float | None = None) -> Any:
     """log(x / (1 - x)), of x held between eps and 1 - eps."""
     x = widened(input)
     if eps is not None:
+        eps = float(input.dtype.type(eps))
         x = xp.where(x < eps, x.dtype.type(eps), xp.minimum(x, 1 - eps))  # an eps above 1 / 2 is not refused
     return special("logit", x)
 
@@ -166,6 +167,11 @@ logit.vjp(input=lambda g, input, eps: logit_input(g, input, eps))
 def logit_input(g: Any, x: Any, eps: float | None) -> Any:
     """The gradient: none outside [eps, 1 - eps]; without eps, nan outside [0, 1]."""
     gradient = div(g, mul(x, shift(neg(x), 1)))
+    if not hasattr(g, "_array"):  # torch's kernel, which differs from the formula that it records at -0.0 and NaN
+        gradient = where(eq(x, 0), scale(g, math.inf), gradient)
+        eps = None if eps is None or eps < 0 else eps
+        if eps is not None:
+            return kept(gradient, logical_not(logical_or(lt(x, eps), gt(x, 1 - eps))))
     if eps is None:
         return where(logical_and(ge(x, 0), le(x, 1)), gradient, full_like(gradient, math.nan))
     return kept(gradient, logical_and(ge(x, eps), le(x, 1 - eps)))
@@ -251,186 +257,6 @@ def number_xlog1py(self: Number, other: Array) -> Any:
 number_xlog1py.vjp(other=lambda g, self, other: scale(div(g, shift(other, 1)), self))
 
 
-# -- the gamma function ---------------------------------------------------------------------------------------------
-
-
-@op(real_function("lgamma_vml_cpu", buffers=1, masks=1), inplace=True)
-def lgamma(input: Array) -> Any:
-    """The logarithm of the magnitude of the gamma function."""
-    return log_gamma(input)
-
-
-def log_gamma(x: Any) -> Any:
-    """SciPy's gammaln, plus infinity at minus infinity too."""
-    out = special("gammaln", x)
-    return xp.where(out == -math.inf, math.inf, out)
-
-
-lgamma.vjp(input=lambda g, input: mul(g, digamma(input)))
-
-
-@op(real_function("digamma"), inplace=True)
-def digamma(input: Array) -> Any:
-    """The logarithmic derivative of the gamma function."""
-    return special("digamma", input)
-
-
-digamma.vjp(input=lambda g, input: mul(g, polygamma_of(input, 1)))
-
-
-def polygamma_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of polygamma: an order that is not negative."""
-    n = values[op.index["n"]]
-    if n < 0:
-        raise errors.bad_argument("polygamma(n, x) does not support negative n.")
-    kernel = "trigamma" if n == 1 else "digamma" if n == 0 else "polygamma"
-    return real_function(kernel, buffers=int(n > 0), masks=int(n > 0))(op, values)
-
-
-@op(polygamma_rule, name="polygamma")
-def polygamma(n: int, input: Array) -> Any:
-    """The n-th derivative of digamma."""
-    return derivative_of_digamma(n, input)
-
-
-def derivative_of_digamma(n: int, x: Any) -> Any:
-    """The kernel of polygamma: a Hurwitz zeta function, times a factorial."""
-    if n == 0:
-        return special("digamma", x)
-    x = widened(x)
-    made = special("zeta", xp.asarray(n + 1, x.dtype), x) * ((-1) ** (n + 1) * gamma_of(n + 1))
-    return xp.where(x == -math.inf, math.nan, made)
-
-
-def gamma_of(n: int) -> float:
-    """(n - 1)! as a float, infinite where it is too large."""
-    return math.gamma(n) if n <= 171 else math.inf
-
-
-polygamma.vjp(input=lambda g, n, input: mul(g, polygamma(n + 1, input)))
-
-
-@op(polygamma_rule, name="polygamma", inplace=True)
-def polygamma_of(input: Array, n: int) -> Any:
-    """The n-th derivative of digamma (the method's order of arguments)."""
-    return derivative_of_digamma(n, input)
-
-
-polygamma_of.vjp(input=lambda g, input, n: mul(g, polygamma(n + 1, input)))
-assert polygamma_of.twin is not None
-polygamma_of.twin.node_name = "PolygammaBackward1"
-
-
-MOST_DIMENSIONS = 10_000  # of mvlgamma, which takes a pass over the tensor for each
-
-
-def mvlgamma_rule(op: Op, values: list[Any]) -> Estimate:
-    """The rule of mvlgamma: a dimension of 1 at least."""
-    dtype = dtypes.BY_NUMPY[values[0].dtype]
-    if dtype is dtypes.bool_:
-        raise errors.dtype_mismatch("The input tensor may not be a boolean tensor.")
-    if values[1] < 1:
-        raise errors.bad_argument("p has to be greater than or equal to 1")
-    if values[1] > MOST_DIMENSIONS:
-        raise errors.too_large(f"mvlgamma(): p of {values[1]} is over the limit of {MOST_DIMENSIONS}")
-    if op.inplace_only and not dtype.differentiable:
-        names = dtype.type_name, default_dtype().type_name  # torch's slip: the other way round
-        raise errors.dtype_mismatch(
-            "mvlgamma: result type {} can't be cast to the desired output type {}".format(*names)
-        )
-    return real_function("arange_cpu", buffers=1 if values[1] == 1 else 3, masks=1)(op, values)
-
-
-@op(mvlgamma_rule, inplace=True)
-def mvlgamma(input: Array, p: int) -> Any:
-    """The logarithm of the multivariate gamma function of dimension p."""
-    x = widened(input)
-    total = log_gamma(x) + p * (p - 1) / 4 * math.log(math.pi)
-    for step in range(1, p):
-        total = total + log_gamma(x - step / 2)
-    return total
-
-
-mvlgamma.vjp(input=lambda g, input, p: mul(g, digammas(input, p)))
-
-
-def digammas(x: Any, p: int) -> Any:
-    """The sum of digamma(x - j / 2) for j below p."""
-    total = digamma(x)
-    for step in range(1, p):
-        total = add(total, digamma(shift(x, -step / 2)))
-    return total
-
-
-@op(real_function("igamma_cpu", floats_only=True), inplace=True)
-def igamma(input: Array, other: Array) -> Any:
-    """The lower incomplete gamma function of order `input`, regularised."""
-    return special("gammainc", input, other)
-
-
-def no_order(g: Any) -> Any:
-    """torch has no derivative to the order of igamma."""
-    raise errors.not_differentiable("the derivative for 'igamma: input' is not implemented.")
-
-
-igamma.vjp(input=no_order, other=lambda g, input, other: mul(g, gamma_density(input, other)))
-
-
-def gamma_density(a: Any, x: Any) -> Any:
-    """The density of the gamma distribution of order a."""
-    return exp(sub(sub(mul(shift(a, -1), log(x)), x), lgamma(a)))
-
-
-@op(real_function("igammac_cpu", floats_only=True), inplace=True)
-def igammac(input: Array, other: Array) -> Any:
-    """The upper incomplete gamma function of order `input`, regularised."""
-    return special("gammaincc", input, other)
-
-
-def no_order_above(g: Any) -> Any:
-    """torch has no derivative to the order of igammac."""
-    raise errors.not_differentiable("the derivative for 'igammac: input' is not implemented.")
-
-
-igammac.vjp(input=no_order_above, other=lambda g, input, other: mul(neg(g), gamma_density(input, other)))
-
-
-@op(
-    real_function("zeta_cpu", half=False),
-    namespace=SPECIAL,
-    node="SpecialZetaBackward0",
-    number_node="SpecialZetaBackward2",
-)
-def zeta(input: Array, other: Operand) -> Any:
-    """The Hurwitz zeta function."""
-    return special("zeta", input, other)
-
-
-def no_exponent(g: Any) -> Any:
-    """torch has no derivative to the exponent of zeta."""
-    raise errors.not_differentiable("the derivative for 'zeta' is not implemented.")
-
-
-zeta.vjp(
-    input=no_exponent,
-    other=lambda g, input, other: mul(g, neg(mul(input, zeta(shift(input, 1), other)))),
-)
-
-
-@op(
-    real_function("zeta_cpu", half=False, number_first=True),
-    namespace=SPECIAL,
-    name="zeta",
-    node="SpecialZetaBackward1",
-    cast=("other",),
-)
-def number_zeta(self: Number, other: Array) -> Any:
-    """The Hurwitz zeta function of a number as exponent."""
-    return special("zeta", beside(self, other), other)
-
-
-number_zeta.vjp(other=lambda g, self, other: scale(mul(g, number_zeta(self + 1, other)), -self))
-
 # -- the cardinal sine ----------------------------------------------------------------------------------------------
 
 
@@ -451,19 +277,14 @@ def sinc(input: Array) -> Any:
     return xp.where(zero, x.dtype.type(1), xp.sin(x) / xp.where(zero, x.dtype.type(1), x))
 
 
-sinc.vjp(input=lambda g, input: mul(g, conj_of(sinc_slope(scale(input, math.pi)))))
+sinc.vjp(input=lambda g, input: sinc_input(g, input))
 
 
-def sinc_slope(y: Any) -> Any:
-    """The derivative of sinc at y / pi; near 0, where the closed form cancels, its series."""
-    near = lt(abs(y), 0.1)
-    far = where(near, ones_like(y), y)
-    exact = scale(div(sub(cos(far), div(sin(far), far)), far), math.pi)
-    square = mul(y, y)
-    series = ones_like(y)
-    for divisor in (88, 54, 28, 10):
-        series = shift(scale(mul(series, square), -1 / divisor), 1)
-    return where(near, shift(scale(mul(y, series), -math.pi / 3), 0.0), exact)  # no -0 at 0
+def sinc_input(g: Any, x: Any) -> Any:
+    """The gradient, 0 at 0; second derivatives there are NaN as PyTorch's, for a quotient is taken all the same."""
+    y, square = scale(x, math.pi), scale(mul(x, x), math.pi)
+    gradient = mul(g, conj_of(div(sub(mul(y, cos(y)), sin(y)), square)))
+    return where(eq(square, 0), full_like(gradient, 0), gradient)
 
 
 for _op, _names in (
@@ -472,12 +293,6 @@ for _op, _names in (
     (erfinv, ("special.erfinv",)),
     (logit, ("special.logit",)),
     (xlogy, ("special.xlogy",)),
-    (lgamma, ("special.gammaln",)),
-    (digamma, ("special.digamma", "special.psi")),
-    (polygamma, ("special.polygamma",)),
-    (mvlgamma, ("special.multigammaln",)),
-    (igamma, ("special.gammainc",)),
-    (igammac, ("special.gammaincc",)),
     (sinc, ("special.sinc",)),
 ):
     also(_op, *_names)
