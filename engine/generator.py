@@ -6,6 +6,7 @@ program does not change its results with the device it runs on. torch's own bits
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
@@ -106,21 +107,23 @@ class Generator:
         raise errors.bad_argument("CPU Generator does not use offset")
 
     def uniform(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        """Uniform numbers in [0, 1)."""
+        """Uniform numbers in [0, 1), as either part of complex ones."""
+        if dtype.kind == "c":
+            return _joined(self._rng.random, shape, dtype, 1.0)
         if dtype == np.float64:
             return self._rng.random(shape)
         drawn: np.ndarray[Any, Any] = self._rng.random(shape, dtype=np.float32)
         if dtype.itemsize == 2:  # rounding to a half type could reach 1.0: draw as many bits as it holds
             bits = 256 if dtype.kind != "f" else 2048
-            drawn = np.floor(drawn * bits) / bits
+            drawn *= bits
+            drawn = np.floor(drawn, out=drawn)
+            drawn /= bits
         return drawn.astype(dtype, copy=False)
 
     def normal(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         """Standard normal numbers; a complex one has variance 1/2 in each part."""
         if dtype.kind == "c":
-            parts = self._rng.standard_normal((2, *shape)) * np.sqrt(0.5)
-            joined: np.ndarray[Any, Any] = (parts[0] + 1j * parts[1]).astype(dtype)
-            return joined
+            return _joined(self._rng.standard_normal, shape, dtype, math.sqrt(0.5))
         if dtype == np.float64:
             return self._rng.standard_normal(shape)
         return self._rng.standard_normal(shape, dtype=np.float32).astype(dtype, copy=False)
@@ -154,6 +157,22 @@ class Generator:
     def permutation(self, n: int) -> np.ndarray[Any, Any]:
         """A random order of 0 to n - 1, int64."""
         return self._rng.permutation(n)
+
+
+def room(dtype: np.dtype[Any]) -> int:
+    """The bytes held for each number beside itself: half types are drawn as float32, complex ones part by part."""
+    return 8 if dtype.kind == "c" else 4 if dtype.itemsize == 2 else 0
+
+
+def _joined(draw: Any, shape: tuple[int, ...], dtype: np.dtype[Any], scale: float) -> np.ndarray[Any, Any]:
+    """Complex numbers: all real parts are drawn, then all imaginary ones, in float64."""
+    joined = np.empty(shape, dtype)
+    for part in (joined.real, joined.imag):
+        drawn = np.asarray(draw(shape))
+        drawn *= scale
+        part[...] = drawn
+        del drawn
+    return joined
 
 
 def seeded(seed: int | None) -> Generator:

@@ -23,6 +23,7 @@ BOOL = np.dtype(np.bool_)
 LARGEST_FLOAT, LARGEST_DOUBLE = (float(np.finfo(each).max) for each in (np.float32, np.float64))
 LARGEST_HALF = {dtypes.float16.numpy: 65504.0, dtypes.bfloat16.numpy: (2 - 2**-7) * 2.0**127}
 Shape = tuple[int, ...]
+FEW = 4096  # elements that need no look at how they lie
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -121,6 +122,16 @@ def cast_bytes(arrays: list[Any], compute: Any) -> int:
     return sum(each.size * compute.itemsize for each in arrays if not is_number(each) and each.dtype != compute)
 
 
+def relaid_bytes(args: list[Any], shape: Shape, dtype: Any) -> int:
+    """The bytes of an elementwise result that is copied, for NumPy may lay it out otherwise than PyTorch does."""
+    given = [each for each in args if not is_number(each) and each.ndim]
+    if len(shape) < 2 or not any(moved_bytes(each, None) for each in given):
+        return 0
+    orders = {tuple(step // each.dtype.itemsize for step in each.strides) for each in given}
+    alike = len(orders) == 1 and 0 not in next(iter(orders)) and all(each.shape == shape for each in given)
+    return 0 if alike else int(math.prod(shape) * dtype.itemsize)
+
+
 def weak(rule: Rule) -> Rule:
     """Mark a rule whose ops take a Python number in the place of any tensor (weak promotion)."""
     rule.weak = True  # type: ignore[attr-defined]  # functions take attributes at run time
@@ -154,6 +165,8 @@ def elementwise(
         out = BOOL if policy == "bool" else compute
         size = math.prod(shape)
         held = cast_bytes(args, compute) + extra * size * compute.itemsize
+        if size >= FEW:
+            held = max(held, relaid_bytes(args, shape, out))
         return Estimate(values, [(shape, out)], compute, held, cost * size)
 
     return weak(rule)

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine import arrays, dtypes, errors
 from engine.arrays import xp
+from engine.generator import room
 from engine.infer import Estimate
 from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Operand, Random, Size
 from engine.modes import state
@@ -391,6 +392,11 @@ def floating(rule: Any, name: str, empty: bool = False) -> Any:
         dtype = dtypes.BY_NUMPY[estimate.outputs[0][1]]
         if not dtype.differentiable and not (empty and 0 in estimate.outputs[0][0]):
             raise errors.not_implemented_for(name, dtype.type_name)
+        shape = estimate.outputs[0][0]
+        estimate.temporaries += room(dtype.numpy) * math.prod(shape)
+        flags = getattr(values[0], "flags", None)
+        if flags is not None and not flags.c_contiguous:
+            estimate.temporaries = max(estimate.temporaries, estimate.output_bytes)  # drawn first, then laid out
         return estimate
 
     return checked

@@ -45,11 +45,15 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
-@op(cat_rule, method=False, rows=True)
+@op(cat_rule, method=False)
 def cat(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors one after the other along an existing dim."""
-    counted = [each for each in tensors if each.shape != (0,)]
-    return xp.concatenate(counted or tensors[:1], axis=dim)
+    counted = [each for each in tensors if each.shape != (0,)] or tensors[:1]
+    if all([each.flags.c_contiguous for each in counted]):
+        return xp.concatenate(counted, axis=dim)
+    shape = list(counted[0].shape)
+    shape[dim] = sum([each.shape[dim] for each in counted])
+    return xp.concatenate(counted, axis=dim, out=xp.empty(shape, counted[0].dtype))  # row-major, NumPy's may not be
 
 
 cat.vjp(tensors=lambda g, tensors_shape, dim: cut(g, tensors_shape, dim))
@@ -94,10 +98,13 @@ def stack_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate([tensors, dim], [(shape, compute)], compute, cast_bytes(tensors, compute))
 
 
-@op(stack_rule, method=False, rows=True)
+@op(stack_rule, method=False)
 def stack(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors side by side along a new dim."""
-    return xp.stack(tensors, axis=dim)
+    if all([each.flags.c_contiguous for each in tensors]):
+        return xp.stack(tensors, axis=dim)
+    shape = tensors[0].shape
+    return xp.stack(tensors, axis=dim, out=xp.empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype))
 
 
 stack.vjp(tensors=lambda g, tensors_shape, dim: slices(g, len(tensors_shape), dim))

@@ -52,7 +52,7 @@ def vdot_rule(op: Op, values: list[Any]) -> Estimate:
     if len(a.shape) == len(b.shape) == 1:
         same_type(DOT_DTYPES, a, b)
     estimate = dot_rule(op, values)
-    estimate.temporaries = a.size * a.dtype.itemsize
+    estimate.temporaries += a.size * a.dtype.itemsize
     return estimate
 
 

@@ -12,9 +12,11 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Operand
 from engine.op import Op, is_number, op
-from engine.rules import BOOL, INT64, default_dtype, shape_of, weak
+from engine.rules import BOOL, INT64, default_dtype, moved_bytes, shape_of, weak
 
 INT32 = np.dtype(np.int32)
+BFLOAT16 = dtypes.bfloat16.numpy
+BLOCK = 8192  # values that are compared at once
 
 
 @weak
@@ -35,10 +37,12 @@ def places_of(values: list[Any], value: Any, boundaries: Any, out_int32: bool) -
         raise errors.not_implemented_for("searchsorted_out_cpu", common.type_name)
     if out_int32 and boundaries.ndim and boundaries.shape[-1] >= 2**31 - 1:
         raise errors.bad_argument("torch.searchsorted(): the size of input sequence exceeds the range of int32")
-    wide = 8 if common.category == dtypes.INTEGRAL else max(common.itemsize, 4)
+    half = any(getattr(each, "dtype", None) == BFLOAT16 for each in (value, boundaries))
+    wide = 8 if half or common.category == dtypes.INTEGRAL else max(common.itemsize, 4)
     row = boundaries.size if boundaries.ndim == 1 else boundaries.shape[-1]
     once = count if boundaries.ndim == 1 else shape[-1]
     held = wide * (once + row) + 4 * count * bool(out_int32)
+    held += sum(moved_bytes(each, None) for each in (value, boundaries) if not is_number(each))
     return Estimate(values, [(shape, INT32 if out_int32 else INT64)], None, held, 20 * count)
 
 
@@ -60,6 +64,16 @@ def search(sequence: Any, values: Any, side: str) -> Any:
 
 def bisected(sequence: Any, values: Any, side: str) -> Any:
     """The same by comparisons alone, as torch's: they find what is NaN below all else."""
+    out = xp.empty(values.shape, xp.int64)
+    flat, places = values.reshape(-1), out.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        places[part] = bisected_part(sequence, flat[part], side)
+    return out
+
+
+def bisected_part(sequence: Any, values: Any, side: str) -> Any:
+    """The same for a few values at a time, for it takes several arrays of their size."""
     low = xp.zeros(values.shape, xp.int64)
     high = low + sequence.size
     while (low < high).any():
