@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.arrays import xp
+from engine.generator import room
 from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Random, Size
 from engine.modes import warn
@@ -112,11 +113,8 @@ def check_uniform(dtype: dtypes.DType, low: float, high: float) -> None:
 @op(in_place(check_uniform), inplace_only=True, function=False)
 def uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with uniform numbers in [from, to)."""
-    source = stream(generator)
-    if input.dtype.kind == "c":
-        parts = source.uniform((2, *input.shape), np.dtype(np.float64)) * (to - from_) + from_
-        return xp.asarray(parts[0] + 1j * parts[1])
-    return xp.asarray(source.uniform(input.shape, input.dtype)) * input.dtype.type(to - from_) + input.dtype.type(from_)
+    made = xp.asarray(stream(generator).uniform(input.shape, input.dtype))
+    return made * input.dtype.type(to - from_) + input.dtype.type(both(from_, input))
 
 
 def check_exponential(dtype: dtypes.DType, rate: float) -> None:
@@ -415,8 +413,10 @@ def normal_size_rule(op: Op, values: list[Any]) -> Estimate:
     size = checked_size(values[2])
     check_std(values[1])
     estimate = factory(op, [*values[:2], size, *values[3:]], size, default_dtype())
+    dtype = estimate.values[op.index["dtype"]]
     if 0 not in size:
-        no_normal(estimate.values[op.index["dtype"]])
+        no_normal(dtype)
+    estimate.temporaries += room(dtype.numpy) * math.prod(size)
     return estimate
 
 
@@ -433,4 +433,6 @@ def normal_of_size(
 ) -> Any:
     """Normal numbers of one mean and deviation."""
     drawn = xp.asarray(stream(generator).normal(size, dtype.numpy))
-    return (drawn * dtype.numpy.type(std) + both(mean, drawn)).astype(dtype.numpy, copy=False)
+    drawn *= dtype.numpy.type(std)
+    drawn += dtype.numpy.type(both(mean, drawn))
+    return drawn
