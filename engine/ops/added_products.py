@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
@@ -48,12 +48,12 @@ def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
     """`beta * input + alpha * made`; `input` is not looked at for beta 0."""
     dtype = made.dtype
     wide = xp.float32 if dtype in HALF else dtype
-    number = xp.dtype(wide).type
     out = made.astype(wide, copy=False)
+    del made  # it has been widened
     if alpha != 1:
-        out *= number(alpha)
+        out *= arrays.operand(alpha, out)
     if beta != 0:
-        out += input if beta == 1 else input.astype(wide, copy=False) * number(beta)
+        out += input if beta == 1 else input.astype(wide, copy=False) * arrays.operand(beta, out)
     return out.astype(dtype, copy=False)
 
 

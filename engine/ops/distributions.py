@@ -85,7 +85,10 @@ def no_normal(dtype: dtypes.DType) -> None:
 @op(in_place(lambda dtype, mean, std: check_std(std), missing=no_normal), inplace_only=True, function=False)
 def normal_(input: Array, mean: float = 0.0, std: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with normal numbers; `mean` is that of each part of a complex one."""
-    return xp.asarray(stream(generator).normal(input.shape, input.dtype)) * input.dtype.type(std) + both(mean, input)
+    made = xp.asarray(stream(generator).normal(input.shape, input.dtype))
+    made *= input.dtype.type(std)
+    made += input.dtype.type(both(mean, input))
+    return made
 
 
 def both(number: float, input: Any) -> Any:
@@ -114,7 +117,9 @@ def check_uniform(dtype: dtypes.DType, low: float, high: float) -> None:
 def uniform_(input: Array, from_: float = 0.0, to: float = 1.0, *, generator: Random | None = None) -> Any:
     """Fill with uniform numbers in [from, to)."""
     made = xp.asarray(stream(generator).uniform(input.shape, input.dtype))
-    return made * input.dtype.type(to - from_) + input.dtype.type(both(from_, input))
+    made *= input.dtype.type(to - from_)
+    made += input.dtype.type(both(from_, input))
+    return made
 
 
 def check_exponential(dtype: dtypes.DType, rate: float) -> None:

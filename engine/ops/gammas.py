@@ -18,7 +18,7 @@ from engine.rules import default_dtype
 from engine.special_functions import special
 
 
-@op(real_function("lgamma_vml_cpu", masks=1), inplace=True)
+@op(real_function("lgamma_vml_cpu", buffers=1, masks=2), inplace=True)
 def lgamma(input: Array) -> Any:
     """The logarithm of the magnitude of the gamma function."""
     return log_gamma(input)
@@ -30,8 +30,12 @@ def log_gamma(x: Any) -> Any:
     out = xp.asarray(special("gammaln", x))
     infinite = xp.isinf(out)
     if infinite.any():
-        size = xp.absolute(x[infinite])
-        out[infinite] = xp.where(size < 1, -xp.log(size), size.dtype.type(math.inf))
+        size = x[infinite]
+        size = xp.absolute(size, out=size)
+        far = size >= 1
+        size = xp.negative(xp.log(size, out=size), out=size)
+        size[far] = math.inf
+        out[infinite] = size
     return out
 
 
@@ -53,7 +57,7 @@ def polygamma_rule(op: Op, values: list[Any]) -> Estimate:
     if n < 0:
         raise errors.bad_argument("polygamma(n, x) does not support negative n.")
     kernel = "trigamma" if n == 1 else "digamma" if n == 0 else "polygamma"
-    return real_function(kernel, buffers=(0, 5, 1)[min(n, 2)], masks=int(n > 0))(op, values)
+    return real_function(kernel, buffers=(0, 6, 1)[min(n, 2)], masks=3 * int(n > 0))(op, values)
 
 
 @op(polygamma_rule, name="polygamma")

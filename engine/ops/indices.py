@@ -59,8 +59,9 @@ def multinomial(input: Array, num_samples: int, replacement: bool = False, *, ge
     if replacement:
         bounds = xp.cumsum(weights, axis=1)
         points = xp.asarray(source.uniform((len(weights), num_samples), np.dtype(np.float64))) * bounds[:, -1:]
-        rows = [xp.searchsorted(line, at, side="right") for line, at in zip(bounds, points, strict=True)]
-        made = xp.stack(rows) if rows else xp.zeros((0, num_samples), xp.int64)
+        made = xp.empty(points.shape, xp.int64)
+        for nr, line in enumerate(bounds):
+            made[nr] = xp.searchsorted(line, points[nr], side="right")
         last = weights.shape[1] - 1 - xp.argmax(weights[:, ::-1] > 0, axis=1)[:, None]
         made = xp.minimum(made, last)  # rounding may lead past the last index with a weight
     else:

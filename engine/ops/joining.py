@@ -49,7 +49,7 @@ def cat_rule(op: Op, values: list[Any]) -> Estimate:
 def cat(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors one after the other along an existing dim."""
     counted = [each for each in tensors if each.shape != (0,)] or tensors[:1]
-    if all([each.flags.c_contiguous for each in counted]):
+    if all(each.flags.c_contiguous for each in counted):
         return xp.concatenate(counted, axis=dim)
     shape = list(counted[0].shape)
     shape[dim] = sum([each.shape[dim] for each in counted])
@@ -101,7 +101,7 @@ def stack_rule(op: Op, values: list[Any]) -> Estimate:
 @op(stack_rule, method=False)
 def stack(tensors: Arrays, dim: int = 0) -> Any:
     """The tensors side by side along a new dim."""
-    if all([each.flags.c_contiguous for each in tensors]):
+    if all(each.flags.c_contiguous for each in tensors):
         return xp.stack(tensors, axis=dim)
     shape = tensors[0].shape
     return xp.stack(tensors, axis=dim, out=xp.empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number
@@ -66,7 +66,7 @@ def product_rule(shape: Any, text: str = M1_M2) -> Rule:
         same_dtype(a, b, text)
         refuse_bools(a, b, BOOL_KERNELS.get(op.name, op.name))
         flops = 2 * a.size * (b.shape[-1] if len(b.shape) > 1 else 1)
-        extra = 2 * (a.size + b.size) * 4 if a.dtype in HALF else 0
+        extra = 4 * (a.size + b.size + math.prod(out)) if a.dtype in HALF else 0
         return Estimate(values, [(out, a.dtype)], None, extra, flops)
 
     return rule
@@ -132,7 +132,7 @@ def dot_rule(op: Op, values: list[Any]) -> Estimate:
         )
     if a.dtype == bool:
         raise errors.not_implemented_for("dot", "Bool")
-    return Estimate(values, [((), a.dtype)], None, 0, 2 * a.size)
+    return Estimate(values, [((), a.dtype)], None, 8 * a.size if a.dtype in HALF else 0, 2 * a.size)
 
 
 @op(dot_rule)
@@ -179,7 +179,7 @@ def bmm_rule(op: Op, values: list[Any]) -> Estimate:
     a, b = values
     out = _bmm_shape(a.shape, b.shape)
     check_batched("bmm", a, b, M1_M2)
-    extra = 2 * (a.size + b.size) * 4 if a.dtype in HALF else 0
+    extra = 4 * (a.size + b.size + math.prod(out)) if a.dtype in HALF else 0
     compute = None if a.dtype == b.dtype else b.dtype
     return Estimate(values, [(out, b.dtype)], compute, extra, 2 * a.size * b.shape[2])
 
@@ -359,10 +359,10 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Nu
     """`beta * input + alpha * (mat1 @ mat2)`."""
     out = product(mat1, mat2)
     if alpha != 1:
-        out *= out.dtype.type(alpha)
+        out *= arrays.operand(alpha, out)
     if beta == 0:
         return out
-    out += input if beta == 1 else input * input.dtype.type(beta)
+    out += input if beta == 1 else input * arrays.operand(beta, input)
     return out
 
 

@@ -261,8 +261,10 @@ def renorm_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
         )
+    if a.size == 0 and p == math.inf:
+        refuse_empty(a, p, tuple(at for at in range(ndim) if at != dim))
     width = norm_width(dtype, p) - (0 if op.inplace_only else a.dtype.itemsize)
-    held = max(width, 4 if a.dtype in HALF else 0) * a.size
+    held = max(width, 4 if a.dtype in HALF else 0) * a.size + 4 * a.shape[dim] * max(a.dtype.itemsize, 4)
     return Estimate([a, p, dim, bound], [(a.shape, a.dtype)], None, held, 6 * a.size)
 
 

@@ -29,7 +29,7 @@ def sort_rule(op: Op, values: list[Any]) -> Estimate:
     width = 8 if len(op.outputs) > 1 else order_width(array, argument(op, values, "descending"))
     if width < 8 and moved_bytes(array, None):
         width = 8
-    held = width * array.size + merge_bytes(array, dim)
+    held = width * array.size + line_bytes(array, dim)
     return Estimate(with_values(op, values, dim=dim), outputs, None, held, 20 * array.size)
 
 
@@ -42,9 +42,12 @@ def order_width(array: Any, descending: bool) -> int:
     return 5 if array.dtype.kind == "f" else 0
 
 
-def merge_bytes(array: Any, dim: int) -> int:
-    """The bytes in which a stable sort of 64-bit numbers merges one row."""
-    return 4 * array.shape[dim] if array.ndim and array.dtype.itemsize == 8 else 0
+def line_bytes(array: Any, dim: int) -> int:
+    """The bytes held for one line: in which a stable sort merges, the places in it, and its copy if it is scattered."""
+    if not array.ndim:
+        return 0
+    scattered = dim < array.ndim - 1 or moved_bytes(array, None)
+    return int((8 + 16 * bool(scattered)) * array.shape[dim])
 
 
 def order_of(input: Any, dim: int, descending: bool) -> Any:
@@ -151,7 +154,7 @@ def topk_rule(op: Op, values: list[Any]) -> Estimate:
         width = 12 if array.dtype in dtypes.HALF_TYPES else 8
     else:
         width = 8 + order_width(array, values[3])
-    held = width * array.size + 40 * math.prod(shape)
+    held = width * array.size + 40 * math.prod(shape) + line_bytes(array, dim)
     return Estimate(
         with_values(op, values, dim=dim), [(shape, array.dtype), (shape, INT64)], None, held, 10 * array.size
     )
@@ -197,7 +200,7 @@ def ranked_rule(op: Op, values: list[Any]) -> Estimate:
     keepdim = argument(op, values, "keepdim")
     shape = reduced_shape(array.shape, (dim,), keepdim) if array.ndim else ()
     width = 32 + array.dtype.itemsize if op.name == "mode" else rank_width(array)
-    held = width * array.size + 24 * math.prod(shape) + merge_bytes(array, dim)
+    held = width * array.size + 24 * math.prod(shape) + line_bytes(array, dim)
     values = with_values(op, values, dim=dim, keepdim=keepdim)
     return Estimate(values, [(shape, array.dtype), (shape, INT64)], None, held, 20 * array.size)
 

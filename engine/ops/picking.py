@@ -114,9 +114,11 @@ def added_bytes(array: Any, dim: int, source: Any, alpha: Any) -> int:
     scaled = 0 if alpha == 1 else size * itemsize
     if array.ndim < 2:
         return scaled
+    width = size // max(source.shape[dim], 1)
     if math.prod(array.shape[:dim]) > 1 or array.dtype.char not in adding.QUICK:
-        return scaled + 2 * size * itemsize
-    return scaled + min(size, adding.PART) * (8 + (itemsize if moved_bytes(source, None) else 0))
+        return scaled + 2 * size * itemsize + 16 * width
+    part = max(min(size, adding.PART), width)
+    return scaled + 8 * width + part * (8 + (itemsize if moved_bytes(source, None) else 0))
 
 
 def check_entries(said: str, array: Any, dim: int, index: Any, source: Any) -> None:
@@ -156,7 +158,7 @@ def entries(source: Any, array: Any, dim: int) -> Any:
 @op(index_add_rule, inplace=True, apart=True)
 def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Number = 1) -> Any:
     """The tensor with entries of `source` times `alpha` added at places of a dim."""
-    added = source if alpha == 1 else source * source.dtype.type(alpha)
+    added = source if alpha == 1 else source * arrays.operand(alpha, source)
     if not input.ndim:
         return input + added.reshape(())
     out = xp.array(input, order="C")

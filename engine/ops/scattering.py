@@ -17,7 +17,7 @@ from engine.ops.gathering import check_range, gather, open_index
 from engine.ops.joining import zeros_of
 from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
-from engine.rules import INT64, refuse_dtype, stored, with_values
+from engine.rules import INT64, moved_bytes, refuse_dtype, stored, with_values
 from engine.tensor import check_dim, wrap
 
 NOT_THERE = "torch::autograd::NotImplemented"
@@ -38,8 +38,10 @@ def scatter_rule(op: Op, values: list[Any]) -> Estimate:
     check_range(index, dim, array.shape[dim] if array.ndim else 1)
     if source is None:
         src = stored(src, array.dtype)
-    held = 0 if index.dtype == INT64 else 8 * index.size
+    held = 8 * sum(size for at, size in enumerate(index.shape) if at != dim)  # the places along other dims
+    held += 0 if index.dtype == INT64 else 8 * index.size
     if combines(op):
+        held += 8 * index.size if moved_bytes(index, None) else 0
         held += (8 + max(array.dtype.itemsize, 4)) * index.size  # places in memory, and a source that is cut
     if combines(op) and array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * index.size  # in float32
@@ -355,7 +357,8 @@ def index_reduce_rule(op: Op, values: list[Any]) -> Estimate:
     check_places(index, array.shape[dim] if array.ndim else 1)
     kernel = "index_func_" if values[5] else "index_reduce_func_exclude_input_init"
     refuse_dtype(op, dtypes.BY_NUMPY[array.dtype], (dtypes.BOOL, dtypes.COMPLEX), kernel)
-    held = 16 * source.size + reduced_bytes(array, how, values[5])  # the index, and where it points in memory
+    held = 16 * (source.size + sum(source.shape))  # the index, and where it points in memory
+    held += (8 * source.size if moved_bytes(source, None) else 0) + reduced_bytes(array, how, values[5])
     if array.dtype in dtypes.HALF_TYPES:
         held += 6 * array.size + 4 * source.size
     return Estimate(with_values(op, values, dim=dim), [(array.shape, array.dtype)], None, held, 2 * source.size)

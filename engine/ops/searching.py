@@ -115,6 +115,10 @@ def searchsorted_rule(op: Op, values: list[Any]) -> Estimate:
     if sorter is not None:
         check_sorter(sequence, sorter)
     estimate = places_of(values, value, sequence, out_int32)
+    if sequence.ndim > 1:
+        estimate.temporaries += 8 * shape[-1]  # the places of one row
+    if sorter is not None:
+        estimate.temporaries += int(sequence.size * sequence.dtype.itemsize)
     estimate.values = [sequence, value, out_int32, right or side == "right", None, sorter]
     return estimate
 
@@ -169,9 +173,13 @@ def isin_rule(op: Op, values: list[Any]) -> Estimate:
         if not is_number(each) and each.dtype.kind in "bc":
             name = dtypes.BY_NUMPY[each.dtype].type_name
             raise errors.dtype_mismatch(f"Unsupported input type encountered for isin(): {name}")
+    numbers = [each for each in (elements, tests) if is_number(each)]
+    if any(isinstance(each, bool) for each in numbers):
+        raise errors.dtype_mismatch("Unsupported input type encountered for isin(): Bool")
+    compute = dtypes.result_type([elements, tests], default_dtype()).numpy if numbers else None
     count = 1 if is_number(elements) else elements.size
     other = 1 if is_number(tests) else tests.size
-    return Estimate(values, [(shape_of(elements), BOOL)], None, 48 * (count + other), 20 * (count + other))
+    return Estimate(values, [(shape_of(elements), BOOL)], compute, 48 * (count + other), 20 * (count + other))
 
 
 @op(isin_rule, method=False, rows=True)
