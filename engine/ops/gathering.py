@@ -121,7 +121,7 @@ def pick_backward(grad: Array, indices: Array, sizes: Size, dim: int, keepdim: b
     if not sizes:
         return +grad
     if not keepdim:
-        grad, indices = xp.expand_dims(grad, dim), xp.expand_dims(indices, dim)
+        grad, indices = arrays.unsqueezed(grad, dim), arrays.unsqueezed(indices, dim)
     out = xp.zeros(sizes, grad.dtype)
     out.reshape(-1)[adding.flat_places(indices, sizes, dim)] = grad
     return out
@@ -141,7 +141,7 @@ def pick(input: Array, indices: Array, dim: int, keepdim: bool) -> Any:
     """The elements at `indices` along a dim, which is kept or not as it was in the reduction."""
     if not input.ndim:
         return +input
-    found = taken(input, indices if keepdim else xp.expand_dims(indices, dim), dim)
+    found = taken(input, indices if keepdim else arrays.unsqueezed(indices, dim), dim)
     return found if keepdim else xp.squeeze(found, dim)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import unsqueezed, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
 from engine.modes import warn
@@ -49,7 +49,7 @@ def hardened(input: Array, dim: int) -> Any:
     made = -input
     if not input.ndim:
         return 1 + made
-    index = xp.expand_dims(xp.argmax(input, dim), dim)
+    index = unsqueezed(xp.argmax(input, dim), dim)
     xp.put_along_axis(made, index, xp.take_along_axis(made, index, dim) + input.dtype.type(1), dim)
     return made
 

@@ -101,8 +101,11 @@ def add_at(target: Any, indices: Any, values: Any) -> None:
     flat = where[0]
     for size, each in zip(lead[1:], where[1:], strict=True):
         flat = flat * size + each
-    rows = xp.broadcast_to(values, (*block, *rest)).reshape(-1, *rest)
-    adding.add_rows(target.reshape(-1, *rest), xp.broadcast_to(flat, block).reshape(-1), rows)
+    if values.shape != (*block, *rest):
+        values = xp.broadcast_to(values, (*block, *rest))
+    if flat.shape != block:
+        flat = xp.broadcast_to(flat, block)
+    adding.add_rows(target.reshape(-1, *rest), flat.reshape(-1), values.reshape(-1, *rest))
 
 
 index_backward.vjp(grad=lambda g, indices: index(g, indices))

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors, scans
-from engine.arrays import widened, xp
+from engine.arrays import unsqueezed, widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, op
@@ -215,7 +215,7 @@ def at_rank(input: Any, rank: Any, dim: int, keepdim: bool) -> Any:
     if input.ndim == 0:
         return xp.array(input), xp.zeros((), xp.int64)
     order = order_of(input, dim, False)
-    known = xp.expand_dims((input == input).sum(dim), dim)
+    known = unsqueezed((input == input).sum(dim), dim)
     place = xp.take_along_axis(order, rank(known, input.shape[dim]), dim)
     return selected(input, xp.squeeze(place, dim), dim, keepdim)
 
@@ -264,7 +264,7 @@ def mode(input: Array, dim: int = -1, keepdim: bool = False) -> Any:
     starts = xp.zeros(values.shape, xp.int64)
     starts[..., 1:] = xp.where(values[..., 1:] != values[..., :-1], places[1:], 0)
     runs = places - running_maximum(starts)
-    longest = xp.expand_dims(xp.argmax(runs, -1), dim)  # the first: of the smallest value
+    longest = unsqueezed(xp.argmax(runs, -1), dim)  # the first: of the smallest value
     return selected(input, xp.squeeze(xp.take_along_axis(order, longest, dim), dim), dim, keepdim)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, errors, folds
-from engine.arrays import xp
+from engine.arrays import unsqueezed, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
@@ -196,7 +196,7 @@ def selected(input: Any, index: Any, dim: Any, keepdim: Any) -> Any:
     """The elements an argmax or argmin points at, and the int64 index itself."""
     if input.ndim == 0:
         return input.copy(), xp.zeros((), xp.int64)
-    wide_index = xp.expand_dims(index, dim)
+    wide_index = unsqueezed(index, dim)
     values = xp.take_along_axis(input, wide_index, dim)
     return (values, wide_index) if keepdim else (xp.squeeze(values, dim), index)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import expanded as expanded_array
+from engine.arrays import unsqueezed as unsqueezed_array
 from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Size
@@ -187,7 +188,7 @@ def unsqueeze_rule(op: Op, values: list[Any]) -> Estimate:
 @op(unsqueeze_rule, view=True)
 def unsqueeze(input: Array, dim: int) -> Any:
     """A dim of size 1 put in, as a view."""
-    return xp.expand_dims(input, dim)
+    return unsqueezed_array(input, dim)
 
 
 unsqueeze.vjp(input=lambda g, dim: squeeze_dim(g, dim))

@@ -19,12 +19,7 @@ PENDING: list[tuple[str, str, str]] = [
             "floor_divide_-float-with-int",
         )
     ),
-    *(
-        ("torch-gradients", sample, AT_ZERO)
-        for sample in (
-            "logcumsumexp-infinite",
-        )
-    ),
+    *(("torch-gradients", sample, AT_ZERO) for sample in ("logcumsumexp-infinite",)),
     *(
         (kind, f"{space}native_channel_shuffle-{sample}", UNDERIVED)
         for kind in ("torch-graph", "torch-gradients")
