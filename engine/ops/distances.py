@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from math import isinf
 from typing import Any
 
 from engine import dtypes, errors
@@ -21,7 +20,7 @@ from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
 from engine.ops.powers import pow_number
 from engine.ops.properties import dtype_of
 from engine.ops.ranges import scalar_tensor
-from engine.ops.reduction import norm_backward, norm_kernel, norm_width, sum_dim, vector_norm
+from engine.ops.reduction import norm_backward, norm_kernel, norm_width, refuse_empty, sum_dim, vector_norm
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
@@ -40,11 +39,8 @@ def line_norm_rule(op: Any, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype.type_name}"
         )
-    if isinf(values[1]) and array.ndim and array.shape[-1] == 0:
-        raise errors.bad_argument(
-            f"linalg.vector_norm cannot compute the {values[1]} norm on the dimension {array.ndim - 1} because this "
-            "dimension is empty and the operation does not have an identity"
-        )
+    if array.size == 0 and (values[1] == math.inf or values[1] < 0):
+        refuse_empty(array, values[1], values[2])
     estimate.outputs = [(estimate.outputs[0][0], dtype.to_real().numpy)]
     estimate.temporaries += norm_width(dtype, values[1]) * array.size
     return estimate

@@ -351,10 +351,11 @@ def gcd(input: Array, other: Array) -> Any:
     return xp.gcd(input, other)
 
 
-@op(elementwise(refuse=WHOLE, kernel="lcm_cpu", cost=50), inplace=True)
+@op(elementwise(refuse=WHOLE, kernel="lcm_cpu", cost=50, extra=1), inplace=True)
 def lcm(input: Array, other: Array) -> Any:
     """The least common multiple."""
-    return xp.lcm(input, other)
+    made = xp.lcm(input, other)  # overflow may leave it negative; C computes shorter integers as int32
+    return xp.absolute(made) if made.dtype.itemsize > 2 else made
 
 
 @op(

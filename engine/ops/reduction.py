@@ -12,13 +12,13 @@ from engine.arrays import unsqueezed, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
-from engine.ops.arithmetic import add, div, mul, shrink
-from engine.ops.compare import eq, logical_and, logical_or, ne
+from engine.ops.arithmetic import div, mul, shrink
+from engine.ops.compare import eq, logical_and, logical_or
 from engine.ops.creation import zeros_like
 from engine.ops.extremes import maximum, minimum
 from engine.ops.gathering import pick_backward
 from engine.ops.powers import pow_number
-from engine.ops.selection import masked_fill, where
+from engine.ops.selection import masked_fill
 from engine.ops.unary import abs, isnan, sgn
 from engine.ops.views import expand, reshape
 from engine.rules import along_dim, cast_bytes, moved_bytes, reduced_shape, reduction, refuse_dtype
@@ -234,13 +234,15 @@ def non_empty_dims(op: Op, values: list[Any]) -> Estimate:
     estimate = reduction("index" if index else "same")(op, values)
     dims = estimate.values[op.index["dim"]]
     shape = values[0].shape
-    for dim in range(len(shape)) if dims is None else dims:
+    told = values[op.index["dim"]]
+    for at, dim in enumerate(range(len(shape)) if dims is None else dims):
         if shape[dim] == 0:
             if dims is None:
                 text = f"{op.name}(): Expected reduction dim to be specified for input.numel() == 0."
                 if index:
                     raise errors.bad_index(text)
                 raise errors.bad_argument(f"{text} Specify the reduction dim with the 'dim' argument.")
+            dim = dim if index else told if isinstance(told, int) else told[at]
             raise errors.bad_index(f"{op.name}(): Expected reduction dim {dim} to have non-zero size.")
     if index:
         estimate.temporaries += moved_bytes(values[0], None if dims is None else dims[0])
@@ -325,6 +327,7 @@ def norm_rule(op: Op, values: list[Any]) -> Estimate:
 
 def refuse_empty(array: Any, order: Any, dim: Any) -> None:
     """Raise RuntimeError where a norm would be the largest or smallest of nothing."""
+    order = f"{order:g}" if isinstance(order, float) else order
     where = "an empty tensor " if not dim else ""  # torch's slip: no space after the dim
     for each in dim or ():
         if not array.shape[each]:
@@ -416,10 +419,10 @@ def norm_backward(g: Any, input: Any, out: Any, p: Any, dim: Any, keepdim: Any) 
     if p == 2:
         return mul(g, zero_where(eq(out, 0), div(input, out)))
     if math.isinf(p):
-        hits = logical_and(eq(abs(input), out), ne(out, 0))
+        size = abs(input)
+        hits = logical_or(eq(size, out), isnan(size))
         count = sum(hits) if dim is None else sum_dim(hits, dim, True)
-        share = div(g, where(eq(count, 0), add(count, 1), count))
-        return mul(sgn(input), where(hits, share, zeros_like(share)))
+        return mul(sgn(input), mul(div(g, count), hits))
     if p < 1:
         slope = mul(sgn(input), zero_where(eq(input, 0), pow_number(abs(input), p - 1)))
         return mul(mul(slope, g), pow_number(out, 1 - p))

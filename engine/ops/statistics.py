@@ -14,7 +14,7 @@ from engine.modes import warn
 from engine.op import Op, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, real_of, scale, sub
 from engine.ops.compare import eq, logical_not
-from engine.ops.creation import full_like
+from engine.ops.creation import full_like, zeros_like
 from engine.ops.flipping import flip
 from engine.ops.reduction import count_of, evenly_along, mean_dim, spread, sum_dim, wide
 from engine.ops.scans import has_zero, products_before
@@ -44,6 +44,8 @@ def prod_backward(g: Any, input: Any, out: Any) -> Any:
         return g
     if not has_zero(input):
         return mul(g, conj_of(div(out, input)))
+    if not hasattr(g, "_array") and int((input == 0).sum()) > 1:
+        return zeros_like(input)  # also beside NaN, as torch does where it records nothing
     return reshape(prod_along_backward(g, reshape(input, (-1,)), out, 0), tuple(input.shape))
 
 
@@ -141,9 +143,10 @@ def var_backward(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -
     shape = tuple(input.shape)
     freedom = count_of(shape, dim) - correction
     dims = tuple(range(len(shape))) if dim is None else dim
-    away = sub(input, mean_dim(input, dims, True)) if shape else sub(input, input)
+    centre = mean_dim(input, dims, True) if shape else input
+    away = sub(input, centre)
     if freedom <= 0 and (dim is None or not shape):
-        slope = masked_fill(full_like(real_of(away), math.inf), eq(away, 0), math.nan)
+        slope = masked_fill(full_like(real_of(away), math.inf), eq(input, centre), math.nan)
         return mul(spread(g, shape, dim, keepdim), slope)
     return mul(spread(scale(g, 2 / freedom if freedom else math.inf), shape, dim, keepdim), away)
 
@@ -243,6 +246,7 @@ def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtyp
     whole = total(input, dim, keepdim, wide(input))
     if not xp.isnan(whole).any():
         return whole
+    del whole
     kept = xp.where(input != input, input.dtype.type(0), input)
     return xp.add.reduce(kept, axis=dim, keepdims=keepdim, dtype=wide(input))
 
@@ -269,7 +273,8 @@ def logsumexp_rule(op: Op, values: list[Any]) -> Estimate:
     if array.size and array.ndim and values[1] == () and not values[2]:
         raise errors.shape_mismatch(f"output with shape [] doesn't match the broadcast shape {[1] * array.ndim}")
     itemsize = max(4, estimate.outputs[0][1].itemsize)
-    estimate.temporaries += 2 * array.size * itemsize + 4 * math.prod(estimate.outputs[0][0]) * itemsize
+    several = 2 if array.dtype in dtypes.HALF_TYPES else 1
+    estimate.temporaries += several * array.size * itemsize + 4 * math.prod(estimate.outputs[0][0]) * itemsize
     estimate.flops = 20 * array.size
     return estimate
 
@@ -282,7 +287,8 @@ def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
         return xp.log(xp.add.reduce(input, axis=dim, keepdims=keepdim))
     top = input.real.max(axis=dim, keepdims=True)
     top = xp.where(xp.isfinite(top) | xp.isnan(top), top, top.dtype.type(0))
-    total = xp.add.reduce(xp.exp(input - top), axis=dim, keepdims=keepdim)
+    shares = input - top
+    total = xp.add.reduce(xp.exp(shares, out=shares), axis=dim, keepdims=keepdim)
     return xp.log(total) + top.reshape(xp.shape(total))
 
 
