@@ -167,6 +167,16 @@ def problem_of(error: BaseException, *, op: str | None = None, step: int | None 
     return problem
 
 
+def without_frames(error: BaseException) -> None:
+    """Take from an error, and from all that led to it, the frames they were raised in: these keep tensors alive."""
+    stack: list[BaseException | None] = [error]
+    while stack:
+        each = stack.pop()
+        if each is not None:
+            stack += (each.__cause__, each.__context__)
+            each.__traceback__ = each.__cause__ = each.__context__ = None
+
+
 def _from_engine(error: BaseException) -> Problem:
     code = getattr(error, "code", None)
     if isinstance(code, str) and code in KINDS:

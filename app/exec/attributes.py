@@ -192,7 +192,7 @@ def _op_reader(name: str) -> Read | None:
     call = op_builtin(function, method=True)
     if function.ops[0].prop:
         return lambda run, x: call(run, [x], {})
-    return lambda run, x: Builtin(name, lambda run, args, kwargs: call(run, [x, *args], kwargs))
+    return lambda run, x: Builtin(name, lambda run, args, kwargs: call(run, [x, *args], kwargs), (x,))
 
 
 # -- what the engine gives besides tensors ----------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def _of_node(run: Run, node: Node, name: str) -> Any:
 
 def _member(value: ClassValue, name: str) -> Any:
     if name == "apply":
-        return Builtin("apply", guarded(value.name, _apply(value)))
+        return Builtin("apply", guarded(value.name, _apply(value)), (value,))
     if name == "__name__":
         return value.name
     if name in value.members:

@@ -192,7 +192,7 @@ def transformed(name: str, function: Callable[..., Any]) -> Builtin:
         walk(run, args)
         return function(*args, **kwargs)
 
-    return Builtin(name, guarded(name, call))
+    return Builtin(name, guarded(name, call), (function,))
 
 
 @declared("torch.func.vjp")
@@ -230,7 +230,8 @@ def _vmap(
 
 @declared("torch.autograd.graph.saved_tensors_hooks")
 def _saved_tensors_hooks(run: Run, pack_hook: Func, unpack_hook: Func) -> Mode:
-    return Mode("saved_tensors_hooks", graph.saved_tensors_hooks(pack_hook, unpack_hook))
+    hooks = pack_hook, unpack_hook
+    return Mode("saved_tensors_hooks", graph.saved_tensors_hooks(*hooks), holds=hooks)
 
 
 @declared("torch.autograd.graph.disable_saved_tensors_hooks")

@@ -235,11 +235,12 @@ def _map(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Stream:
         raise wrong_type(f"'{type_name(function)}' object is not callable")
     call = function.invoke if isinstance(function, FunctionValue) else function.call
     rows = zip(*(iterate(run, each) for each in sources), strict=False)
-    return Stream("map", (call(run, list(row), {}) for row in rows), sources)
+    return Stream("map", (call(run, list(row), {}) for row in rows), args)
 
 
 def _reversed(run: Run, sequence: Any_) -> Stream:
-    return Stream("reversed", iter(listed(run, sequence)[::-1]))
+    values = listed(run, sequence)[::-1]
+    return Stream("reversed", iter(values), [values])
 
 
 def _sorted(run: Run, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:

@@ -154,7 +154,7 @@ TEXT: dict[str, Read] = {
     "split": method("split", _split),
     "center": _padded("center", str.center),
     "endswith": method("endswith", _ends),
-    "format": lambda run, x: Builtin("format", lambda run, args, kwargs: _format(run, [x, *args], kwargs)),
+    "format": lambda run, x: Builtin("format", lambda run, args, kwargs: _format(run, [x, *args], kwargs), (x,)),
     "join": method("join", _join),
     "ljust": _padded("ljust", str.ljust),
     "lower": _same_length("lower", str.lower),

@@ -177,7 +177,7 @@ class FunctionValue:
 
     def held(self) -> list[Any]:
         """What the function keeps alive, for the session's account of memory."""
-        found = list(self.defaults.values())
+        found: list[Any] = [*self.defaults.values(), *self.modes]
         env = self.outer
         while env is not None:
             found.extend(env.names.values())

@@ -21,7 +21,7 @@ def _partial(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Builtin:
     def call(run: Run, more: list[Any], others: dict[str, Any]) -> Any:
         return function(*first, *more, **{**kwargs, **others})
 
-    return Builtin("partial", call)
+    return Builtin("partial", call, (function, first, kwargs))
 
 
 FUNCTOOLS = space("functools", {"partial": Builtin("partial", _partial)})

@@ -121,6 +121,10 @@ class Callback:
         finally:
             run.depth = depth
 
+    def held(self) -> list[Any]:
+        """What the builtin keeps alive."""
+        return [self._builtin]
+
 
 def declared(name: str) -> Callable[[Callable[..., Any]], Builtin]:
     """`builtin` as a decorator."""
@@ -229,7 +233,7 @@ def method(name: str, call: Callable[..., Any]) -> Read:
     made: Builtin = builtin(name, call)
 
     def read(run: Run, value: Any) -> Any:
-        return Builtin(name, lambda run, args, kwargs: made.call(run, [value, *args], kwargs))
+        return Builtin(name, lambda run, args, kwargs: made.call(run, [value, *args], kwargs), (value,))
 
     return read
 

@@ -16,6 +16,7 @@ from app.exec.sequences import iterate, truth
 from app.exec.source import bad_code
 from app.exec.texts import text_of
 from app.exec.values import PLAIN, UNCATCHABLE, Kind, Mode, type_name, wrong_type
+from app.problems import without_frames
 from engine import errors
 from engine.hooks import RemovableHandle
 
@@ -308,7 +309,8 @@ def _try(node: ast.Try, scope: Scope | None) -> Code:
             bind, handle = handler
             if bind is None:
                 return handle(run, env)
-            bind(run, env, _bare(error))
+            without_frames(error)
+            bind(run, env, error)
             ending = handle(run, env)
             forget[bind](run, env)
             return ending
@@ -348,12 +350,6 @@ def _forgetting(name: str, scope: Scope | None) -> Code:
 def _catchable(error: Exception) -> bool:
     """Whether code may go on after an error: not after its budget is used up, nor after a defect."""
     return getattr(error, "code", "internal") not in (*UNCATCHABLE, "internal")
-
-
-def _bare(error: Exception) -> Exception:
-    """The error without its frames, which would keep tensors alive."""
-    error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
 
 
 def _handler(run: Run, env: Any, handlers: list[Any], error: Exception) -> Any:

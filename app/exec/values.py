@@ -23,13 +23,21 @@ MAX_NESTING = 60  # of lists in lists
 
 
 class Builtin:
-    """A function of the language, or a method with its receiver: `call(run, args, kwargs)`."""
+    """A function of the language, or a method with its receiver: `call(run, args, kwargs)`.
 
-    __slots__ = ("__name__", "call")
+    `holds` is what it keeps alive, its receiver for one, which nobody could see in `call`.
+    """
 
-    def __init__(self, name: str, call: Call) -> None:
+    __slots__ = ("__name__", "_holds", "call")
+
+    def __init__(self, name: str, call: Call, holds: tuple[Any, ...] = ()) -> None:
         self.__name__ = name
         self.call = call
+        self._holds = holds
+
+    def held(self) -> tuple[Any, ...]:
+        """What the function keeps alive, for the session's account of memory."""
+        return self._holds
 
 
 class Namespace:
@@ -63,25 +71,35 @@ class Kind:
 class Mode:
     """A context manager of the engine, such as `torch.no_grad()`: for `with`, and as a decorator."""
 
-    __slots__ = ("decorates", "manager", "name")
+    __slots__ = ("_holds", "decorates", "manager", "name")
 
-    def __init__(self, name: str, manager: Any, decorates: bool = False) -> None:
+    def __init__(self, name: str, manager: Any, decorates: bool = False, holds: tuple[Any, ...] = ()) -> None:
         self.name = name
         self.manager = manager
         self.decorates = decorates  # whether it can be entered again and again
+        self._holds = holds
+
+    def held(self) -> tuple[Any, ...]:
+        """The functions of code that the mode keeps alive."""
+        return self._holds
 
 
 class Stream:
     """What `zip`, `enumerate` and the like give: values one by one, once."""
 
-    __slots__ = ("depth", "items", "name")
+    __slots__ = ("_sources", "depth", "items", "name")
 
     def __init__(self, name: str, items: Iterator[Any], sources: Iterable[Any] = ()) -> None:
         self.name = name
         self.items = items
+        self._sources = list(sources)
         self.depth: int = 1 + max((each.depth for each in sources if isinstance(each, Stream)), default=0)
         if self.depth > MAX_STREAMS:  # asking for an entry goes down all of them, in C
             raise errors.bad_value(f"{name} is nested too deeply, over {MAX_STREAMS} levels")
+
+    def held(self) -> list[Any]:
+        """What the values are made of."""
+        return self._sources
 
 
 class ClassValue:

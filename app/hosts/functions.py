@@ -17,7 +17,7 @@ from app.functions.handling import handle
 from app.functions.library import Library
 from app.hosts.idempotency import Replies
 from app.hosts.preconditions import check_version
-from app.problems import Problem, problem_of
+from app.problems import Problem, problem_of, without_frames
 from app.settings import Settings
 
 
@@ -86,5 +86,5 @@ def _answer(library: Library, call: Call, settings: Settings, if_match: str | No
     except Exception as error:  # noqa: BLE001  # a defect too has to become an answer
         problem = problem_of(error)
         if problem.code != "internal":
-            problem.__traceback__ = problem.__cause__ = problem.__context__ = None
+            without_frames(problem)
         return problem

@@ -26,7 +26,7 @@ from app.hosts.functions import FunctionHost
 from app.hosts.idempotency import Replies
 from app.hosts.preconditions import check_version
 from app.hosts.slot import Slot, unknown_session
-from app.problems import Problem, problem_of
+from app.problems import Problem, problem_of, without_frames
 from app.session.bodies import check_query
 from app.session.session import Session
 from app.settings import Settings
@@ -289,8 +289,9 @@ def _refusal(error: Exception, session: Session, queued: float, began: float) ->
     problem = problem_of(error)
     timing = server_timing({"queue": queued, "run": time.perf_counter() - began})
     problem.headers |= {"ETag": f'"{session.version}"', "Server-Timing": timing}
-    if problem.code != "internal":  # the frames of a refusal would keep tensors alive
-        problem.__traceback__ = problem.__cause__ = problem.__context__ = None
+    if problem.code != "internal":
+        without_frames(problem)
+        without_frames(error)  # code may have kept it
     return problem
 
 

@@ -159,7 +159,7 @@ class Budget(Guard):
 # What is in attributes beside arrays, and what nodes of other kinds than an op's hold.
 _PLAIN = frozenset({int, float, bool, complex, type(None)})
 _HOLDS_TENSORS = frozenset({Tensor, type(None)})  # the types of a list's first element that say so
-_SHORT = 64  # characters of a text that is not worth counting
+_SHORT = 64  # characters of a text, or entries of a tuple, that are not worth counting
 _HELD: dict[type[Node], tuple[str, ...]] = {AccumulateGrad: ("variable",), CopySlices: ("inner", "replay")}
 
 
@@ -186,6 +186,9 @@ class Footprint:
         elif isinstance(each, Node):
             self._add_node(each)
         elif type(each) is tuple:
+            if len(each) > _SHORT:
+                self._seen[id(each)] = each
+                self.storages[id(each)] = CELL_BYTES * len(each)
             self._stack.extend(inner for inner in each if type(inner) not in _PLAIN)
         elif arrays.is_array(each):
             owner = arrays.owner(each)
@@ -204,6 +207,7 @@ class Footprint:
             self.storages[id(each)] = CELL_BYTES * len(each)
         elif isinstance(each, FunctionValue):
             self.storages[id(each.body)] = NODE_BYTES * each.size
+            self.storages[id(each)] = NODE_BYTES
         self._stack.extend(inner for inner in inside(each) if type(inner) not in _PLAIN)
 
     def _add_tensor(self, tensor: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import CellType, FunctionType
 from typing import Any
 
 from engine.optim import Optimizer
@@ -95,13 +96,26 @@ def _containers(values: list[Any]) -> dict[int, Any]:
     return found
 
 
+def _is_empty(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is _ABSENT
+    except ValueError:
+        return True
+
+
 def inside(value: Any) -> list[Any]:
     """What a value of code holds directly."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, dict):
-        return list(value.values())
+        return [*value.keys(), *value.values()]
     if isinstance(value, Optimizer):
         return list(value.tensors())
+    if isinstance(value, slice):
+        return [value.start, value.stop, value.step]
+    if isinstance(value, Exception):
+        return list(value.args)
+    if isinstance(value, FunctionType):  # one that the engine made of a function of code
+        return [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
     held = getattr(value, "held", None)
     return [] if held is None else list(held())

@@ -61,3 +61,26 @@ async def used_and_deleted(calls: list[Call]) -> weakref.ref[object]:
 def test_a_deleted_session_is_gone_at_once(calls: list[Call]) -> None:
     session = asyncio.run(used_and_deleted(calls))
     assert session() is None
+
+
+async def kept_raised_and_deleted() -> weakref.ref[object]:
+    """A session whose code kept an exception, raised it in a call of its own, and was deleted."""
+    host = InlineHost(Settings())
+    await host.start()
+    await host.create("default", b'{"id": "s"}')
+    session = weakref.ref(host._slots["default", "s"].session)
+    await host.call("default", "s", Call("exec", body=b'{"code": "kept = ValueError()"}'))
+    for call in (Call("exec", body=b'{"code": "raise kept"}'), Call("run", body=b'{"steps": [RAISING]}')):
+        call.body = call.body.replace(b"RAISING", b'{"op": "exec", "code": "raise kept"}')
+        refused = await host.call("default", "s", call)
+        assert isinstance(refused, Problem)
+        assert refused.code == "raised"
+    await host.delete("default", "s")
+    await host.stop()
+    return session
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_an_exception_that_code_keeps_holds_nothing_of_the_calls_that_raised_it() -> None:
+    session = asyncio.run(kept_raised_and_deleted())
+    assert session() is None

@@ -9,6 +9,7 @@ import tracemalloc
 
 import pytest
 
+from app.calls import Call
 from tests.service.conftest import open_session, problem, unchanged
 
 from .support import execute, new_session
@@ -315,3 +316,38 @@ def test_states_of_optimizers_that_code_holds_count_towards_the_memory() -> None
     )
     with pytest.raises(MemoryError, match="for this session"):
         execute(session, code)
+
+
+HOLDING = {
+    "a method": "held = t.add",
+    "a method of a list": "held = [t].append",
+    "a method of a text": "held = ('a' * 4000000).format",
+    "a partial": "import functools\nheld = functools.partial(torch.mul, t)",
+    "a pull function": "held = torch.func.vjp(lambda x: x.sum(), t)[1]",
+    "a transform": "def make(t):\n    return lambda x: (x * t).sum()\nheld = torch.func.grad(make(t))",
+    "a method of a class": "class A(torch.autograd.Function):\n    note = t\nheld = A.apply\ndel A",
+    "a slice": "held = slice(t, None)",
+    "a stream": "held = [zip([t], [t])]",
+    "hooks": "def make(t):\n    return lambda x: t\nheld = torch.autograd.graph.saved_tensors_hooks(make(t), make(t))",
+    "a function within a mode": "def make(t):\n    return lambda x: t\n"
+    "mode = torch.autograd.graph.saved_tensors_hooks(make(t), make(t))\nheld = [mode]\ndel mode",
+    "a tuple": "held = (1.5,) * 1000000",
+    "a key": "held = {'a' * 4000000: 1}",
+    "an exception": "held = ValueError('a' * 3999999)",
+}
+
+
+@pytest.mark.parametrize("code", HOLDING.values(), ids=HOLDING)
+def test_what_values_of_code_hold_counts_towards_the_memory(code: str) -> None:
+    session = new_session(exec_cells=10**8)
+    execute(session, f"t = torch.zeros(1000000)\n{code}\ndel t")
+    session.handle(Call("session.get"))
+    assert 3_900_000 < session.budget.used < 40_000_000
+
+
+def test_a_list_that_only_its_methods_lead_to_is_put_back_when_a_call_fails() -> None:
+    session = new_session()
+    execute(session, "held = []\nadd, entries = held.append, held.copy\ndel held")
+    with pytest.raises(ZeroDivisionError):
+        execute(session, "add(1)\n1 / 0")
+    assert execute(session, "entries()")["result"] == []
