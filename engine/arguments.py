@@ -10,7 +10,7 @@ from engine.first_uses import use_in_python
 from engine.keyword_order import in_table_order
 from engine.kinds import REQUIRED, Kind, Mismatch
 from engine.overloads import BY_FORM, DEPRECATED, FIRST_SAYS, INPUT_FIRST, OF_FUNCTION, OVERLOADS, PARSED
-from engine.python_functions import WITH_OVERLOADS, called, in_python, missing
+from engine.python_functions import COUNTED, WITH_OVERLOADS, called, dispatched, in_python, missing
 
 # Keywords of torch's factories that leave no choice here.
 ONE_CHOICE: dict[str, tuple[Any, ...]] = {"layout": (None, "torch.strided", "strided"), "pin_memory": (None, False)}
@@ -29,7 +29,7 @@ def bind(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int = 0, 
     if count > op.positional:
         if quiet:
             return None
-        raise _too_many(op, count, method, kwargs)
+        raise _too_many(op, args, method, kwargs)
     values = list(op.defaults)
     params = op.params
     for at, value in enumerate(args):
@@ -75,6 +75,8 @@ def _refused(
 ) -> Exception:
     """torch's text for a value that its parameter does not take; `position` where it was not given by name."""
     param = op.params[at]
+    if method and not at and not in_python(op.wire_name, method):
+        return _wrong_receiver(op.name, value)
     if in_python(op.wire_name, method):
         wrong = _no_such_call(op, count, kwargs, method)
         if wrong is not None:
@@ -85,17 +87,24 @@ def _refused(
     detail = str(mismatch)
     if detail.startswith("expected"):
         return errors.bad_type(detail.replace("in argument 0", f"in argument {at - method}"))
-    if detail.startswith("failed"):
-        return errors.bad_type(f"{op.said}(): argument '{_said(op, at)}' {detail}")
     said, name = op.said, _said(op, at)
-    passed = called(op.wire_name, said, name, at + 1, method)
+    along = "_dim" * (op.wire_name == "unique" and kwargs.get("dim") is not None)
+    passed = called(op.wire_name + along, said, name, at + 1, method)
     if passed is not None:
         said, name, place = passed
         said += "_" * (kwargs.get("inplace") is True)
         said += "_with_indices" * (said.startswith("max_pool") and kwargs.get("return_indices") is True)
         position = f" (position {place})" if place else ""
+    if detail.startswith("failed"):
+        return errors.bad_type(f"{said}(): argument '{name}' {detail}")
     detail = (detail if position else "") or f", not {kind_of(value)}"
     return errors.bad_type(f"{said}(): argument '{name}'{position} must be {param.type_name}{detail}")
+
+
+def _wrong_receiver(name: str, value: Any) -> TypeError:
+    """What Python says of a method that is called, by way of its class, on something else than a tensor."""
+    kind = type(value).__name__
+    return errors.bad_type(f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a '{kind}' object")
 
 
 def kind_of(value: Any) -> str:
@@ -114,10 +123,10 @@ def _said(op: Any, at: int) -> str:
     return PARSED.get(op.wire_name, {}).get(name, name)
 
 
-def _missing(op: Any, values: list[Any], method: int) -> TypeError:
+def _missing(op: Any, values: Sequence[Any], method: int) -> TypeError:
     if in_python(op.wire_name, method):
         absent = [op.params[at].name for at in op.required if values[at] is REQUIRED]
-        return errors.bad_type(missing(_whole(op, method), absent))
+        return errors.bad_type(missing(_whole(op, method, values, {}), absent))
     first = next(at for at in op.required if values[at] is REQUIRED)
     absent = [_said(op, at) for at in op.required if at >= first]  # torch counts those after it as missing too
     names = ", ".join(f'"{name}"' for name in absent)
@@ -125,20 +134,24 @@ def _missing(op: Any, values: list[Any], method: int) -> TypeError:
     return errors.bad_type(f"{op.said}() missing {len(absent)} required positional {noun}: {names}")
 
 
-def _bad_keyword(op: Any, name: str, values: list[Any], kwargs: dict[str, Any], method: int) -> TypeError:
+def _bad_keyword(op: Any, name: str, values: Sequence[Any], kwargs: dict[str, Any], method: int) -> TypeError:
     if method and len(op.params) == 1:
         return errors.bad_type(f"TensorBase.{op.said}() takes no keyword arguments")
     for at in () if in_python(op.wire_name, method) else op.required:
         if values[at] is REQUIRED and op.params[at].name not in kwargs:
             return _missing(op, values, method)  # torch tells of what is missing first
-    if name in op.keywords:
-        return errors.bad_type(f"{_whole(op, method)}() got multiple values for argument '{name}'")
-    return errors.bad_type(f"{_whole(op, method)}() got an unexpected keyword argument '{name}'")
+    whole, place = _whole(op, method, values, kwargs), op.keywords.get(name)
+    if place is not None and place >= method and (op.index.get(name) is None or _said(op, place) == name):
+        return errors.bad_type(f"{whole}() got multiple values for argument '{name}'")
+    return errors.bad_type(f"{whole}() got an unexpected keyword argument '{name}'")
 
 
-def _whole(op: Any, method: int) -> str:
+def _whole(op: Any, method: int, values: Sequence[Any], kwargs: dict[str, Any]) -> str:
     """A function's name as Python says it where it refuses a call itself: a method's with its class."""
-    return f"Tensor.{op.said}" if method and in_python(op.wire_name, method) else str(op.said)
+    if method:
+        return f"Tensor.{op.said}" if in_python(op.wire_name, method) else str(op.said)
+    given = {**{name: values[at] for name, at in op.index.items() if at < len(values)}, **kwargs}
+    return dispatched(op.wire_name, str(op.said), {name for name, value in given.items() if value is True})
 
 
 def _no_such_call(op: Any, count: int, kwargs: dict[str, Any], method: int) -> TypeError | None:
@@ -149,10 +162,11 @@ def _no_such_call(op: Any, count: int, kwargs: dict[str, Any], method: int) -> T
             return _bad_keyword(op, name, [], kwargs, method)
     given = {*range(count), *(op.keywords[name] for name in kwargs)}
     absent = [op.params[at].name for at in op.required if at not in given]
-    return errors.bad_type(missing(_whole(op, method), absent)) if absent else None
+    return errors.bad_type(missing(_whole(op, method, [], kwargs), absent)) if absent else None
 
 
-def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeError:
+def _too_many(op: Any, args: Sequence[Any], method: int, kwargs: dict[str, Any]) -> TypeError:
+    count = len(args)
     if method and len(op.params) == 1:
         no = "keyword arguments" if kwargs else f"arguments ({count - method} given)"
         return errors.bad_type(f"TensorBase.{op.said}() takes no {no}")
@@ -162,7 +176,7 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
     if python:
         for name in kwargs:
             if op.keywords.get(name, 0) < op.positional:
-                return _bad_keyword(op, name, [], kwargs, method)
+                return _bad_keyword(op, name, args, kwargs, method)
         if kwargs:
             given = (
                 f"{count} positional arguments (and {len(kwargs)} keyword-only argument{'s' * (len(kwargs) > 1)}) "
@@ -170,11 +184,12 @@ def _too_many(op: Any, count: int, method: int, kwargs: dict[str, Any]) -> TypeE
             )
     least = sum(not python or at < op.positional for at in op.required) - spared  # the parser counts all
     most = op.positional - spared
+    least, most = COUNTED.get((op.wire_name, method), (least, most))
     takes = f"{most} positional argument{'' if most == 1 else 's'}"
     if least != most:
         takes = f"from {least} to {most} positional arguments"
         given = given.replace(" was ", " were ") if not python else given
-    return errors.bad_type(f"{_whole(op, method)}() takes {takes} but {given}")
+    return errors.bad_type(f"{_whole(op, method, args, kwargs)}() takes {takes} but {given}")
 
 
 def _gather_sizes(op: Any, args: Sequence[Any], method: int) -> Sequence[Any]:
@@ -205,6 +220,8 @@ def _handed_on(op: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> TypeErro
 
 def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any], method: int = 0) -> TypeError:
     """torch's text for arguments that no overload takes: about the only one that takes so many, else about them all."""
+    if method and not hasattr(args[0], "_array") and not in_python(name, method):
+        return _wrong_receiver(ops[0].name, args[0])
     told = []
     for op in ops:
         try:
@@ -218,11 +235,14 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
         unknown += [each for each in told if "() missing" in str(each)]
         place = method if name in BY_FORM else 0 if name in FIRST_SAYS else -1
         first = unknown[0] if unknown else told[place]
-        return _handed_on(ops[0], args, kwargs) if name in WITH_OVERLOADS and " must be " in str(first) else first
+        handed = name in WITH_OVERLOADS and " must be " in str(first)
+        if handed and (name != "split" or isinstance([*args, *kwargs.values()][1], int)):
+            return _handed_on(ops[0], args, kwargs)
+        return first
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]
-    ranges = OVERLOADS.get(name, own)
+    ranges: Sequence[tuple[int, int]] = OVERLOADS.get(f"Tensor.{name}" if method else name, OVERLOADS.get(name, own))
     fits = [least <= count <= most for least, most in ranges]
     if fitting and sum(fits) == 1:
         only = ops[fits.index(True)] if len(fits) == len(ops) else fitting[0]

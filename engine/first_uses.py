@@ -14,10 +14,11 @@ from engine import errors
 from engine.python_functions import FUNCTIONAL
 
 Use = Callable[[Any], Any]
+Uses = dict[str, Use | dict[str, Use]]  # the latter by an option that must be set
 DIM, NDIM, SIZE = attrgetter("dim"), attrgetter("ndim"), attrgetter("size")
 
 
-def _each(names: str, **uses: Use) -> dict[str, dict[str, Use]]:
+def _each(names: str, **uses: Use | dict[str, Use]) -> dict[str, Uses]:
     return dict.fromkeys(names.split(), uses)
 
 
@@ -60,7 +61,7 @@ _FACTORS = {  # of local_response_norm: what is said by the functions of tensors
     "k": _saying("add(): argument 'other' (position 1) must be Tensor, not {}"),
 }
 
-FIRST: dict[str, dict[str, Use]] = {
+FIRST: dict[str, Uses] = {
     **_each("binary_cross_entropy mse_loss l1_loss huber_loss", input=SIZE, target=SIZE, weight=SIZE),
     **_each("binary_cross_entropy_with_logits smooth_l1_loss", input=SIZE, target=SIZE),
     **_each(
@@ -102,7 +103,14 @@ FIRST: dict[str, dict[str, Use]] = {
     ),
     **_each("group_norm", input=DIM, num_groups=lambda value: 1 // value),
     **_each("local_response_norm", input=DIM, size=lambda value: value // 2, **_FACTORS),
-    **_each("batch_norm", eps=lambda value: bool(value <= 0.0)),
+    **_each("batch_norm", input={"training": SIZE}, training=bool, eps=lambda value: bool(value <= 0.0)),
+    **_each(
+        "embedding",
+        input={"max_norm": attrgetter("contiguous")},
+        weight={"padding_idx": SIZE, "max_norm": attrgetter("detach")},
+        padding_idx=lambda value: bool(value > 0),
+    ),
+    **_each("max_pool3d", input={"return_indices": attrgetter("is_cuda")}),
     **_each("hardtanh", min_val=lambda value: bool(value > 1.0), max_val=lambda value: bool(operator.gt(-1.0, value))),
     **_each("normalize", input=attrgetter("norm")),
     **_each("softmax", input=attrgetter("softmax")),
@@ -129,13 +137,13 @@ FIRST: dict[str, dict[str, Use]] = {
 
 SHAPE = attrgetter("shape")
 LAYOUT: Use = attrgetter("layout")
-UNDER_MASK: dict[str, Use] = {
+UNDER_MASK: Uses = {
     "input": attrgetter("dtype"),
     "other": LAYOUT,
     "keepdim": bool,
     **dict.fromkeys(("mask", "input_mask", "other_mask"), SHAPE),
 }
-OF_TORCH: dict[str, dict[str, Use]] = {
+OF_TORCH: dict[str, Uses] = {
     **_each("norm", input=attrgetter("layout")),
     **_each("split", input=attrgetter("split")),
     **_each("unique unique_consecutive", return_inverse=bool, return_counts=bool),
@@ -151,6 +159,9 @@ OF_TORCH: dict[str, dict[str, Use]] = {
 }
 
 
+UNSET = (None, False)
+
+
 def use_in_python(function: str, parameter: str, value: Any, kwargs: Mapping[str, Any]) -> None:
     """Do what the function does first with a value that its parameter does not take: raises what Python raises.
 
@@ -160,6 +171,8 @@ def use_in_python(function: str, parameter: str, value: Any, kwargs: Mapping[str
     if function == "stft" and not kwargs.get("center", True):
         return  # it hands all on
     use = (FIRST if name != function else OF_TORCH).get(name, {}).get(parameter)
+    if isinstance(use, dict):
+        use = next((each for option, each in use.items() if kwargs.get(option) not in UNSET), None)
     if use is not None:
         with errors.of_python():
             use(value)

@@ -231,6 +231,8 @@ def listed(key: Any) -> Any:
         array = np.array([each.item() if isinstance(each, Tensor) else each for each in key], dtype=None)
     if array.dtype.kind in "US":
         raise errors.bad_type("new(): invalid data type 'str'")
+    if array.dtype.kind in "uOf" and any(isinstance(each, int) and not INT64_MIN <= each <= INT64_MAX for each in key):
+        raise errors.bad_value(INT_OVERFLOW)
     if array.dtype.kind == "c":
         raise errors.bad_type("'complex' object cannot be interpreted as an integer")
     return array.astype(np.int64) if array.size == 0 or array.dtype.kind == "f" else array

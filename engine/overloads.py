@@ -60,6 +60,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("sum prod", (1, 2), (2, 5)),
     **_named("median nanmedian", (2, 4), (1, 1)),
     **_named("movedim moveaxis", (3, 3), (3, 3)),
+    **_named("gradient", (1, 4), (2, 4)),
     **_named("narrow", (4, 4), (4, 4)),
     # with a dtype for the result, a generator, or a tolerance of another kind
     **_named("mm bmm", (2, 3), (3, 4)),
@@ -126,6 +127,7 @@ DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
     "broadcast_to": {"shape": ("size",)},
     "dsplit": _SECTIONS,
     "expand": {"sizes": ("size",)},
+    "isin": {"element": ("elements",), "test_element": ("test_elements",)},
     "hsplit": _SECTIONS,
     "linalg.householder_product": {"input2": ("tau",)},
     "matrix_exp": {"A": ("input",)},

@@ -4,6 +4,8 @@ turn, by position, refuses an argument of another type.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 # Of torch.nn.functional all but these; a few more of torch itself.
 _BUILT_IN = (
     "adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear channel_shuffle conv1d conv2d conv3d "
@@ -11,14 +13,29 @@ _BUILT_IN = (
     "pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink"
 )
 BUILT_IN = frozenset(_BUILT_IN.split())
-OF_TORCH = ("cdist", "lu", "stft", "norm", "split", "tensordot", "unravel_index")
+UNIQUES = ("unique", "unique_dim", "unique_consecutive")
+OF_TORCH = ("cdist", "lu", "stft", "norm", "split", "tensordot", "unravel_index", *UNIQUES)
 FUNCTIONAL = "nn.functional."
-OF_TENSOR = frozenset({"istft", "lu", "norm", "split", "stft"})  # methods
+OF_TENSOR = frozenset({"istft", "lu", "norm", "split", "stft", "unflatten", *UNIQUES})  # methods
 # What is called in turn has several overloads: the functions, and which of their parameters it is not given.
 WITH_OVERLOADS: dict[str, frozenset[str]] = {
     "nn.functional.ctc_loss": frozenset(),
+    "split": frozenset(),  # of an int
     "stft": frozenset({"center", "pad_mode"}),
 }
+
+# What the options `return_inverse` and `return_counts` choose: neither, the counts, the inverse, both.
+CHOSEN = {
+    "unique": ("_return_output", "_return_counts", "_return_inverse", "_return_inverse_and_counts"),
+    "unique_consecutive": (
+        "_consecutive_return_output",
+        "_consecutive_return_counts",
+        "_consecutive_return_inverse",
+        "_unique_consecutive_impl",
+    ),
+}
+# How many arguments Python says that a function takes where that is more than are documented by place.
+COUNTED = {("norm", 0): (1, 6), ("norm", 1): (1, 5), ("nn.functional.normalize", 0): (1, 5)}
 
 # What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them, after
 # `*` those that are given by name.
@@ -53,6 +70,10 @@ split: split_with_sizes - split_size_or_sections=split_sizes dim
 tensordot: . a=input b=other
 normalize: linalg_vector_norm input p=ord dim
 threshold: . input threshold value
+unflatten: . dim sizes
+unique: _unique2 input * sorted return_inverse return_counts
+unique_consecutive: . input * return_inverse return_counts dim
+unique_dim: . input dim * sorted return_inverse return_counts
 unfold: im2col input kernel_size dilation padding stride
 """
 
@@ -93,6 +114,15 @@ def called(name: str, said: str, parameter: str, place: int, method: int) -> tup
     if not in_python(name, method) or name.startswith(("masked.", "signal.")):
         return None
     return CALLED.get(name.removeprefix(FUNCTIONAL), {}).get(parameter, (said, parameter, place))
+
+
+def dispatched(name: str, said: str, on: Collection[str]) -> str:
+    """The name of the function that Python calls where an option chooses among several; `on` are those that are set."""
+    if name in CHOSEN:
+        return CHOSEN[name][2 * ("return_inverse" in on) + ("return_counts" in on)]
+    if "max_pool" in name and in_python(name):
+        return f"{said}_with_indices" if "return_indices" in on else f"_{said}"
+    return said
 
 
 def missing(said: str, names: list[str]) -> str:
