@@ -48,12 +48,12 @@ def normal_share(x: Array) -> Array:
 
 
 def _by_blocks(x: Array, kernel: Callable[[Array], Array], dtype: Any) -> Array:
-    made = np.empty(x.shape, x.dtype)
-    source, target = x.reshape(-1), made.reshape(-1)
+    made = np.empty_like(x)
     step = BLOCK_BYTES // np.dtype(dtype).itemsize
-    for start in range(0, x.size, step):
-        part = slice(start, start + step)
-        target[part] = kernel(source[part].astype(dtype))
+    flags, each = ["external_loop", "buffered"], [["readonly"], ["writeonly"]]
+    with np.nditer([x, made], flags, each, order="K", buffersize=step) as blocks:  # whatever the layout, without copies
+        for source, target in blocks:
+            target[...] = kernel(source.astype(dtype))
     return made
 
 

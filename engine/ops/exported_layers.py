@@ -189,6 +189,7 @@ def tbc_rule(op: Op, values: list[Any]) -> Estimate:
     checked_size(shape)
     framed = math.prod(input.shape[1:]) * (input.shape[0] + 2 * max(pad, 0))
     held = (framed + math.prod(shape)) * input.dtype.itemsize
+    held += 2 * (framed + math.prod(shape)) if input.dtype in dtypes.HALF_TYPES else 0
     return Estimate(values, [(shape, input.dtype)], None, held, 2 * math.prod(shape) * math.prod(weight.shape[:2]))
 
 

@@ -177,6 +177,9 @@ def cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Word = "use_mm_for
     return row_distances(x1, x2, p)
 
 
+ROW = 144  # bytes of an array that is one of many, and of its place in their list
+
+
 def pdist_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of pdist."""
     a, p = values
@@ -192,7 +195,7 @@ def pdist_rule(op: Op, values: list[Any]) -> Estimate:
     pairs = n * (n - 1) // 2
     parts = pairs * a.dtype.itemsize  # row by row, then joined
     first = (a.dtype.itemsize + norm_width(dtypes.BY_NUMPY[a.dtype], p)) * a.size - parts if n > 1 else 0
-    return Estimate(values, [((pairs,), a.dtype)], None, max(parts, first), 3 * n * a.size)
+    return Estimate(values, [((pairs,), a.dtype)], None, max(parts + ROW * n, first), 3 * n * a.size)
 
 
 @op(pdist_rule, namespace="nn.functional", node="PdistBackward0")

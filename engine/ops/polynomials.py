@@ -117,7 +117,8 @@ def rule_of(name: str) -> Rule:
             raise errors.bad_type(f"special_{name}() received an invalid combination of arguments - got ({kinds})")
         estimate = base(op, values)
         size, degrees = math.prod(estimate.outputs[0][0]), math.prod(shape_of(values[1]))
-        estimate.temporaries += 8 * (held * size - SHARED * (size - degrees))
+        single = estimate.compute.itemsize < 8  # the result is cast
+        estimate.temporaries += 8 * ((held + single) * size - SHARED * (size - degrees))
         return estimate
 
     return weak(rule)

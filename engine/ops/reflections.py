@@ -32,7 +32,7 @@ def geqrf_rule(op: Op, values: list[Any]) -> Estimate:
     need_matrix("geqrf", a)
     check_kernel("geqrf_cpu", a)
     (*batch, m, n) = a.shape
-    work = 2 * a.size * a.dtype.itemsize
+    work = (2 * a.size + m + n) * a.dtype.itemsize
     return Estimate(values, [(a.shape, a.dtype), ((*batch, min(m, n)), a.dtype)], None, work, 2 * a.size * min(m, n))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import arrays, dtypes, errors, scans, sums
 from engine.arrays import widened, xp
-from engine.infer import Estimate
+from engine.infer import Estimate, Meta
 from engine.kinds import Array, Dtype
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, div, mul, sub
@@ -44,7 +44,9 @@ def running(op: Op, values: list[Any]) -> Estimate:
     # sums run in the next wider dtype, as torch's do
     wide = np.dtype(accumulator(compute))
     whole = wide.itemsize * array.size if wide != compute else 0
-    held = sums.room(array, dim, wide, compute) if op.name.startswith("cumsum") else whole
+    held = whole
+    if op.name.startswith("cumsum"):
+        held = max(sums.room(each, dim, wide, compute) for each in (array, Meta(array.shape, compute)))
     temporary = cast_bytes([array], compute) + held
     return Estimate(with_values(op, values, dim=dim), [(array.shape, compute)], compute, temporary, array.size)
 

@@ -76,7 +76,7 @@ def masked_fill_rule(op: Op, values: list[Any]) -> Estimate:
     value = stored_value(value, input.dtype)
     shapes = (input.shape, mask.shape)
     shape = broadcast(*shapes) if op.inplace_only else broadcast(*shapes[::-1])
-    return Estimate([input, mask, value], [(shape, input.dtype)], input.dtype, 0, math.prod(shape))
+    return Estimate([input, mask, value], [(shape, input.dtype)], input.dtype, mask.size, math.prod(shape))
 
 
 @op(

@@ -19,7 +19,18 @@ from engine.ops.creation import full_like
 from engine.ops.functions import also
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import cos, exp, sin
-from engine.rules import as_float, broadcast, cast_bytes, default_dtype, operands, refuse_dtype, shape_of, weak
+from engine.rules import (
+    FEW,
+    as_float,
+    broadcast,
+    cast_bytes,
+    default_dtype,
+    operands,
+    refuse_dtype,
+    relaid_bytes,
+    shape_of,
+    weak,
+)
 from engine.special_functions import by_blocks, special, widened
 
 SPECIAL = "special"
@@ -55,7 +66,8 @@ def real_function(
             raise errors.not_implemented_for(kernel, dtype.type_name)
         size, compute = math.prod(shape), dtype.numpy
         width = (buffers + (1 + len(args)) * small) * max(compute.itemsize, 4) + masks
-        return Estimate(values, [(shape, compute)], compute, cast_bytes(args, compute) + size * width, 50 * size)
+        held = max(cast_bytes(args, compute) + size * width, relaid_bytes(args, shape, compute) if size >= FEW else 0)
+        return Estimate(values, [(shape, compute)], compute, held, 50 * size)
 
     return weak(rule)
 
