@@ -15,6 +15,7 @@ from engine.infer import Estimate
 from engine.inplace import check_cast, check_shape
 from engine.modes import state
 from engine.op import Op, Rule, is_number
+from engine.row_order import in_order
 from engine.rowwise import room_along
 from engine.tensor import check_dim
 
@@ -125,7 +126,7 @@ def cast_bytes(arrays: list[Any], compute: Any) -> int:
 def relaid_bytes(args: list[Any], shape: Shape, dtype: Any) -> int:
     """The bytes of an elementwise result that is copied, for NumPy may lay it out otherwise than PyTorch does."""
     given = [each for each in args if not is_number(each) and each.ndim]
-    if len(shape) < 2 or not any(moved_bytes(each, None) for each in given):
+    if len(shape) < 2 or all(in_order(each) for each in given):
         return 0
     orders = {tuple(step // each.dtype.itemsize for step in each.strides) for each in given}
     alike = len(orders) == 1 and 0 not in next(iter(orders)) and all(each.shape == shape for each in given)
@@ -244,6 +245,7 @@ def reduction(out: str = "same", refuse: tuple[int, ...] = (), kernel: str | Non
         compute = result.numpy if asked is not None or out in ("sum", "float") else None
         changed = {name: value for name, value in (("dim", dims), ("keepdim", keepdim)) if name in op.index}
         temporary = cast_bytes([array], compute) if compute is not None else 0
+        temporary += 8 * math.prod(shape) if result.numpy in dtypes.HALF_TYPES else 0  # it is reduced in float32
         values = with_values(op, values, **changed)
         return Estimate(values, [(shape, result.numpy)], compute, temporary, array.size)
 
