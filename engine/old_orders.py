@@ -1,4 +1,5 @@
-"""Orders of arguments that torch has kept: `torch.add(x, 2, y)` for `torch.add(x, y, alpha=2)`.
+"""Orders of arguments that torch has kept: `torch.add(x, 2, y)` for `torch.add(x, y, alpha=2)`; a number's `alpha` by
+place.
 
 Only calls that nothing else takes are looked at here.
 """
@@ -15,12 +16,16 @@ SCALED = {
     **dict.fromkeys(("add", "add_", "sub", "sub_"), ("alpha", "Tensor other")),
     **dict.fromkeys(("addcmul", "addcmul_", "addcdiv", "addcdiv_"), ("value", "Tensor tensor1, Tensor tensor2")),
 }
+PLACED = frozenset(("subtract", "subtract_", "rsub"))  # take `alpha` by its place after a number
 PRODUCTS = frozenset(f"{name}{end}" for name in ("addmm", "addmv", "addr", "addbmm", "baddbmm") for end in ("", "_"))
 
 
-def in_new_order(op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int) -> Call | None:
+def in_new_order(called: str, op: Any, args: Sequence[Any], kwargs: dict[str, Any], method: int) -> Call | None:
     """The arguments of such a call as they are given today, with torch's warning; None for any other call."""
     name, numbers = op.name, [at for at, each in enumerate(args) if not hasattr(each, "_array")]
+    if called in PLACED:
+        by_place = not kwargs and numbers == [1, 2] and _are_numbers(args, numbers)
+        return (list(args[:2]), {"alpha": args[2]}) if by_place else None
     if name in SCALED and not kwargs and len(args) == (3 if SCALED[name][0] == "alpha" else 4):
         word, rest = SCALED[name]
         if numbers in ([1], [1, 2] if word == "alpha" else [1]) and _are_numbers(args, numbers):

@@ -324,7 +324,7 @@ class Function:
             values = bind(each, args, kwargs, method, True)
             if values is not None:
                 return Op.door(each, values)
-        again = in_new_order(ops[0], args, kwargs, method)
+        again = in_new_order(self.name, ops[0], args, kwargs, method)
         if again is not None:
             return self.bound(*again, method)
         raise refuse(self.name, ops, args, kwargs, method)

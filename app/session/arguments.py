@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app import codec
 from app.problems import Problem
 from app.session.conversion import convert
 from app.session.literals import make_tensor
@@ -13,6 +14,7 @@ from app.session.parameters import Extra, Parameter, parameters_of, wire_name
 from app.session.scope import Mismatch, Scope
 from engine.arguments import refuse
 from engine.kinds import REQUIRED, Kind
+from engine.old_orders import in_new_order
 from engine.op import Function, Op
 
 _SPREAD = (Kind.TENSORS, Extra.SHAPES)  # PyTorch takes these one by one where they come last
@@ -111,7 +113,24 @@ def choose_op(
             if op.leaf:
                 values = floating(op, values)
             return op, values, weak
+    if (again := _in_new_order(function, args, fields, scope)) is not None:
+        return choose_op(function, *again, scope)
     raise _refusal(function, args, fields, scope, refusals[len(refusals) // 2 :])
+
+
+def _in_new_order(
+    function: Function, args: list[Any], fields: Mapping[str, Any], scope: Scope
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """A call in an order of arguments that PyTorch has kept, as it is given today; None for any other."""
+    seen = [_seen(each, scope) if (number := codec.number(each)) is None else number for each in args]
+    again = in_new_order(function.name, function.ops[0], seen, dict(fields), 0)
+    if again is None:
+        return None
+
+    def sent(value: Any) -> Any:
+        return next(given for given, each in zip(args, seen, strict=True) if each is value)
+
+    return [sent(each) for each in again[0]], {name: sent(each) for name, each in again[1].items()}
 
 
 def _by_own_names(op: Op, fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -149,6 +149,12 @@ def _setting(value: Any, scope: Scope, weak: bool) -> Any:
     return scope.named(value)
 
 
+def _spacing(value: Any, scope: Scope, weak: bool) -> Any:
+    if type(value) is list:
+        return [_tensor(each, scope, True) for each in value]
+    return None if value is None else _tensor(value, scope, True)
+
+
 def _names(value: Any, scope: Scope, weak: bool) -> list[str]:
     if type(value) is not list or any(type(each) is not str for each in value):
         raise Mismatch("")
@@ -210,4 +216,5 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.OPTIONS: _exactly(dict),
     Extra.STEPS: _exactly(list),
     Extra.PLACES: _places,
+    Extra.SPACING: _spacing,
 }

@@ -29,6 +29,7 @@ class Extra(enum.Enum):
     OPTIONS = "object of options"
     STEPS = "list of steps"
     PLACES = "list of tensors or null"
+    SPACING = "number, tensor or list of these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +61,6 @@ def wire_name(param: Param) -> str:
 def _kind(param: Param) -> Kind | Extra:
     if param.kind is Kind.TENSORS and param.name in _INDICES:
         return Extra.PLACES
+    if param.kind is Kind.DATA and param.name == "spacing":
+        return Extra.SPACING
     return Extra.SETTING if param.kind is Kind.INDEX and param.name not in _INDICES else param.kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator as python
 from typing import Any
 
@@ -263,7 +264,7 @@ def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
     other = values[1]
     if estimate.compute.kind in "iu" and not isinstance(other, (float, complex)):
         zero = other == 0 if is_number(other) else isinstance(other, np.ndarray) and not other.all()
-        if zero:
+        if zero and math.prod(estimate.outputs[0][0]):
             raise errors.coded(RuntimeError, "bad_argument", "ZeroDivisionError")
 
 

@@ -6,7 +6,7 @@ import math
 import operator as python
 from typing import Any
 
-from engine import dtypes, errors
+from engine import arrays, dtypes, errors
 from engine.arrays import widened, xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
@@ -92,7 +92,7 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Number = 1) 
     start, a, b = widened(input), widened(tensor1), widened(tensor2)
     if value == 1:
         return shifted(start, a * b)
-    made = start.dtype.type(value) * a
+    made = arrays.operand(value, start) * a
     return shifted(start, into(made, b, python.imul, python.mul))
 
 

@@ -234,7 +234,7 @@ def gradient(input: Array, *, spacing: Data = None, dim: Dims | None = None, edg
             results.append(uneven(input, step, at, edge_order))
         else:
             results.append(even(input, step, at, edge_order))
-    return results
+    return tuple(results)
 
 
 def checked_spacing(spacing: Any, dim: Any) -> Any:
@@ -333,8 +333,8 @@ def uneven(x: Any, points: Any, dim: int, edge_order: int) -> Any:
             mul(c, part(x, dim, 2, size - 2)),
         )
     if edge_order == 1:
-        first = div(sub(part(x, dim, 1, 1), part(x, dim, 0, 1)), select(steps, 0, 0))
-        last = div(sub(part(x, dim, -1, 1), part(x, dim, -2, 1)), select(steps, 0, size - 2))
+        first = div(sub(part(x, dim, 1, 1), part(x, dim, 0, 1)), part(steps, 0, 0, 1))
+        last = div(sub(part(x, dim, -1, 1), part(x, dim, -2, 1)), part(steps, 0, size - 2, 1))
         return cat([first, center, last] if size > 2 else [first, last], dim)
     h, k = select(steps, 0, 0), select(steps, 0, 1)
     first = one_sided(x, dim, (0, 1, 2), h, k, -1)

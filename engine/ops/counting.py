@@ -44,7 +44,7 @@ def bincount_rule(op: Op, values: list[Any]) -> Estimate:
     if weights is not None and weights.shape != array.shape:
         raise errors.shape_mismatch("weights should be 1-d and have the same length as input")
     bins = max(int(array.max()) + 1 if array.size else 0, minlength)
-    dtype = INT64 if weights is None else FLOAT64 if weights.dtype != xp.float32 else weights.dtype
+    dtype = INT64 if weights is None or not array.size else FLOAT64 if weights.dtype != xp.float32 else weights.dtype
     return Estimate([array, weights, minlength], [((bins,), dtype)], None, 16 * array.size + 8 * bins, array.size)
 
 
@@ -52,7 +52,7 @@ def bincount_rule(op: Op, values: list[Any]) -> Estimate:
 def bincount(input: Array, weights: Array | None = None, minlength: int = 0) -> Any:
     """How often each number occurs, or the sum of its weights."""
     if input.size == 0:
-        return xp.zeros(minlength, xp.int64 if weights is None else xp.float64)
+        return xp.zeros(minlength, xp.int64)
     numbers = input.astype(xp.int64)
     return xp.bincount(numbers, None if weights is None else arrays.cast(weights, FLOAT64), minlength)
 

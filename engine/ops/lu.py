@@ -208,7 +208,7 @@ def lu_rule(op: Op, values: list[Any]) -> Estimate:
     return Estimate(values, [(shape, a.dtype) for shape in shapes], None, work, a.size * min(m, n))
 
 
-@op(lu_rule, namespace="linalg", outputs=("P", "L", "U"), differentiable=("L", "U"))
+@op(lu_rule, namespace="linalg", outputs=("P", "L", "U"), differentiable=("L", "U"), node="LinalgLuBackward0")
 def lu(A: Array, *, pivot: bool = True) -> Any:
     """A permutation P, a unit lower triangle L and an upper triangle U with A = P L U."""
     packed, pivots, _ = lapack.lu_factor(A)
@@ -249,7 +249,8 @@ def lu_unpack_rule(op: Op, values: list[Any]) -> Estimate:
     shapes = [p if exchange else (0,), low if data else (0,), up if data else (0,)]
     triangles = (math.prod(low) + math.prod(up)) * bool(data)
     order = math.prod(p) * bool(exchange)  # laid out before there are triangles
-    work = max(order - triangles, 0) * packed.dtype.itemsize + 3 * packed.size + 32 * math.prod(p[:-1])
+    ones = math.prod(low[-2:]) + math.prod(low) - math.prod(up) if data else 0  # added to one triangle before the other
+    work = max(order - triangles, ones, 0) * packed.dtype.itemsize + 3 * packed.size + 32 * math.prod(p[:-1])
     return Estimate(values, [(shape, packed.dtype) for shape in shapes], None, work, packed.size)
 
 

@@ -200,7 +200,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
         return matmul(input, t(weight))
     if len(shape) == 2:
         return addmm(bias, input, t(weight))
-    if input.is_contiguous() and len(bias.shape) in (1, 2):
+    if input.is_contiguous() and bias.is_contiguous() and len(bias.shape) in (1, 2):
         made = addmm(bias, rows(input), t(weight))
         return view(made, (*shape[:-1], tuple(made.shape)[1]))
     made = matmul(input, t(weight))

@@ -18,7 +18,7 @@ from engine.op import Op, op
 from engine.ops.arithmetic import add, div, mul, neg, shift, sub
 from engine.ops.conv_shapes import of_numpy
 from engine.ops.convolving import zero_pad
-from engine.ops.copies import to_copy
+from engine.ops.copies import contiguous, to_copy
 from engine.ops.pooling import avg_pool2d, avg_pool3d
 from engine.ops.powers import pow_number
 from engine.ops.reduction import mean_dim
@@ -279,7 +279,7 @@ def rms_normalized(input: Any, normalized_shape: Shape, weight: Any, eps: float 
     x = in_float32(input)
     square = mean_dim(pow_number(x, 2), last_dims(input, normalized_shape), True)
     out = mul(x, rsqrt(shift(square, eps)))
-    return like(out if weight is None else mul(out, weight), input)
+    return contiguous(like(out if weight is None else mul(out, weight), input))
 
 
 MISMATCH = (

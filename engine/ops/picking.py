@@ -266,7 +266,8 @@ def index_fill_rule(op: Op, values: list[Any]) -> Estimate:
 def index_fill(input: Array, dim: int, index: Array, value: Operand) -> Any:
     """The tensor with one value at places of a dim."""
     out = xp.array(input)
-    out[(slice(None),) * dim + (index.reshape(-1),) if out.ndim else ...] = value
+    if index.size:
+        out[(slice(None),) * dim + (index.reshape(-1),) if out.ndim else ...] = value
     return out
 
 

@@ -95,20 +95,25 @@ def dtype_of(x: Any) -> dtypes.DType:
     return x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.of(x)
 
 
-def in_format(x: Any, name: str) -> Any:
-    """The tensor itself, or row-major if that is asked for."""
-    short = name.removeprefix("torch.")
-    if short not in ("contiguous_format", "preserve_format"):
-        raise errors.bad_argument(f"unsupported memory format option {name!s:.64}")
-    return contiguous(x) if short == "contiguous_format" else x
+def laid_out(x: Any, memory_format: str | None) -> Any:
+    """The tensor itself, row-major if that is asked for: what a copy is made of."""
+    row_major = memory_format is not None and memory_format.removeprefix("torch.") == "contiguous_format"
+    return contiguous(x) if row_major else x
+
+
+def check_format(memory_format: str | None) -> None:
+    """Raise RuntimeError for a format of memory that there is not."""
+    if memory_format is None or memory_format.removeprefix("torch.") in ("contiguous_format", "preserve_format"):
+        return
+    raise errors.bad_argument(f"unsupported memory format option {memory_format!s:.64}")
 
 
 def value_of_dtype(dtype: dtypes.DType) -> None:
     """Declare the method that casts to a dtype under its short name."""
 
     def kernel(input: Array, *, memory_format: str | None = None) -> Any:
-        made = input if input.dtype is dtype else to_copy(input, dtype, None)
-        return made if memory_format is None else in_format(made, memory_format)
+        check_format(memory_format)
+        return input if input.dtype is dtype else to_copy(laid_out(input, memory_format), dtype, None)
 
     kernel.__name__ = {
         "float32": "float",
@@ -135,7 +140,7 @@ def to(
     input: Array, dtype: Dtype, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
 ) -> Any:
     """The tensor in another dtype; itself if nothing changes."""
-    return input if input.dtype is dtype and not copy else to_copy(input, dtype, None)
+    return input if input.dtype is dtype and not copy else to_copy(laid_out(input, memory_format), dtype, None)
 
 
 @op(composed, name="to", composite=True, function=False)
@@ -154,7 +159,9 @@ def to_device(
         device = None
     if dtype is input.dtype:
         dtype = None
-    return to_copy(input, dtype, device) if copy or dtype is not None or device is not None else input
+    if not copy and dtype is None and device is None:
+        return input
+    return to_copy(laid_out(input, memory_format), dtype, device)
 
 
 @op(composed, name="to", composite=True, function=False)
@@ -162,7 +169,7 @@ def to_other(
     input: Array, other: Array, non_blocking: bool = False, copy: bool = False, *, memory_format: str | None = None
 ) -> Any:
     """The tensor in the dtype and on the device of another."""
-    return to_device(input, other.device, dtype_of(other), non_blocking, copy)
+    return to_device(input, other.device, dtype_of(other), non_blocking, copy, memory_format=memory_format)
 
 
 @op(composed, composite=True, function=False)

@@ -77,7 +77,7 @@ def quantiles(input: Any, q: Any, dim: int | None, keepdim: bool, interpolation:
     else:
         made = transpose(transpose(unsqueeze(made, 0), 0, last + 1), at + 1, last + 1)
     if keepdim or not shape:
-        return reshape(made, result)
+        return squeeze_product(reshape(made, (*result, 1)), len(result))
     return squeeze_product(made, at if one else at + 1)
 
 

@@ -34,9 +34,11 @@ class Several(Function):
         if alone and self.name.startswith("atleast"):
             text = f"{self.name}() received an invalid combination of arguments - got ({kind_of(args[0])})"
             raise errors.bad_type(text)
-        if self.ops[0].params[0].name not in kwargs and not (len(args) == 1 and isinstance(args[0], (list, tuple))):
+        listed = len(args) == 1 and isinstance(args[0], (list, tuple))
+        if self.ops[0].params[0].name not in kwargs and not listed:
             args = (list(args),)
-        return super().bound(args, kwargs, method)
+        made = super().bound(args, kwargs, method)
+        return (made,) if listed and hasattr(made, "_array") and self.name.startswith("atleast") else made
 
 
 def several(made: Op) -> None:

@@ -235,6 +235,8 @@ def nansum_rule(op: Op, values: list[Any]) -> Estimate:
     if values[0].dtype.kind == "c":
         raise errors.dtype_mismatch("nansum on CPU does not support complex inputs")
     estimate = reduction("sum")(op, values)
+    if estimate.outputs[0][1].kind == "c":
+        raise errors.not_implemented_for("nansum_cpu", dtypes.BY_NUMPY[estimate.outputs[0][1]].type_name)
     size = values[0].size
     estimate.temporaries += size * (max(4, estimate.outputs[0][1].itemsize) + 1)
     return estimate
@@ -262,6 +264,11 @@ def nanmean(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dty
     if input.dtype.kind not in "fcV":
         name = dtypes.BY_NUMPY[input.dtype].type_name if not hasattr(input, "_array") else input.dtype.type_name
         raise errors.dtype_mismatch(f"nanmean(): expected input to have floating point or complex dtype but got {name}")
+    if dtype is not None and not dtype.differentiable:
+        raise errors.dtype_mismatch(
+            "nanmean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. "
+            f"Got: {dtype.type_name}"
+        )
     count = sum_dim(logical_not(isnan(input)), dim, keepdim)
     return div(nansum(input, dim, keepdim, dtype=dtype), count)
 

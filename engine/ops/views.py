@@ -215,7 +215,7 @@ squeeze.vjp(input=lambda g, input_shape: unsqueezed(g, input_shape, range(len(in
 
 def unsqueezed(g: Any, shape: Any, dims: Any) -> Any:
     """A gradient with those of the given dims put back that had size 1, one by one as torch does."""
-    for at in dims:
+    for at in sorted(dims):  # each place counts those before it
         if shape and shape[at] == 1:
             g = unsqueeze(g, at)
     return g

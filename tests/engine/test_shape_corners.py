@@ -16,6 +16,7 @@ F, F64 = torch.nn.functional, torch.float64
 NAN = math.nan
 M = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 NONE = torch.zeros(0)
+BYTES = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8)
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,21 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "dims one by one": (lambda: M[:1].squeeze(0, 1), [1.0, 2.0, 3.0]),
     "counts over dims one by one": (lambda: M.count_nonzero(0, 1), 6),
     "a size that a tensor counts": (lambda: M.reshape(torch.tensor(3), 2), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+    "a log of a sum over no dims of nothing": (lambda: torch.logsumexp(torch.ones(0, 3), ()), -math.inf),
+    "nothing divided by zero": (lambda: torch.fmod(ints(), 0) + ints() // torch.tensor(0), []),
+    "weights of no numbers": (lambda: torch.bincount(ints(), torch.ones(0), 2).to(torch.int64), [0, 0]),
+    "one among others by its name": (lambda: torch.isin(ints(1, 2), test_element=2), [False, True]),
+    "alpha by its place after a number": (lambda: torch.subtract(M, 2, 0.5), [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]),
+    "a number less alpha times the tensor": (lambda: torch.rsub(M, 2, 0.5), [[1.5, 1.0, 0.5], [0.0, -0.5, -1.0]]),
+    "a negative factor of small integers": (
+        lambda: torch.addr(BYTES, BYTES[0], BYTES[0], alpha=-2),
+        [[255, 254], [255, 252]],
+    ),
+    "a negative factor of their product": (
+        lambda: torch.addmm(BYTES, BYTES, BYTES, alpha=-1),
+        [[250, 248], [244, 238]],
+    ),
+    "no place of a 0-d tensor filled": (lambda: torch.tensor(3.0).index_fill(0, ints(), 7.0), 3.0),
     "a roll over no dims": (lambda: M.roll(1, None), [[6.0, 1.0, 2.0], [3.0, 4.0, 5.0]]),
     "a roll of nothing along a dim that is not there": (lambda: NONE.roll(1, 7), []),
     "nothing joined along a dim that is not there": (lambda: torch.cat([NONE, NONE], 5), []),
@@ -89,6 +105,50 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
 def test_values(name: str) -> None:
     made, wanted = VALUES[name][0](), VALUES[name][1]
     assert made.tolist() == wanted
+
+
+def test_what_changes_no_dtype_copies_nothing_and_what_does_can_lie_row_by_row() -> None:
+    x = M.t().detach().requires_grad_()
+    assert x.float(memory_format=torch.contiguous_format) is x
+    for made in (x.double(memory_format=torch.contiguous_format), x.to(F64, memory_format=torch.contiguous_format)):
+        assert made.stride() == (2, 1)
+        assert made.grad_fn.name() == "ToCopyBackward0"
+    assert x.to(F64).stride() == (1, 3)
+
+
+def test_dims_dropped_in_falling_order_come_back_in_a_gradient() -> None:
+    x = torch.ones(1, 3, 1, requires_grad=True)
+    (made,) = torch.autograd.grad(x.squeeze((2, 0)).sum(), x, create_graph=True)
+    assert made.shape == (1, 3, 1)
+
+
+def test_a_list_of_one_tensor_makes_a_tuple_of_one() -> None:
+    assert [torch.atleast_2d(each).shape for each in (M[0], [M[0]][0])] == [(1, 3)] * 2
+    assert [each.shape for each in torch.atleast_2d([M[0]])] == [(1, 3)]
+    assert type(torch.gradient(M[0])) is type(torch.atleast_1d([M])) is tuple
+
+
+def test_coordinates_in_double_precision_make_a_gradient_of_that() -> None:
+    (made,) = torch.gradient(M, spacing=[torch.tensor([0.0, 1.5], dtype=F64)], dim=(0,))
+    assert made.dtype is F64
+    assert made.tolist() == [[2.0] * 3] * 2
+
+
+NODES: dict[str, tuple[Callable[[], Any], str]] = {
+    "lu": (lambda: torch.linalg.lu(leaf() @ leaf().t())[2], "LinalgLuBackward0"),
+    "quantile": (lambda: torch.quantile(leaf(), 0.3, keepdim=True), "SqueezeBackward4"),
+    "istft": (
+        lambda: torch.istft(torch.ones(3, 5, dtype=torch.complex64, requires_grad=True), 4, window=torch.ones(4)),
+        "SqueezeBackward1",
+    ),
+    "rms_norm": (lambda: F.rms_norm(leaf().t(), (2,)), "CloneBackward0"),
+    "linear": (lambda: F.linear(leaf()[0], torch.ones(2, 3, dtype=F64), torch.ones(3, dtype=F64)[::2]), "AddBackward0"),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_nodes_are_named_as_pytorch_names_them(name: str) -> None:
+    assert NODES[name][0]().grad_fn.name() == NODES[name][1]
 
 
 def test_a_gradient_of_mirrored_padding_depends_on_the_input_by_zeros() -> None:

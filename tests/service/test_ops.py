@@ -143,6 +143,7 @@ OTHER_NAMES = [
     ("sub", {"x1": "x", "x2": 1}, [[0.0, 1.0], [2.0, 3.0]]),
     ("swapaxes", {"input": "x", "axis0": 0, "axis1": 1}, [[1.0, 3.0], [2.0, 4.0]]),
     ("linalg.inv", {"input": [[2.0, 0.0], [0.0, 4.0]]}, [[0.5, 0.0], [0.0, 0.25]]),
+    ("isin", {"elements": "x", "test_element": 2}, [[False, True], [False, False]]),
     ("view", {"input": "v", "shape": [2, 1]}, [[0.5], [2.0]]),
     (
         "scatter_reduce",
@@ -301,6 +302,35 @@ def test_factories(x, op, body, dtype, values):
 def test_a_factory_can_make_a_leaf_that_requires_grad(session, op):
     made = session.op(op, size=[2], dtype="float64", device="cpu", requires_grad=True, out="w")
     assert (made["name"], made["dtype"], made["requires_grad"], made["is_leaf"]) == ("w", "float64", True, True)
+
+
+KEPT_ORDERS = [
+    ("add", ["x", 2, "x"], [[3.0, 6.0], [9.0, 12.0]]),
+    ("add", ["x", 2, 3], [[7.0, 8.0], [9.0, 10.0]]),
+    ("subtract", ["x", 2, 0.5], [[0.0, 1.0], [2.0, 3.0]]),
+    ("addcmul", ["x", 2, "v", "v"], [[1.5, 10.0], [3.5, 12.0]]),
+]
+
+
+@pytest.mark.parametrize(("op", "args", "data"), KEPT_ORDERS)
+def test_orders_of_arguments_that_pytorch_has_kept(x, op, args, data):
+    assert x.op(op, *args)["data"] == data
+
+
+SPACINGS = [
+    (2, [1.0, 1.0, 1.0]),
+    ([0.5], [4.0, 4.0, 4.0]),
+    (["c"], [2.0, 1.7, 0.5]),
+    ([[0.0, 1.0, 5.0]], [2.0, 1.7, 0.5]),
+]
+
+
+@pytest.mark.parametrize(("spacing", "data"), SPACINGS)
+def test_a_gradient_takes_distances_or_coordinates(x, spacing, data):
+    x.tensor("samples", [1.0, 3.0, 5.0])
+    x.tensor("c", [0.0, 1.0, 5.0])
+    (made,) = x.op("gradient", "samples", spacing=spacing, dim=[0])
+    assert made["data"] == pytest.approx(data)
 
 
 RECORDED = [
