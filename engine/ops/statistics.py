@@ -294,7 +294,7 @@ def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Any:
         return xp.log(xp.add.reduce(input, axis=dim, keepdims=keepdim))
     top = input.real.max(axis=dim, keepdims=True)
     top = xp.where(xp.isfinite(top) | xp.isnan(top), top, top.dtype.type(0))
-    shares = input - top
+    shares = xp.asarray(input - top)
     total = xp.add.reduce(xp.exp(shares, out=shares), axis=dim, keepdims=keepdim)
     return xp.log(total) + top.reshape(xp.shape(total))
 
