@@ -12,7 +12,7 @@ from engine.kinds import Array, Dims, Dtype, Number, Truth
 from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
-from engine.ops.compare import le, lt
+from engine.ops.compare import lt
 from engine.ops.nn import FUNCTIONAL, cast_first, softmax_of, warn_of_no_dim
 from engine.ops.reduction import vector_norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
@@ -316,8 +316,8 @@ def softplus_backward(grad_output: Array, input: Array, beta: float, threshold: 
 
 softplus_backward.vjp(
     grad_output=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold),
-    input=lambda g, grad_output, input, beta, threshold: kept(
-        mul(mul(g, grad_output), softplus_bend(input, beta)), le(scale(input, beta), threshold)
+    input=lambda g, grad_output, input, beta, threshold: mul(  # a product, so that NaN stays NaN
+        mul(mul(g, grad_output), softplus_bend(input, beta)), lt(scale(input, beta), threshold)
     ),
 )
 

@@ -211,7 +211,8 @@ def ctc_backward(
         arrays.backend_of(spent).add_at(spent[step], (rows, labels), share.astype(spent.dtype))
         beta = (ways + emitted[step]).astype(log_probs.dtype)
     inside = (xp.arange(len(alpha))[:, None] < inputs)[:, :, None]
-    spent = xp.where((loss == math.inf)[None, :, None], math.nan, spent)  # as torch, for an impossible target
+    never = (loss == math.inf)[None, :, None] | (log_probs == -math.inf)
+    spent = xp.where(never, math.nan, spent)  # as torch, for an impossible target and impossible labels
     if zero_infinity:
         inside = inside & (loss != math.inf)[None, :, None]
     return xp.where(inside, (xp.exp(log_probs) - spent) * grad[None, :, None], 0).astype(log_probs.dtype)

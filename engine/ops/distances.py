@@ -154,7 +154,8 @@ def cosine_embedding_loss(
     check_target(input1, input2, target)
     dim = (len(target.shape),)
     product = sum_dim(mul(input1, input2), dim)
-    sizes = [plus(sum_dim(mul(each, each), dim), 1e-12) for each in (input1, input2)]
+    tiny = float(dtypes.float32.numpy.type(1e-12))  # as PyTorch has it
+    sizes = [plus(sum_dim(mul(each, each), dim), tiny) for each in (input1, input2)]
     cosine = div(product, sqrt(mul(sizes[0], sizes[1])))
     zeros = zeros_like(cosine)
     near = where(eq(target, 1), sub(full_like(cosine, 1), cosine), zeros)

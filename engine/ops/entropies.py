@@ -283,17 +283,20 @@ def soft_margin_rule(op: Op, values: list[Any]) -> Estimate:
 
 @op(soft_margin_rule, hidden=True, node="SoftMarginLossBackward0", real_grad="soft_margin_loss")
 def soft_margin(input: Array, target: Array, reduction: str) -> Any:
-    """log(1 + exp(-t x))."""
-    z = widened(input) * widened(target)
-    losses = xp.log1p(xp.exp(-z)) if z.dtype.kind == "c" else xp.logaddexp(z.dtype.type(0), -z)
+    """log(1 + exp(-t x)), which overflows as PyTorch's."""
+    losses = xp.log1p(xp.exp(-widened(input) * widened(target)))
     return total_of(losses, reduction, input.dtype)
 
 
 soft_margin.vjp(
-    input=lambda g, input, target, reduction: mul(
-        neg(mul(target, sigmoid(neg(mul(input, target))))), share(g, input.shape, reduction)
-    )
+    input=lambda g, input, target, reduction: mul(soft_slope(input, target), share(g, input.shape, reduction))
 )
+
+
+def soft_slope(x: Any, t: Any) -> Any:
+    """-t exp(-t x) / (1 + exp(-t x)), NaN where that overflows."""
+    power = exp(neg(mul(x, t)))
+    return neg(mul(t, div(power, shift(power, 1))))
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True)
