@@ -13,6 +13,7 @@ from app.exec.math_names import MATH
 from app.exec.operators import BINARY, PYTHON_ERRORS, ordered
 from app.exec.sequences import iterate, length, listed, truth
 from app.exec.signatures import Any_, Int, MaybeInt, Text, builtin
+from app.exec.subscripts import slice_of
 from app.exec.texts import shown, text_of
 from app.exec.torch_names import TORCH, F
 from app.exec.values import (
@@ -195,7 +196,7 @@ def _str(run: Run, args: list[Any], kwargs: dict[str, Any]) -> str:
 def _slice(run: Run, args: list[Any], kwargs: dict[str, Any]) -> slice:
     if kwargs or not 1 <= len(args) <= 3:
         raise wrong_type("slice expected 1 to 3 arguments")
-    return slice(*args)
+    return slice_of(args)
 
 
 def _dict(run: Run, args: list[Any], kwargs: dict[str, Any]) -> dict[Any, Any]:

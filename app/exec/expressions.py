@@ -284,7 +284,7 @@ def _subscript(node: ast.Subscript, scope: Scope | None) -> Code:
 
 def _slice(node: ast.Slice, scope: Scope | None) -> Code:
     parts = [None if each is None else expression(each, scope) for each in (node.lower, node.upper, node.step)]
-    return lambda run, env: slice(*(None if each is None else each(run, env) for each in parts))
+    return lambda run, env: subscripts.slice_of(None if each is None else each(run, env) for each in parts)
 
 
 def _starred(node: ast.Starred, scope: Scope | None) -> Code:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 from app.exec.budget import Run
@@ -13,6 +14,17 @@ from engine.tensor import Size, Tensor
 
 SEQUENCES = (list, tuple, str, range)
 INDEX_ERRORS = (TypeError, ValueError, IndexError, OverflowError)
+
+
+def slice_of(parts: Iterable[Any]) -> slice:
+    """A slice of numbers, tensors, texts or None.
+
+    Raises TypeError for anything else: Python compares and frees what a slice holds at once, however large or deep.
+    """
+    made = list(parts)
+    if not all(type(each) in PLAIN or type(each) is Tensor for each in made):
+        raise wrong_type("slice indices must be integers or None or have an __index__ method")
+    return slice(*made)
 
 
 def get(run: Run, value: Any, key: Any) -> Any:

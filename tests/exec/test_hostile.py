@@ -351,3 +351,10 @@ def test_a_list_that_only_its_methods_lead_to_is_put_back_when_a_call_fails() ->
     with pytest.raises(ZeroDivisionError):
         execute(session, "add(1)\n1 / 0")
     assert execute(session, "entries()")["result"] == []
+
+
+@pytest.mark.parametrize("code", ["slice(slice(1))", "slice([1, 2], [3])", "torch.ones(3)[[0]:2]", "[1, 2][(1,):]"])
+def test_slices_hold_nothing_that_could_be_deep_or_large(code: str) -> None:
+    """Slices of slices, half a million deep, end the process when they are freed; Python compares lists in one go."""
+    with pytest.raises(TypeError, match="slice indices must be integers or None or have an __index__ method"):
+        execute(new_session(), code)
