@@ -26,6 +26,8 @@ class Device:
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, Device):
             type, index = type.type, type.index
+        if isinstance(type, int) and not isinstance(type, bool):
+            type, index = "cuda", type
         match = _PATTERN.match(type) if isinstance(type, str) else None
         if match is None:
             raise errors.bad_argument(_refusal(str(type)[:64]))

@@ -189,10 +189,8 @@ def _dtype(value: Any) -> dtypes.DType:
 
 
 def _device(value: Any) -> Device:
-    if isinstance(value, (str, Device)):
+    if isinstance(value, (str, Device)) or type(value) is int:
         return Device(value)
-    if type(value) is int:
-        return Device("cuda", value)
     raise Mismatch
 
 

@@ -62,7 +62,10 @@ def _where(self: Any, *args: Any, **kwargs: Any) -> Any:
     if given.keys() != {"condition", "other"} or len(args) + len(kwargs) > 2:
         text = received("where", args, kwargs)
         raise errors.bad_type(f"{text}, but expected one of:\n * (Tensor condition, Tensor other)\n")
-    return registry["where"](given["condition"], self, given["other"])
+    try:
+        return registry["where"](given["condition"], self, given["other"])
+    except TypeError:
+        raise errors.bad_type(received("where", args, kwargs)) from None
 
 
 def function_door(function: Function) -> Any:

@@ -34,7 +34,7 @@ SEARCHED = (
 FACTORY = "dtype {0.type_name} does not match dtype of out parameter ({1.type_name})"
 
 _EXACT = (
-    "argmax argmin avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross diag gather index_add index_copy "
+    "aminmax argmax argmin avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross diag gather index_add index_copy "
     "inverse isin linalg_cholesky linalg_cholesky_ex linalg_cross linalg_det linalg_eigh linalg_eigvalsh linalg_inv "
     "linalg_inv_ex linalg_ldl_factor linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_power "
     "linalg_qr linalg_slogdet linalg_solve linalg_solve_ex linalg_svd linalg_svdvals linalg_vector_norm lu_solve "

@@ -67,6 +67,7 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("median nanmedian", (2, 4), (1, 1)),
     **_named("movedim moveaxis", (3, 3), (3, 3)),
     **_named("gradient", (1, 4), (2, 4)),
+    **_named("argsort", (1, 3), (2, 4)),
     **_named("narrow", (4, 4), (4, 4)),
     # with a dtype for the result, a generator, or a tolerance of another kind
     **_named("mm bmm", (2, 3), (3, 4)),

@@ -38,7 +38,7 @@ CHOSEN = {
 COUNTED = {("norm", 0): (1, 6), ("norm", 1): (1, 5), ("nn.functional.normalize", 0): (1, 5)}
 
 # What is called where it has another name (`.` for the same) or order of arguments, `=` its own names for them, after
-# `*` those that are given by name.
+# `*` those that are given by name, `-` for what stands between.
 _CALLED = """
 alpha_dropout: . input p training=train
 batch_norm: . input weight bias running_mean running_var training momentum eps
@@ -49,6 +49,8 @@ dropout1d: feature_dropout input p training=train
 dropout2d: feature_dropout input p training=train
 dropout3d: feature_dropout input p training=train
 embedding: . weight input=indices padding_idx scale_grad_by_freq sparse
+embedding: embedding_renorm_ - - max_norm norm_type
+embedding_bag: embedding_renorm_ - - max_norm norm_type
 embedding_bag: . weight input=indices offsets scale_grad_by_freq mode sparse - include_last_offset padding_idx
 feature_alpha_dropout: . input p training=train
 grid_sample: grid_sampler input grid mode padding_mode align_corners
@@ -79,16 +81,16 @@ unfold: im2col input kernel_size dilation padding stride
 
 
 def _called() -> dict[str, dict[str, tuple[str, str, int]]]:
-    found = {}
+    found: dict[str, dict[str, tuple[str, str, int]]] = {}
     for line in _CALLED.strip().splitlines():
         name, _, call = line.partition(": ")
         said, *arguments = call.split()
         pairs = [each.partition("=") for each in arguments]
         said = name if said == "." else said
         by_name = arguments.index("*") if "*" in arguments else len(arguments)
-        found[name] = {
-            own: (said, other or own, at if at <= by_name else 0) for at, (own, _, other) in enumerate(pairs, 1)
-        }
+        found.setdefault(name, {}).update(
+            {own: (said, other or own, at if at <= by_name else 0) for at, (own, _, other) in enumerate(pairs, 1)}
+        )
     return found
 
 

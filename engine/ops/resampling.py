@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import Any, SupportsIndex
 
 from engine import dtypes, errors
 from engine.arguments import kind_of
 from engine.infer import Estimate, composed
-from engine.kinds import Array, Dims, Flag, Index, Truth, Word
+from engine.kinds import INT64_MAX, INT64_MIN, INT_OVERFLOW, Array, Dims, Flag, Index, Truth, Word
 from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -183,15 +184,23 @@ def interpolate(
 
 def check_settings(node: str, sizes: Any, scales: Any, align: Any) -> None:
     """Raise TypeError, as torch's own function for this mode does, for sizes, scales or a flag of other types."""
-    if sizes is None:
-        fit = all(isinstance(each, (int, float)) for each in scales)
+    name = node_said(node)
+    if sizes is None:  # the parser looks at the first, then takes it for a tuple of floats
+        fit = isinstance(scales[0], (int, float, complex))
     else:
         fit = all(isinstance(each, SupportsIndex) for each in sizes) and type(sizes[0]) is not bool
     if not fit or not (align is None or type(align) is bool):
-        name = node_said(node)
         flag = [] if "upsample_nearest" in name else [False if align is None else align]
         got = ", ".join(kind_of(each) for each in (sizes, *flag, scales))
         raise errors.bad_type(f"{name}() received an invalid combination of arguments - got (Tensor, {got})")
+    for at, each in enumerate(scales or (), 1):
+        if not isinstance(each, (int, float)) or (isinstance(each, int) and abs(each) >= 2**1024):
+            found = f"but found element of type {type(each).__name__} at pos {at}"
+            raise errors.bad_type(f"{name}(): argument 'scale_factors' must be tuple of floats, {found}")
+    for at, each in enumerate(sizes or (), 1):
+        if not INT64_MIN <= operator.index(each) <= INT64_MAX:
+            wrong = f'failed to unpack the object at pos {at} with error "{INT_OVERFLOW}'
+            raise errors.bad_type(f"{name}(): argument 'output_size' {wrong}")
 
 
 def node_said(node: str) -> str:

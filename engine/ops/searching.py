@@ -176,6 +176,8 @@ def isin_rule(op: Op, values: list[Any]) -> Estimate:
     numbers = [each for each in (elements, tests) if is_number(each)]
     if any(isinstance(each, bool) for each in numbers):
         raise errors.dtype_mismatch("Unsupported input type encountered for isin(): Bool")
+    if any(isinstance(each, complex) for each in numbers):
+        raise errors.dtype_mismatch("Unsupported input type encountered for isin(): ComplexDouble")
     compute = dtypes.result_type([elements, tests], default_dtype()).numpy if numbers else None
     count = 1 if is_number(elements) else elements.size
     other = 1 if is_number(tests) else tests.size

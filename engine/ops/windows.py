@@ -72,9 +72,9 @@ def pair_of(values: Any, name: str, op: str) -> Pair:
     """One number for both image dims, or one for each."""
     if isinstance(values, int):
         return values, values
-    if len(values) not in (1, 2):
+    if len(values) != 2:
         raise errors.bad_argument(f"It is expected {name} equals to 2, but got size {len(values)}")
-    return (values[0], values[-1])
+    return (values[0], values[1])
 
 
 def pairs(op: Op, values: list[Any], first: int) -> list[Pair]:
