@@ -39,13 +39,10 @@ class Plan:
         return values
 
     def addressed(self, values: list[Any]) -> dict[int, str]:
-        """By what name each of the tensors among the arguments goes, by its id."""
+        """By what name each of the lone tensors among the arguments goes, by its id: one may be the result."""
         found: dict[int, str] = {}
         for place, name in self._named:
             found.setdefault(id(values[place]), name)
-        for place, listed in self._lists:
-            for name, tensor in zip(listed, values[place], strict=True):
-                found.setdefault(id(tensor), name)
         return found
 
 
@@ -70,9 +67,7 @@ def _plan_of_op(op: Op, found: Constants) -> Plan:
     """With the engine's short way, if all but the operands are the defaults (`run_op` says what else it takes)."""
     count = op.operands
     further = zip(found.values[count:], op.defaults[count:], strict=True)
-    filled = [place for place, _ in found.named]
-    plain = 0 in filled and max(filled) < count and all(value is default for value, default in further)
-    if op.short is not None and plain:
+    if op.short is not None and all(value is default for value, default in further):
         return Plan(found._replace(values=found.values[:count]), op.short, op.multiple)
 
     def run(*values: Any) -> Any:

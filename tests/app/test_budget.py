@@ -115,5 +115,6 @@ def test_the_deadline_is_looked_at_in_backward() -> None:
     with pytest.raises(Problem) as refused:
         run(session, {"op": "backward", "tensors": "s"}, deadline=time.monotonic() + 0.001)
     assert refused.value.code == "deadline"
+    assert refused.value.step == 0  # not only at the end
     session.handle(Call("backward", body=b'{"tensors": "s"}'))  # the graph is whole again
     assert session.names.named("x").grad is not None

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import engine as torch
+from engine import errors
+from engine.guard import Guard
+from engine.modes import Context, activate
 
 DEEP = 100_000
 RECURSION = 1000  # Python's own limit, a hundredth of the depth
@@ -153,3 +156,33 @@ def test_walking_a_deep_graph_needs_no_recursion() -> None:
         node = node.next_functions[0][0]
         depth += 1
     assert depth == DEEP
+
+
+class Ticking(Guard):
+    """A guard that lets a pass look at the clock so often and then says that the time is over."""
+
+    left = 3
+
+    def tick(self) -> None:
+        """The time that is left, in looks."""
+        self.left -= 1
+        if self.left < 0:
+            raise errors.deadline()
+
+
+@pytest.mark.parametrize("nodes", [1_000, 10])
+def test_a_pass_looks_at_the_clock_now_and_then(nodes: int) -> None:
+    x = h = leaf()
+    for _ in range(nodes):
+        h = h * 1.0
+    h = h.sum()
+    ctx = Context()
+    ctx.guard = Ticking()
+    with activate(ctx):
+        if nodes == 10:  # too few to be worth more than a look
+            h.backward()
+            assert x.grad.tolist() == [1, 1]
+        else:
+            with pytest.raises(TimeoutError):
+                h.backward()
+            assert x.grad is None

@@ -145,9 +145,41 @@ def test_gradients_of_lists_that_are_asked_for_again(used):
         post(used, "run", made)
         pair = post(used, "ops/autograd.grad", asked).json()["results"]
         assert [(each["name"], each["data"]) for each in pair] == [("gx", [time, 1]), (None, [1, 2])]
+    for _ in range(TIMES):
+        nameless = post(used, "run", {"steps": [*made["steps"], step("autograd.grad", "s", "x")]}).json()["tensors"]
+        assert nameless == {}
     used.call("DELETE", "tensors/w")
     with unchanged(used):
         problem(post(used, "ops/autograd.grad", asked), 422, "unknown_tensor", "'w'")
+
+
+def test_further_arguments_are_not_forgotten(used):
+    for _ in range(TIMES):
+        assert post(used, "ops/add", {"input": "x", "other": "w", "alpha": 2, "out": "y"}).json()["result"]["data"] == [
+            7,
+            10,
+        ]
+        assert post(used, "ops/mul", {"input": 2, "other": "w", "out": "y"}).json()["result"]["data"] == [6, 8]
+
+
+def test_a_name_given_twice_in_a_run_that_fails_stands_for_what_it_did(used):
+    steps = [step("mul", "w", 2, out="w"), step("add", "w", 1, out="w"), step("matmul", "x", "w", out="d")]
+    for _ in range(TIMES):
+        post(used, "run", {"steps": steps})
+    used.call("PUT", "tensors/x", {"data": [1.0, 2.0, 3.0]})
+    with unchanged(used):
+        problem(post(used, "run", {"steps": steps}), 422, "shape_mismatch")
+
+
+def test_a_tensor_of_two_names_keeps_the_other(used):
+    for _ in range(TIMES):
+        same = post(used, "ops/requires_grad_", {"input": "x", "out": "same"}).json()["result"]
+        assert same["name"] == "same"
+        assert post(used, "ops/neg", {"input": "w", "out": "same"}).json()["result"]["data"] == [-3, -4]
+        assert post(used, "ops/requires_grad_", {"input": "x"}).json()["result"]["name"] == "x"
+    assert [each["name"] for each in used.call("GET", "tensors")["tensors"]] == ["x", "w", "y", "same"]
+    used.call("PUT", "tensors/x", {"data": 1.0})
+    assert used.get("x")["data"] == 1
 
 
 def test_what_changes_a_tensor_itself_is_done_again(used):
