@@ -126,11 +126,11 @@ def apply(definition: Definition, values: Sequence[Any]) -> list[Tensor]:
     check(definition.name, definition.inputs, values)
     ctx = modes.state.ctx
     before = [_state(each) for each in values]
-    switches = ctx.grad_enabled, ctx.default_dtype
+    switches = ctx.grad_enabled, ctx.default_dtype, ctx.anomaly
     try:
         results = _run(definition, values)
     finally:
-        ctx.grad_enabled, ctx.default_dtype = switches
+        ctx.grad_enabled, ctx.default_dtype, ctx.anomaly = switches
     for each, value, was in zip(definition.inputs, values, before, strict=True):
         if _changed(value, was):
             text = f"{definition.name}() changes its argument '{each.name}' in place; let it change a clone"

@@ -21,7 +21,7 @@ from engine.tensor import Tensor
 # Attributes whose use would leave a trace outside of the function.
 IMPURE = frozenset(
     {
-        *("backward", "manual_seed", "seed", "retain_grad"),
+        *("backward", "manual_seed", "seed", "set_rng_state", "retain_grad", "metadata"),
         *("register_hook", "register_prehook", "register_post_accumulate_grad_hook"),
     }
 )

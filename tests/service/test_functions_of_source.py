@@ -122,12 +122,14 @@ def test_a_custom_gradient_beside_a_source(client):
 
 def test_modes_that_a_function_sets_end_with_it(client, session):
     source = (
-        "def f(x):\n    torch.set_grad_enabled(False)\n    torch.set_default_dtype(torch.float64)\n    return x * 2"
+        "def f(x):\n    torch.set_grad_enabled(False)\n    torch.set_default_dtype(torch.float64)\n"
+        "    torch.autograd.set_detect_anomaly(True)\n    return x * 2"
     )
     with saved(client, modes={"source": source}):
         session.run(step("tensor", data=[1.0], requires_grad=True, out="x"), step("functions.modes", "x", out="y"))
         assert session.op("mul", "x", 2)["requires_grad"] is True
         assert session.op("ones", size=[1])["dtype"] == "float32"
+        assert session.call("POST", "exec", {"code": "torch.is_anomaly_enabled()"})["result"] is False
 
 
 WRONG_SOURCES = [
@@ -139,6 +141,8 @@ WRONG_SOURCES = [
     ("def f(*x):\n    return x[0]", "bad_code", "`*`"),
     ("def f(x):\n    x.backward()\n    return x", "bad_code", "pure"),
     ("def f(x):\n    torch.manual_seed(1)\n    return x", "bad_code", "pure"),
+    ("def f(x):\n    torch.set_rng_state(x)\n    return x", "bad_code", "pure"),
+    ("def f(x):\n    x.grad_fn.metadata['a'] = 1\n    return x", "bad_code", "pure"),
     ("def f(x):\n    x.register_hook(lambda g: g)\n    return x", "bad_code", "pure"),
     ("def f(x):\n    import os\n    return x", "bad_code", None),
     ("def f(out):\n    return out", "bad_argument", "field of every step"),
