@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable
 from types import FrameType
 
@@ -77,6 +78,9 @@ class Server(uvicorn.Server):
 def tune_process(blas_threads: int) -> None:
     """Set what holds for the whole process, once the application is made: interpreter, collector, BLAS."""
     sys.setswitchinterval(SWITCH_S)
+    if not sys.warnoptions:
+        # Those of the engine are for who wrote the program, whom they do not reach; Python would keep every text.
+        warnings.simplefilter("ignore")
     gc.collect()
     gc.freeze()  # modules and routes stay for good
     gc.set_threshold(*GC_THRESHOLDS)

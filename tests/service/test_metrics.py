@@ -127,6 +127,9 @@ def test_the_log_has_one_line_of_json_a_request_and_no_secrets(own_server):
         headers = {"x-request-id": "log-2", "idempotency-key": "secret-key", "authorization": "Bearer secret-token"}
         session.call("POST", "tensors?data=true", {"name": "secret_name", "data": [123456.5]}, headers=headers)
         session.send("GET", "tensors/nobody", headers={"x-request-id": "log-3"})
+        source = "def f(x):\n    return F.mse_loss(x, torch.ones(2))"  # of which PyTorch warns
+        client.put("/v1/functions/warned", json={"source": source})
+        assert client.post("/v1/functions/warned/call", json={"args": [[1.0]]}).status_code == 200
         client.get("/nowhere/secret", headers={"x-request-id": "log-4"})
     text = own_server.wait_for(lambda: "log-4" in (read := own_server.stderr.read_text()) and read)
     lines = [json.loads(line) for line in text.splitlines()]
