@@ -59,6 +59,7 @@ def loads(body: bytes, depth: int) -> Any:
     `bad_argument` for a number beyond float64, or an integer beyond int64, which the parser would have made a float.
     """
     _check_nesting(body, depth)
+    collecting = gc.isenabled()
     gc.disable()  # each of a million lists would be looked at over and over: eight times slower
     try:
         value = orjson.loads(body)
@@ -68,7 +69,8 @@ def loads(body: bytes, depth: int) -> Any:
         _check_integers(body)
         raise Problem("bad_argument", 'a number is beyond float64; infinity is written "Infinity"') from None
     finally:
-        gc.enable()
+        if collecting:
+            gc.enable()
     if _has_many_digits(body):
         _check_integers(body)
     return value
