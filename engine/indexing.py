@@ -135,7 +135,7 @@ def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[A
         if tensor.ndim == 0 and type(keys[0]) is int:
             raise errors.bad_index(ZERO_DIM)
         raise errors.bad_index(f"too many indices for tensor of dimension {tensor.ndim}")
-    dim = 0
+    dim = covered = 0  # dims of the result so far, and how many of them the advanced index tells of
     advanced: list[Any] = []
     result = tensor
     for place, each in enumerate(keys):
@@ -153,9 +153,10 @@ def apply_views(tensor: Tensor, key: Any, reading: bool) -> tuple[Tensor, list[A
         else:
             if each.dtype == np.bool_ and each.ndim == 0:
                 result = unsqueeze(result, dim)
-            advanced.extend([None] * (dim - len(advanced)))
+            advanced.extend([None] * (dim - covered))
             advanced.append(each)
             dim += max(each.ndim, 1) if each.dtype == np.bool_ else 1
+            covered = dim
     return result, advanced or None
 
 
@@ -177,7 +178,7 @@ def sliced(tensor: Tensor, dim: int, key: slice, keep: bool) -> Tensor:
     if int(step) < 0:
         raise errors.bad_value("step must be greater than zero")
     length = tensor._array.shape[dim]
-    if not keep and step == 1 and slice(start, stop).indices(length)[:2] == (0, length):
+    if not keep and step == 1 and not start and (stop is None or stop >= length):
         return tensor
     made: Tensor = slice_(tensor, dim, start, stop, int(step))
     return made

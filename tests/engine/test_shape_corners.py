@@ -16,6 +16,7 @@ F, F64 = torch.nn.functional, torch.float64
 NAN = math.nan
 M = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 NONE = torch.zeros(0)
+CUBE = torch.arange(24.0).reshape(2, 3, 2, 2)
 BYTES = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8)
 
 
@@ -60,6 +61,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: torch.addmm(BYTES, BYTES, BYTES, alpha=-1),
         [[250, 248], [244, 238]],
     ),
+    "a mask of two dims before an index": (lambda: M[..., None][M > 4, torch.tensor([0])], [5.0, 6.0]),
+    "a mask of two dims behind an index and before one": (lambda: CUBE[[1], CUBE[0, ..., 0] > 6, [1]], [21.0, 23.0]),
     "no place of a 0-d tensor filled": (lambda: torch.tensor(3.0).index_fill(0, ints(), 7.0), 3.0),
     "a roll over no dims": (lambda: M.roll(1, None), [[6.0, 1.0, 2.0], [3.0, 4.0, 5.0]]),
     "a roll of nothing along a dim that is not there": (lambda: NONE.roll(1, 7), []),
@@ -134,6 +137,13 @@ def test_coordinates_in_double_precision_make_a_gradient_of_that() -> None:
     assert made.tolist() == [[2.0] * 3] * 2
 
 
+def written(key: Any) -> Any:
+    """A tensor after one of its parts was written to."""
+    made = leaf() * 1
+    made[key] = 0.5
+    return made
+
+
 NODES: dict[str, tuple[Callable[[], Any], str]] = {
     "lu": (lambda: torch.linalg.lu(leaf() @ leaf().t())[2], "LinalgLuBackward0"),
     "quantile": (lambda: torch.quantile(leaf(), 0.3, keepdim=True), "SqueezeBackward4"),
@@ -142,6 +152,7 @@ NODES: dict[str, tuple[Callable[[], Any], str]] = {
         "SqueezeBackward1",
     ),
     "rms_norm": (lambda: F.rms_norm(leaf().t(), (2,)), "CloneBackward0"),
+    "a slice that ends before its end": (lambda: written(slice(-2, None)), "CopySlices"),
     "linear": (lambda: F.linear(leaf()[0], torch.ones(2, 3, dtype=F64), torch.ones(3, dtype=F64)[::2]), "AddBackward0"),
 }
 
