@@ -1,4 +1,4 @@
-"""Bytes to values and back: the only file of the service that knows arrays.
+"""JSON to values and back: with `app.codec_binary` all of the service that knows arrays.
 
 Reading is strict (`true` is no number, `"1"` is none) and checked before anything large is made. Writing loses nothing:
 every float32, float64 and int64 reads back as it was, and what JSON has no number for goes as the strings of

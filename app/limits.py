@@ -23,7 +23,7 @@ class Limits:
     header_bytes: int = limit(64 * 1024, "bytes of a request's line and headers together")
     json_depth: int = limit(100, "nesting of a JSON body")
     tensor_bytes: int = limit(GIB, "bytes of one tensor; a view counts in full")
-    session_bytes: int = limit(2 * GIB, "bytes that the tensors and graphs of one session hold")
+    session_bytes: int = limit(2 * GIB, "bytes that the tensors, graphs and values of one session hold")
     op_flops: int = limit(10**13, "arithmetic of one op as estimated from shapes; an op cannot be interrupted")
     session_nodes: int = limit(1_000_000, "graph nodes that are alive in one session")
     graph_nodes: int = limit(200_000, "nodes of one answer that shows the graph")

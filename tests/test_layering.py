@@ -72,7 +72,7 @@ def breaches(package: str, forbidden: set[str], allowed_in: tuple[str, ...] = ()
 
 def test_engine_knows_nothing_of_the_service() -> None:
     assert sources("engine")
-    assert breaches("engine", SERVICE_LIBRARIES | {"app", "client", "torch"}) == []
+    assert breaches("engine", SERVICE_LIBRARIES | {"app", "torch"}) == []
 
 
 def test_only_the_array_layer_of_engine_imports_cupy() -> None:
@@ -84,12 +84,8 @@ def test_only_the_codec_of_app_touches_arrays() -> None:
     assert breaches("app", ARRAY_LIBRARIES, allowed_in=codecs) == []
 
 
-def test_app_imports_neither_client_nor_tests() -> None:
-    assert breaches("app", {"client", "tests", "torch"}) == []
-
-
-def test_client_stands_alone() -> None:
-    assert breaches("client", {"app", "engine"}) == []
+def test_app_imports_neither_torch_nor_tests() -> None:
+    assert breaches("app", {"tests", "torch"}) == []
 
 
 def statements_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
