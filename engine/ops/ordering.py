@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors, scans
+from engine import arrays, dtypes, errors, scans, ties
 from engine.arrays import unsqueezed, widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
@@ -167,9 +167,14 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
         return xp.array(input), xp.zeros((), xp.int64)
     along = (slice(None),) * dim
     size = input.shape[dim]
-    if not k or 8 * k >= size:
+    if not k or 8 * k >= size or settles(input):
         order = xp.array(order_of(input, dim, largest)[(*along, slice(0, k))], order="C")
-        return xp.take_along_axis(input, order, dim), order
+        values = xp.take_along_axis(input, order, dim)
+        if k and settles(input) and (not sorted or uncertain(input, values, dim)):
+            sign = -1 if largest else 1
+            settle(input, order, dim, lambda keys: ties.smallest([sign * each for each in keys], k, sorted))
+            values = xp.take_along_axis(input, order, dim)
+        return values, order
     keys = widened(input)
     part = slice(size - k, size) if largest else slice(0, k)
     chosen = xp.argpartition(keys, size - k if largest else k, dim)[(*along, part)]
@@ -210,14 +215,51 @@ def rank_width(array: Any) -> int:
     return 8 + max(order_width(array, False), 1)
 
 
+def settles(input: Any) -> bool:
+    """Whether it is worth telling which of equal elements PyTorch takes: of few elements, on the CPU."""
+    return bool(input.size <= ties.FEW and arrays.backend_of(input) is arrays.NUMPY)
+
+
+def alike(a: Any, b: Any) -> Any:
+    """Where elements are equal, or both NaN."""
+    return (a == b) | ((a != a) & (b != b))
+
+
+def uncertain(input: Any, values: Any, dim: int) -> bool:
+    """Whether several places could be given for the values of `topk`."""
+    along, count = (slice(None),) * dim, values.shape[dim]
+    last = values[(*along, slice(count - 1, count))]
+    if (alike(input, last).sum(dim) > alike(values, last).sum(dim)).any():
+        return True
+    return bool(alike(values[(*along, slice(1, count))], values[(*along, slice(0, count - 1))]).any())
+
+
+def ranked_line(row: Any) -> list[int]:
+    """How many values of a line are smaller, for each element; NaN is the largest."""
+    made: list[int] = xp.unique(row, return_inverse=True)[1].tolist()
+    return made
+
+
+def settle(input: Any, places: Any, dim: int, choose: Any, keys: Any = ranked_line) -> None:
+    """Write over the places along a dim with those that `choose` finds by the keys of each line."""
+    rows = xp.moveaxis(widened(input), dim, -1).reshape(-1, input.shape[dim])
+    found = [choose(keys(row)) for row in rows]
+    kept = xp.moveaxis(places, dim, -1)
+    kept[...] = xp.reshape(xp.asarray(found, xp.int64), kept.shape)
+
+
+def places_of_rank(input: Any, rank: Any, dim: int) -> Any:
+    """The places of a rank along a dim, which is kept."""
+    order = order_of(input, dim, False)
+    known = unsqueezed((input == input).sum(dim), dim)
+    return xp.take_along_axis(order, rank(known, input.shape[dim]), dim)
+
+
 def at_rank(input: Any, rank: Any, dim: int, keepdim: bool) -> Any:
     """The elements of a rank, told from the count of numbers that are not NaN, and their places."""
     if input.ndim == 0:
         return xp.array(input), xp.zeros((), xp.int64)
-    order = order_of(input, dim, False)
-    known = unsqueezed((input == input).sum(dim), dim)
-    place = xp.take_along_axis(order, rank(known, input.shape[dim]), dim)
-    return selected(input, xp.squeeze(place, dim), dim, keepdim)
+    return selected(input, xp.squeeze(places_of_rank(input, rank, dim), dim), dim, keepdim)
 
 
 def number_rank(k: int) -> Any:
@@ -238,7 +280,12 @@ def middle_of_numbers(known: Any, size: int) -> Any:
 @op(ranked_rule, **PAIR, rows=True)
 def kthvalue(input: Array, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along a dim, and its place."""
-    return at_rank(input, number_rank(k - 1), dim, keepdim)
+    if input.ndim == 0:
+        return xp.array(input), xp.zeros((), xp.int64)
+    places = places_of_rank(input, number_rank(k - 1), dim)
+    if settles(input) and (alike(input, xp.take_along_axis(input, places, dim)).sum(dim) > 1).any():
+        settle(input, places, dim, lambda keys: ties.of_rank(keys, k - 1))
+    return selected(input, xp.squeeze(places, dim), dim, keepdim)
 
 
 @op(ranked_rule, name="median", node="MedianBackward1", **PAIR, rows=True)
@@ -265,7 +312,14 @@ def mode(input: Array, dim: int = -1, keepdim: bool = False) -> Any:
     starts[..., 1:] = xp.where(values[..., 1:] != values[..., :-1], places[1:], 0)
     runs = places - running_maximum(starts)
     longest = unsqueezed(xp.argmax(runs, -1), dim)  # the first: of the smallest value
-    return selected(input, xp.squeeze(xp.take_along_axis(order, longest, dim), dim), dim, keepdim)
+    found = xp.take_along_axis(order, longest, dim)
+    if settles(input):
+        short, odd = len(places) <= ties.SHORT, bool((input != input).any())
+        if short and odd:  # among which PyTorch sorts as if NaN had an order
+            settle(input, found, dim, ties.most_frequent, lambda row: row.tolist())
+        elif not short and not odd and runs.any():
+            settle(input, found, dim, ties.most_frequent)
+    return selected(input, xp.squeeze(found, dim), dim, keepdim)
 
 
 def running_maximum(array: Any) -> Any:
