@@ -12,9 +12,11 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from engine.binding import META, bind
 from engine.graph import AccumulateGrad, Edge, Node
-from engine.infer import Held, Ledger, Meta, counting
+from engine.infer import ARRAY, Held, Ledger, Meta, counting
 from engine.saved import Packed
 
 LARGE = 2**22  # bytes of an array from which on a node's formulas are played
@@ -48,6 +50,7 @@ class Bill:
         sizes = [each.nbytes for each in grads if each is not None]
         sizes += [edge[3].itemsize * math.prod(edge[2]) for edge in edges]
         left = dict.fromkeys(at for at, want in enumerate(wanted) if want)
+        crowd = self.ledger.held((len(grads), 2 * ARRAY), np.uint8) if len(grads) > 1 else None  # arrays one by one
         if max(sizes, default=0) >= LARGE and node.ordinary:
             try:
                 for at, made in self._played(node, grads, wanted):
@@ -60,6 +63,7 @@ class Bill:
         else:
             self.ledger.hold(ROOM * sum(sizes))
         grads.clear()
+        del crowd
         for at in left:
             self._send(node.edges[at], None, False)
 

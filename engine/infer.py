@@ -83,6 +83,9 @@ class Meta:
         return f"Meta({list(self.shape)}, {self.dtype.name})"
 
 
+ARRAY = 160  # bytes of an array itself, beside its elements
+
+
 class Ledger:
     """What lives of shapes that stand for arrays: the bytes now, and the most so far."""
 
@@ -115,7 +118,7 @@ class Held(Meta):
         super().__init__(shape, dtype)
         self._ledger = ledger
         self._of = of
-        self._bytes = self.nbytes if of is None else 0
+        self._bytes = ARRAY + (self.nbytes if of is None else 0)
         ledger.live += self._bytes
         ledger.hold(0)
 
