@@ -43,6 +43,9 @@ def fft_estimate(values: list[Any], shape: Shape, dtype: Any, wider: bool = Fals
     last = tuple(range(array.ndim - len(dims), array.ndim))
     copies = wider + min(len(dims) - 1, 2) + (tuple(sorted(dims)) != last)
     work = copies * (max(array.size, math.prod(shape)) + 64) * wide
+    if wide == 8:  # NumPy transforms in double precision
+        given = 16 if wider or array.dtype.kind == "c" else 8
+        work += given * array.size + (16 if dtype.kind == "c" else 8) * math.prod(shape)
     return Estimate(values, [(shape, dtype)], None, work, transform_cost(array.shape, dims))
 
 
