@@ -247,12 +247,25 @@ class CopySlices(Node):
         part = result
         for op, values in steps:
             part = op.door(op, [part, *(values or ())])
-        inner = self.inner.backward([clone(part)], True, [True, *wanted[1:]])
+        node = _again(self.inner) if self.inner.ordinary else self.inner
+        inner = node.backward([clone(part)], True, [True, *wanted[1:]])
         if inner[0] is None:
             zero_(part)
         else:
             copy_(part, inner[0])
         return [result, *inner[1:]]
+
+
+def _again(node: Node) -> Node:
+    """A node of its own for the result that a recorded backward of `node` hangs in the graph.
+
+    A pass may run it beside the CopySlices, which frees what it ran.
+    """
+    made = type(node).__new__(type(node))
+    for name in ("plan", "edges", "saved", "attributes", "rare"):
+        setattr(made, name, getattr(node, name))
+    made.sequence = next_sequence()
+    return made
 
 
 def _turned(op: Op, array: Any) -> Any:

@@ -207,3 +207,15 @@ def test_views_stay_views(program: list[Step]) -> None:
         assert tensor._version == base._version
         assert np.shares_memory(tensor._array, base._array) or not array.size
         assert tensor is base or tensor._base is base
+
+
+def test_second_gradients_pass_through_a_part_written_in_place() -> None:
+    x = torch.tensor([[0.3, 0.7], [1.1, 1.5]], dtype=torch.float64, requires_grad=True)
+    y = x * 2
+    y[0].tanh_()
+    (first,) = torch.autograd.grad((y * y).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    tanh = np.tanh(2 * np.array([0.3, 0.7]))
+    slope = 1 - tanh**2  # of tanh(2 x)² the derivatives are 4 t s and 8 s (s - 2 t²)
+    np.testing.assert_allclose(first.detach().numpy(), [4 * tanh * slope, [8.8, 12.0]], rtol=1e-12)
+    np.testing.assert_allclose(second.numpy(), [8 * slope * (slope - 2 * tanh**2), [8.0, 8.0]], rtol=1e-12)
