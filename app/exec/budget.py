@@ -28,6 +28,8 @@ CALLBACK = 60  # frames of the engine between code and a function it calls back
 BETWEEN_LOOKS = 2000  # steps from one look at the clock to the next
 NODE_BYTES = 400  # of a syntax node with its closure
 CELL_BYTES = 32  # a cell is an entry of a list, a character of a text or the like
+OBJECT_BYTES = 256  # of a tensor, a list, a method and the like, beside what is in it
+CLASS_CELLS = 200  # that a class stands for
 
 
 log = logging.getLogger("app.exec")
@@ -87,7 +89,10 @@ class Allowance:
 class Run:
     """One run of code: what is left of its allowance, what it printed, and where it is."""
 
-    __slots__ = ("_alarm", "_made", "_room", "cells", "depth", "left", "line", "out", "outer", "steps", "variables")
+    __slots__ = (
+        *("_alarm", "_alive", "_made", "_room"),
+        *("cells", "depth", "left", "line", "out", "outer", "steps", "variables"),
+    )
 
     def __init__(self, variables: Variables, allowance: Allowance) -> None:
         self.variables = variables
@@ -101,6 +106,7 @@ class Run:
         self._alarm = allowance.steps
         self._made: list[weakref.ref[Any]] = []
         self._room = 1024
+        self._alive = 0  # of these, when they were last looked at
 
     def spend(self, steps: int) -> None:
         """Count steps.
@@ -157,12 +163,21 @@ class Run:
         if type(value) is Tensor or isinstance(value, HOLDERS):
             self._made.append(weakref.ref(value))
             if len(self._made) > self._room:
-                self._made = [each for each in self._made if each() is not None]
-                self._room = max(1024, 2 * len(self._made))
+                self._look_through()
         elif isinstance(value, (tuple, list)):
             for each in value[:1000]:
                 if type(each) is Tensor or isinstance(each, HOLDERS):
                     self.note(each)
+
+    def _look_through(self) -> None:
+        """Forget what is gone, and count the objects that are not: many small tensors take more than their values."""
+        self._made = [each for each in self._made if each() is not None]
+        count = len(self._made)
+        self._room = max(1024, 2 * count)
+        guard = state.ctx.guard
+        if guard is not None and count > self._alive:
+            guard.used += OBJECT_BYTES * (count - self._alive)
+        self._alive = count
 
     def alive(self) -> Iterator[Any]:
         """What this run, and those around it, have noted that somebody still holds."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from app.exec.budget import Run, placed
+from app.exec.budget import CLASS_CELLS, Run, placed
 from app.exec.expressions import EXPRESSIONS, call, expression, target
 from app.exec.functions import FunctionValue, Signature
 from app.exec.scopes import Code, Env, Scope, assigned_names, declared_names, own_size, parameter_names
@@ -107,7 +107,7 @@ def _class(node: ast.ClassDef, scope: Scope | None) -> Code:
         if not isinstance(parent, ClassValue):
             error = wrong_type("classes derive from torch.autograd.Function here, and from nothing else")
             raise placed(error, node.lineno, node.col_offset + 1)
-        run.grow(200)
+        run.grow(CLASS_CELLS)
         held = dict(parent.members)
         for member in members:
             member(run, env, held)

@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app.exec.budget import CELL_BYTES, NODE_BYTES, current
+from app.exec.budget import CELL_BYTES, CLASS_CELLS, NODE_BYTES, OBJECT_BYTES, current
 from app.exec.functions import FunctionValue
+from app.exec.values import ClassValue
 from app.limits import Limits
 from app.session import light
 from app.session.light import Heavy
 from app.session.values import inside
 from engine import arrays, errors
+from engine.devices import Device
+from engine.dtypes import DType
 from engine.graph import AccumulateGrad, Node
 from engine.guard import Guard
 from engine.infer import Estimate
@@ -157,10 +160,15 @@ class Budget(Guard):
 
 
 # What is in attributes beside arrays, and what nodes of other kinds than an op's hold.
-_PLAIN = frozenset({int, float, bool, complex, type(None)})
+_PLAIN = frozenset({int, float, bool, complex, type(None), DType, Device})
 _HOLDS_TENSORS = frozenset({Tensor, type(None)})  # the types of a list's first element that say so
 _SHORT = 64  # characters of a text, or entries of a tuple, that are not worth counting
 _HELD: dict[type[Node], tuple[str, ...]] = {AccumulateGrad: ("variable",), CopySlices: ("inner", "replay")}
+
+
+def _tensors_in(values: list[Any]) -> int:
+    """How many tensors a list holds: those under names of their own are few, and not counted as objects."""
+    return sum(type(each) is Tensor for each in values)
 
 
 @dataclass(slots=True)
@@ -186,10 +194,11 @@ class Footprint:
         elif isinstance(each, Node):
             self._add_node(each)
         elif type(each) is tuple:
+            held = [inner for inner in each if type(inner) not in _PLAIN]
             if len(each) > _SHORT:
                 self._seen[id(each)] = each
-                self.storages[id(each)] = CELL_BYTES * len(each)
-            self._stack.extend(inner for inner in each if type(inner) not in _PLAIN)
+                self.storages[id(each)] = CELL_BYTES * len(each) + OBJECT_BYTES * _tensors_in(held)
+            self._stack += held
         elif arrays.is_array(each):
             owner = arrays.owner(each)
             self.storages[id(owner)] = int(owner.nbytes)
@@ -201,14 +210,18 @@ class Footprint:
             self._add_held(each)
 
     def _add_held(self, each: Any) -> None:
-        """A list, dict or function of code."""
+        """A list, dict, function or the like of code."""
         self._seen[id(each)] = each
+        held = [inner for inner in inside(each) if type(inner) not in _PLAIN]
+        size = OBJECT_BYTES + OBJECT_BYTES * _tensors_in(held)
         if isinstance(each, (list, dict)):
-            self.storages[id(each)] = CELL_BYTES * len(each)
+            size += CELL_BYTES * len(each)
         elif isinstance(each, FunctionValue):
             self.storages[id(each.body)] = NODE_BYTES * each.size
-            self.storages[id(each)] = NODE_BYTES
-        self._stack.extend(inner for inner in inside(each) if type(inner) not in _PLAIN)
+        elif isinstance(each, ClassValue):
+            size += CELL_BYTES * CLASS_CELLS
+        self.storages[id(each)] = size
+        self._stack += held
 
     def _add_tensor(self, tensor: Tensor) -> None:
         if id(tensor) in self._tensors:

@@ -358,3 +358,28 @@ def test_slices_hold_nothing_that_could_be_deep_or_large(code: str) -> None:
     """Slices of slices, half a million deep, end the process when they are freed; Python compares lists in one go."""
     with pytest.raises(TypeError, match="slice indices must be integers or None or have an __index__ method"):
         execute(new_session(), code)
+
+
+SMALL = {
+    "tensors": "torch.tensor(1.0)",
+    "views": "row[0]",
+    "methods": "row.add",
+    "lists": "[]",
+    "functions": "lambda: 0",
+    "exceptions": "ValueError()",
+    "ranges": "range(i, i + 5)",
+}
+
+
+@pytest.mark.parametrize("code", SMALL.values(), ids=SMALL)
+def test_many_small_things_count_as_what_they_take(code: str) -> None:
+    session = new_session()
+    execute(session, "held, row = [], torch.zeros(1)")
+    program = f"held += [{code} for i in range(10000)]"
+    execute(session, program)
+    tracemalloc.start()
+    execute(session, program)
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    session.handle(Call("session.get"))
+    assert taken / 3 < session.budget.used / 2 < 5 * taken
