@@ -263,8 +263,11 @@ def refuse_zero_division(estimate: Estimate, values: list[Any]) -> None:
     """Raise RuntimeError for an integer division by zero, as torch does on the CPU."""
     other = values[1]
     if estimate.compute.kind in "iu" and not isinstance(other, (float, complex)):
-        zero = other == 0 if is_number(other) else isinstance(other, np.ndarray) and not other.all()
-        if zero and math.prod(estimate.outputs[0][0]):
+        if is_number(other):
+            zero = not int(other) % (1 << 8 * estimate.compute.itemsize)  # as the dtype has it
+        else:
+            zero = isinstance(other, np.ndarray) and not other.all()
+        if zero and math.prod(estimate.outputs[0][0]) > 0:
             raise errors.coded(RuntimeError, "bad_argument", "ZeroDivisionError")
 
 

@@ -12,7 +12,7 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import conj_of, div, mul, neg, scale, scaled, shift, sub
-from engine.rules import broadcast, check_number, elementwise, roomy
+from engine.rules import broadcast, check_number, elementwise, refuse_dtype, roomy
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 
@@ -26,9 +26,10 @@ def lerp_rule(op: Op, values: list[Any]) -> Estimate:
         if not free and each.dtype != input.dtype:
             expected, got = (dtypes.BY_NUMPY[one.dtype].cpp_name for one in (input, each))
             raise errors.dtype_mismatch(f"expected dtype {expected} for `{name}` but got dtype {got}")
-    if is_number(weight):
-        check_number(weight, input.dtype)
     rule = elementwise(refuse=WHOLE, kernel=kernel, cost=5)
+    if is_number(weight):
+        refuse_dtype(op, dtypes.BY_NUMPY[input.dtype], WHOLE, kernel)
+        check_number(weight, input.dtype)
     return (roomy(rule, 0, half=3) if is_number(weight) else roomy(rule, 3, masks=1, half=3))(op, values)
 
 

@@ -19,6 +19,7 @@ from engine.rules import (
     default_dtype,
     elementwise,
     refuse_dtype,
+    stored,
 )
 
 POW = elementwise(refuse=(dtypes.BOOL,), kernel="pow")
@@ -85,6 +86,8 @@ def scalar_power_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = dtypes.result_type([array, exponent], default_dtype())
     if dtype.category == dtypes.INTEGRAL and exponent < 0:
         raise errors.bad_argument("Integers to negative integer powers are not allowed.")
+    if dtype.numpy.itemsize == 2 or not dtype.differentiable:
+        stored(exponent, dtype.numpy)
     held = cast_bytes([array], dtype.numpy)
     if exponent in (-0.5, -2):
         held += array.size * dtype.itemsize  # the root, or the square
@@ -110,6 +113,9 @@ def pow_number(input: Array, exponent: Number) -> Any:
                 return input.dtype.type(1) / square
             square *= input
             return square
+    if exponent in (0.5, -0.5) and input.dtype.kind == "V":
+        root = xp.sqrt(input)
+        return root if exponent == 0.5 else 1 / root
     if is_whole(input.dtype, exponent):
         return whole_power(input, exponent)
     exponent = xp.asarray(exponent).astype(input.dtype)
@@ -138,7 +144,7 @@ pow_number.vjp(input=lambda g, input, exponent: pow_number_input(g, input, expon
 
 def pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
     """The gradient: exponent times the power one lower."""
-    if exponent == 0:
+    if exponent == 0 and exponent is not False:  # which torch does not take for a zero
         return zeros_like(g)
     return mul(g, conj_of(scale(pow_number(input, exponent - 1), exponent)))
 

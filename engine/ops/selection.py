@@ -14,7 +14,7 @@ from engine.kinds import Array, Operand
 from engine.modes import warn_once
 from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
-from engine.rules import broadcast, cast_bytes, default_dtype, shape_of, stored, weak
+from engine.rules import broadcast, cast_bytes, check_number, default_dtype, shape_of, stored, weak
 
 
 @weak
@@ -34,6 +34,9 @@ def where_rule(op: Op, values: list[Any]) -> Estimate:
         )
     pair = values[1:]
     compute = dtypes.result_type(pair, default_dtype()).numpy
+    for each in pair:
+        if is_number(each) and compute not in dtypes.HALF_TYPES:
+            check_number(each, compute)
     shape = broadcast(*[shape_of(each) for each in values])
     return Estimate(values, [(shape, compute)], compute, cast_bytes(pair, compute), condition.size)
 

@@ -212,7 +212,7 @@ xlogy.vjp(
 
 def xlogy_input(g: Any, x: Any, y: Any) -> Any:
     """The gradient to x: zero where x is 0 and y not above 0 (torch's convention)."""
-    none = logical_and(x == 0, le(y, 0))
+    none = logical_and(eq(x, 0), le(y, 0))
     return masked_fill(xlogy(g, y), none, 0)
 
 
@@ -222,7 +222,7 @@ def number_xlogy(self: Number, other: Array) -> Any:
     return special("xlogy", beside(self, other), other)
 
 
-number_xlogy.vjp(other=lambda g, self, other: scale(div(g, other), self))
+number_xlogy.vjp(other=lambda g, self, other: div(scale(g, self), other))
 
 
 def beside(number: Any, array: Any) -> Any:
@@ -249,7 +249,7 @@ xlog1py.vjp(
 
 def xlog1py_input(g: Any, x: Any, y: Any) -> Any:
     """The gradient to x: zero where x is 0 and y not above -1 (torch's convention)."""
-    none = logical_and(x == 0, le(y, -1))
+    none = logical_and(eq(x, 0), le(y, -1))
     gradient = xlog1py(g, y)
     return where(none, full_like(gradient, 0), gradient)
 
@@ -266,7 +266,7 @@ def number_xlog1py(self: Number, other: Array) -> Any:
     return special("xlog1py", beside(self, other), other)
 
 
-number_xlog1py.vjp(other=lambda g, self, other: scale(div(g, shift(other, 1)), self))
+number_xlog1py.vjp(other=lambda g, self, other: div(scale(g, self), shift(other, 1)))
 
 
 # -- the cardinal sine ----------------------------------------------------------------------------------------------

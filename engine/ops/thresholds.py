@@ -22,7 +22,7 @@ from engine.ops.properties import dtype_of
 from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
-from engine.rules import INT64, check_number, elementwise, refusing, roomy, same_as_input
+from engine.rules import INT64, check_number, elementwise, refusing, roomy, same_as_input, stored
 
 relu_: Any = relu_of.twin
 SIXTH = float(np.float32(1 / 6))  # of this precision in torch, whatever the dtype
@@ -158,7 +158,10 @@ def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
             check_number(each, INT64)
     if dtype is dtypes.uint8 and (int(low) < 0 or int(high) < 0):
         raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
-    return roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
+    estimate = roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
+    for each in (low, high):
+        stored(each, array.dtype)
+    return estimate
 
 
 @op(hardtanh_rule, hidden=True, inplace=True, node="HardtanhBackward0")
