@@ -9,7 +9,7 @@ from app.exec import texts
 from app.exec.budget import Run
 from app.exec.sequences import equal, listed, truth
 from app.exec.signatures import Any_, Int, MaybeText, Read, Text, bare, method
-from app.exec.values import PLAIN, Builtin, coded, type_name, wrong_type
+from app.exec.values import KEYS, Builtin, coded, type_name, wrong_type
 from engine import errors
 
 
@@ -83,7 +83,7 @@ SIZE: dict[str, Read] = {**TUPLE, "numel": method("numel", bare(lambda size: siz
 
 
 def _get(run: Run, self: Any_, key: Any_, default: Any_ = None) -> Any:
-    return self.get(key, default) if type(key) in PLAIN else default
+    return self.get(key, default) if type(key) in KEYS else default
 
 
 def _entries(read: Callable[[Any], list[Any]]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from app.exec.budget import Run
 from app.exec.expressions import EXPRESSIONS, expression, sequence_of, target
 from app.exec.scopes import Code, Env, Scope, own_size
 from app.exec.sequences import iterate, truth
-from app.exec.values import PLAIN, type_name, wrong_type
+from app.exec.values import KEYS, type_name, wrong_type
 
 
 def _list(node: ast.List, scope: Scope | None) -> Code:
@@ -45,8 +45,8 @@ def _dict(node: ast.Dict, scope: Scope | None) -> Code:
         made = {}
         for key, value in pairs:
             name = key(run, env)
-            if type(name) not in PLAIN:
-                raise wrong_type(f"keys are texts and numbers, not {type_name(name)}")
+            if type(name) not in KEYS:
+                raise wrong_type(f"keys are texts and real numbers, not {type_name(name)}")
             made[name] = value(run, env)
         return made
 
@@ -60,8 +60,8 @@ def _dict_comprehension(node: ast.DictComp, scope: Scope | None) -> Code:
     def code(run: Run, env: Env) -> dict[Any, Any]:
         made = {}
         for key, value in pairs(run, env):
-            if type(key) not in PLAIN:
-                raise wrong_type(f"keys are texts and numbers, not {type_name(key)}")
+            if type(key) not in KEYS:
+                raise wrong_type(f"keys are texts and real numbers, not {type_name(key)}")
             made[key] = value
         return made
 

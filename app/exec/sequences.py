@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.exec.budget import Run
-from app.exec.values import MAX_NESTING, NUMBERS, PLAIN, Stream, type_name, wrong_type
+from app.exec.values import KEYS, MAX_NESTING, NUMBERS, Stream, type_name, wrong_type
 from engine import errors
 from engine.tensor import Size, Tensor
 
@@ -131,7 +131,7 @@ def contains(run: Run, container: Any, value: Any) -> bool:
     if isinstance(container, range) and type(value) in (int, bool):
         return value in container
     if type(container) is dict:
-        return type(value) in PLAIN and value in container
+        return type(value) in KEYS and value in container
     for each in iterate(run, container):
         run.spend(1)
         if each is value or truth(equal(run, each, value)):

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.exec.budget import Run
 from app.exec.sequences import listed, walk
-from app.exec.values import PLAIN, coded, type_name, wrong_type
+from app.exec.values import KEYS, PLAIN, coded, type_name, wrong_type
 from engine import errors, indexing
 from engine.tensor import Size, Tensor
 
@@ -46,8 +46,8 @@ def get(run: Run, value: Any, key: Any) -> Any:
             raise coded(error) from None
         return Size(found) if type(value) is Size and type(place) is slice else found
     if type(value) is dict:
-        if type(key) not in PLAIN or key not in value:
-            raise errors.coded(KeyError, "bad_argument", repr(key) if type(key) in PLAIN else type_name(key))
+        if type(key) not in KEYS or key not in value:
+            raise errors.coded(KeyError, "bad_argument", repr(key) if type(key) in KEYS else type_name(key))
         return value[key]
     raise wrong_type(f"'{type_name(value)}' object is not subscriptable")
 
@@ -68,8 +68,8 @@ def put(run: Run, value: Any, key: Any, item: Any) -> None:
         except INDEX_ERRORS as error:
             raise coded(error) from None
     elif type(value) is dict:
-        if type(key) not in PLAIN:
-            raise wrong_type("keys are texts and numbers")
+        if type(key) not in KEYS:
+            raise wrong_type(f"keys are texts and real numbers, not {type_name(key)}")
         run.grow(2)
         run.variables.changes(value)
         value[key] = item

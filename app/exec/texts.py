@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import string
+from collections.abc import Iterator
 from typing import Any
 
 from app.exec.budget import Run
@@ -187,6 +188,7 @@ def percent(run: Run, template: str, values: Any) -> str:
     parts: list[str] = []
     position = used = 0
     for match in PERCENT.finditer(template):
+        run.spend(1)
         parts.append(_plain_part(template[position : match.start()]))
         position = match.end()
         if match[0] == "%%":
@@ -233,11 +235,8 @@ def fill(run: Run, template: str, args: list[Any], kwargs: dict[str, Any]) -> st
     run.grow(len(template))
     parts: list[str] = []
     at = 0
-    try:
-        pieces = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise coded(error) from None
-    for literal, field, spec, conversion in pieces:
+    for literal, field, spec, conversion in _pieces(template):
+        run.spend(1)
         parts.append(literal)
         if field is None:
             continue
@@ -252,6 +251,14 @@ def fill(run: Run, template: str, args: list[Any], kwargs: dict[str, Any]) -> st
             value = shown(run, value) if conversion in "ra" else text_of(run, value)
         parts.append(formatted(run, value, spec or ""))
     return "".join(parts)
+
+
+def _pieces(template: str) -> Iterator[tuple[str, str | None, str | None, str | None]]:
+    """The parts of a format one by one, as Python has them: text, field, spec, conversion."""
+    try:
+        yield from string.Formatter().parse(template)
+    except ValueError as error:
+        raise coded(error) from None
 
 
 def _field(field: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from engine.tensor import Size
 Call = Callable[[Run, list[Any], dict[str, Any]], Any]
 NUMBERS = frozenset({bool, int, float, complex})
 PLAIN = NUMBERS | {str, type(None)}
+KEYS = PLAIN - {complex}  # of dicts: any number of complex numbers can be made whose hashes are equal
 MISSING: Any = object()
 UNCATCHABLE = ("too_large", "deadline")
 MAX_STREAMS = 20  # of zip in zip

@@ -383,3 +383,11 @@ def test_many_small_things_count_as_what_they_take(code: str) -> None:
     tracemalloc.stop()
     session.handle(Call("session.get"))
     assert taken / 3 < session.budget.used / 2 < 5 * taken
+
+
+@pytest.mark.parametrize("code", ["{1j: 0}", "{k: 0 for k in [1j]}", "d = {}\nd[1j] = 0"])
+def test_complex_numbers_are_no_keys(code: str) -> None:
+    """Hashes of `n * 1j - 1000003 * n` are equal: a dict of 100,000 of them would take minutes, one by one."""
+    with pytest.raises(TypeError, match="keys are texts and real numbers, not complex"):
+        execute(new_session(), code)
+    assert execute(new_session(), "({1: 2}.get(1j, 3), 1j in {1: 2})")["result"] == [3, False]
