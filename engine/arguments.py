@@ -230,7 +230,8 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
             told.append(error)
             if "failed to unpack" in str(error):  # torch takes the first element for the whole
                 return error
-    if (method and name in OF_FUNCTION) or in_python(name, method) or name in BY_FORM:
+    shown = f"Tensor.{name}" if method else name
+    if (method and name in OF_FUNCTION and shown not in OVERLOADS) or in_python(name, method) or name in BY_FORM:
         unknown = [each for each in told if "unexpected keyword" in str(each)]
         unknown += [each for each in told if "() missing" in str(each)]
         place = method if name in BY_FORM else 0 if name in FIRST_SAYS else -1
@@ -242,7 +243,7 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
     count = len(args) + len(kwargs)
     own = [(len(op.required), len(op.params) + 1 - method) for op in ops]  # 1 for `out`
     fitting = [op for op, (least, most) in zip(ops, own, strict=True) if least <= count <= most]
-    ranges: Sequence[tuple[int, int]] = OVERLOADS.get(f"Tensor.{name}" if method else name, OVERLOADS.get(name, own))
+    ranges: Sequence[tuple[int, int]] = OVERLOADS.get(shown, OVERLOADS.get(name, own))
     fits = [least <= count <= most for least, most in ranges]
     if fitting and sum(fits) == 1:
         only = ops[fits.index(True)] if len(fits) == len(ops) else fitting[0]
@@ -250,7 +251,7 @@ def refuse(name: str, ops: Sequence[Any], args: Sequence[Any], kwargs: dict[str,
             bind(only, args, kwargs, method)
         except TypeError as error:
             return error
-    if kwargs and name in DEPRECATED:
+    if kwargs and not DEPRECATED.isdisjoint((name, shown)):
         names = ", ".join(in_table_order(kwargs))
         text = f"{ops[0].said}() received an invalid combination of arguments - got unrecognized keyword arguments: "
         return errors.bad_type(text + names)

@@ -163,6 +163,17 @@ def backend_for(device: Device) -> Backend:
     return gpu
 
 
+def accelerator(index: int) -> Device:
+    """The device that a bare number stands for.
+
+    Raises RuntimeError (`device_unavailable`) if this machine has no GPU.
+    """
+    device = Device("cuda", index)
+    if cupy() is None:
+        raise errors.device_unavailable("Cannot access accelerator device when none is available.")
+    return device
+
+
 def resolve(device: Device) -> Device:
     """The device with its index filled in (`cuda` is the current GPU)."""
     backend = backend_for(device)

@@ -14,7 +14,7 @@ from engine import errors
 from engine.python_functions import FUNCTIONAL
 
 Use = Callable[[Any], Any]
-Uses = dict[str, Use | dict[str, Use]]  # the latter by an option that must be set
+Uses = dict[str, Use | dict[str, Use]]  # the latter by an option that must be set, or none
 DIM, NDIM, SIZE = attrgetter("dim"), attrgetter("ndim"), attrgetter("size")
 
 
@@ -96,7 +96,7 @@ FIRST: dict[str, Uses] = {
     **_each(
         "embedding_bag",
         weight=attrgetter("dtype"),
-        input=DIM,
+        input={"per_sample_weights": SIZE, "": DIM},
         offsets=DIM,
         per_sample_weights=SIZE,
         mode=_only("mode has to be one of sum, mean or max"),
@@ -159,7 +159,8 @@ OF_TORCH: dict[str, Uses] = {
 }
 
 
-UNSET = (None, False)
+def _is_set(value: Any) -> bool:
+    return value is not None and value is not False
 
 
 def use_in_python(function: str, parameter: str, value: Any, kwargs: Mapping[str, Any]) -> None:
@@ -172,7 +173,7 @@ def use_in_python(function: str, parameter: str, value: Any, kwargs: Mapping[str
         return  # it hands all on
     use = (FIRST if name != function else OF_TORCH).get(name, {}).get(parameter)
     if isinstance(use, dict):
-        use = next((each for option, each in use.items() if kwargs.get(option) not in UNSET), None)
+        use = next((each for option, each in use.items() if not option or _is_set(kwargs.get(option))), None)
     if use is not None:
         with errors.of_python():
             use(value)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from engine import dtypes, errors
+from engine.arrays import accelerator
 from engine.devices import Device
 from engine.generator import Generator
 
@@ -189,8 +190,10 @@ def _dtype(value: Any) -> dtypes.DType:
 
 
 def _device(value: Any) -> Device:
-    if isinstance(value, (str, Device)) or type(value) is int:
+    if isinstance(value, (str, Device)):
         return Device(value)
+    if type(value) is int:
+        return accelerator(value)
     raise Mismatch
 
 

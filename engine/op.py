@@ -348,6 +348,8 @@ class Alias(Function):
             theirs = f"{self.ops[0].said}()"
             if str(error).startswith((theirs, f"TensorBase.{theirs}")):
                 error.args = (str(error).replace(theirs, f"{self.said}()", 1),)
+            if str(error).startswith(f"descriptor '{self.ops[0].name}'"):
+                error.args = (str(error).replace(self.ops[0].name, self.said, 1),)
             raise
 
 

@@ -46,7 +46,9 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("div_", (2, 2), (3, 3), (3, 3)),
     **_named("divide_", (2, 2), (3, 3), (2, 2), (3, 3)),
     **_named("Tensor.true_divide Tensor.floor_divide Tensor.multiply", (2, 2), (2, 2)),
-    **_named("Tensor.div", (2, 2), (3, 3), (2, 2), (3, 3)),
+    **_named("Tensor.div", (2, 2), (3, 3), (3, 3)),
+    **_named("Tensor.addmm Tensor.baddbmm", (3, 5)),
+    **_named("arange", (1, 7), (2, 9)),
     **_named("masked_fill_", (3, 3), (3, 3)),
     **_named("index_fill_", (4, 4), (4, 4)),
     **{f"special.{name}": three for name, three in _named(_POLYNOMIALS, (2, 3), (2, 3), (2, 3)).items()},
@@ -88,7 +90,10 @@ OF_FUNCTION = frozenset(_named("mm bmm addmm baddbmm"))
 BY_FORM = frozenset(_named("polygamma special.polygamma"))
 FIRST_SAYS = frozenset(_named("norm"))  # of several overloads it is the first whose refusal is told
 DEPRECATED = frozenset(
-    _named("add sub add_ sub_ addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_")
+    _named(
+        "add sub add_ sub_ addcdiv addcmul addbmm addmv addmv_ addr addbmm_ addmm_ baddbmm_ addcdiv_ addcmul_ "
+        "Tensor.addmm Tensor.baddbmm"
+    )
 )
 
 # What is called otherwise than documented.

@@ -56,6 +56,7 @@ feature_alpha_dropout: . input p training=train
 grid_sample: grid_sampler input grid mode padding_mode align_corners
 huber_loss: . input target reduction delta
 instance_norm: . input weight bias running_mean running_var use_input_stats momentum eps
+istft: . input n_fft hop_length win_length window center normalized onesided length * return_complex
 kl_div: . input target reduction * log_target
 log_softmax: . dim * dtype
 lu: _lu_with_info A=input * pivot

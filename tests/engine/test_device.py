@@ -310,6 +310,14 @@ def test_a_device_that_is_not_there() -> None:
     assert raised.value.code == "device_unavailable"
 
 
+def test_a_bare_number_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torch.zeros(2, device=1).device == torch.device("cuda:1")
+    monkeypatch.setattr(arrays, "cupy", lambda: None)
+    with pytest.raises(RuntimeError, match="^Cannot access accelerator device when none is available.$") as raised:
+        torch.zeros(2, device=1)
+    assert raised.value.code == "device_unavailable"
+
+
 def test_memory_goes_on_the_device_too() -> None:
     x = numbers(track=True)
     y = x * 2 + 1
