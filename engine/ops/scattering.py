@@ -10,17 +10,15 @@ from engine.infer import Estimate
 from engine.kinds import Array, Number, Size
 from engine.modes import warn_once
 from engine.op import Op, op
-from engine.ops.arithmetic import div, mul
+from engine.ops.arithmetic import NOT_THERE, div, mul
 from engine.ops.compare import eq, logical_and
 from engine.ops.creation import ones_like, zeros_like
 from engine.ops.gathering import check_range, gather, open_index
 from engine.ops.joining import zeros_of
 from engine.ops.picking import check_entries, check_places
 from engine.ops.selection import masked_fill, where
-from engine.rules import INT64, moved_bytes, refuse_dtype, stored, with_values
+from engine.rules import INT64, moved_bytes, refuse_dtype, same_as_input, stored, with_values
 from engine.tensor import check_dim, wrap
-
-NOT_THERE = "torch::autograd::NotImplemented"
 
 
 def scatter_rule(op: Op, values: list[Any]) -> Estimate:
@@ -298,20 +296,22 @@ def reduced_input(g: Any, input: Any, dim: int, index: Any, src: Any, how: str, 
     return g if include_self else scatter_number(g, dim, index, 0)
 
 
-def reduced_source(g: Any, input: Any, dim: int, index: Any, src: Any, how: str, include_self: bool, out: Any) -> Any:
-    """The gradient of a scattered reduction to the source."""
+def reduced_source(
+    g: Any, input: Any, dim: int, index: Any, src: Any, how: str, include_self: bool, out: Any, name: str = "src"
+) -> Any:
+    """The gradient of a scattered reduction to the source, which is called `name`."""
     shape = tuple(src.shape)
-    if math_size(index) == 0:
+    if math_size(index) == 0 and math_size(src):
         return zeros_like(src)
     if shape != tuple(index.shape):
         covered = cut_corner(src, tuple(index.shape))
-        return corner(reduced_source(g, input, dim, index, covered, how, include_self, out), shape)
+        return corner(reduced_source(g, input, dim, index, covered, how, include_self, out, name), shape)
     if how == "sum":
         return gather(g, dim, index)
     if how == "mean":
         return gather(div(g, counts(g, dim, index, include_self)), dim, index)
     if how == "prod":
-        return product_source(g, input, dim, index, src, include_self, out)
+        return product_source(g, input, dim, index, src, include_self, out, name)
     _, share = shares(g, input, dim, index, src, out)
     return mul(eq(src, gather(out, dim, index)), gather(share, dim, index))
 
@@ -331,14 +331,36 @@ def shares(g: Any, input: Any, dim: int, index: Any, src: Any, out: Any) -> tupl
     return hits, div(g, scatter_add(mul(ones_like(input), hits), dim, index, found))
 
 
-def product_source(g: Any, input: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any) -> Any:
+def product_source(g: Any, input: Any, dim: int, index: Any, src: Any, include_self: bool, out: Any, name: str) -> Any:
     """The gradient of a scattered product to its factors, without a division by a single zero."""
     zero = eq(src, 0)
     zeros = gather(scatter_add(zeros_like(input), dim, index, mul(ones_like(src), zero)), dim, index)
     alone = logical_and(zero, eq(zeros, 1))
     rest = scatter_reduce(input, dim, index, masked_fill(src, alone, 1), "prod", include_self=include_self)
     others = div(gather(mul(g, out), dim, index), masked_fill(src, zero, 1))
-    return where(alone, gather(mul(g, rest), dim, index), others)
+    made = where(alone, gather(mul(g, rest), dim, index), others)
+    if hasattr(g, "_array") and bool((zeros._array > 1).any()):
+        return once_only(made, f"{'scatter' if name == 'src' else 'index'}_reduce", name)
+    return made
+
+
+@op(same_as_input, hidden=True, node="Error")
+def once_only(input: Array, op_name: str, name: str) -> Any:
+    """A gradient that has none itself: that of a product with several zeros."""
+    return xp.array(input)
+
+
+def no_second(op_name: str, name: str) -> Any:
+    """torch has no second derivative there."""
+    raise errors.coded(
+        RuntimeError,
+        "not_differentiable",
+        f"{op_name}(): Double backward is unsupported for {name} when >1 zeros in {name} are scattered to the same "
+        "position in self",
+    )
+
+
+once_only.vjp(input=lambda g, op_name, name: no_second(op_name, name))
 
 
 # -- index_reduce ----------------------------------------------------------------------------------------------------
@@ -385,6 +407,6 @@ index_reduce.vjp(
         g, input, dim, along(index, source, dim), source, reduce, include_self, out
     ),
     source=lambda g, input, dim, index, source, reduce, include_self, out: reduced_source(
-        g, input, dim, along(index, source, dim), source, reduce, include_self, out
+        g, input, dim, along(index, source, dim), source, reduce, include_self, out, "source"
     ),
 )
