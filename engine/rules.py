@@ -24,7 +24,13 @@ BOOL = np.dtype(np.bool_)
 LARGEST_FLOAT, LARGEST_DOUBLE = (float(np.finfo(each).max) for each in (np.float32, np.float64))
 LARGEST_HALF = {dtypes.float16.numpy: 65504.0, dtypes.bfloat16.numpy: (2 - 2**-7) * 2.0**127}
 Shape = tuple[int, ...]
+FUNCTIONAL = "nn.functional"  # the namespace of layers, activations and losses
 FEW = 4096  # elements that need no look at how they lie
+
+
+def is_complex(x: Any) -> bool:
+    """True for complex arrays, tensors and numbers."""
+    return isinstance(x, complex) if is_number(x) else x.dtype.kind == "c"
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -13,11 +13,11 @@ from engine.op import Op, Rule, alias, op
 from engine.ops.arithmetic import add, conj_of, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_max_number, clamp_min_number, kept
 from engine.ops.compare import lt
-from engine.ops.nn import FUNCTIONAL, cast_first, softmax_of, warn_of_no_dim
+from engine.ops.nn import cast_first, softmax_of, warn_of_no_dim
 from engine.ops.reduction import vector_norm
 from engine.ops.unary import abs, exp, sigmoid, tanh
 from engine.ops.views import expand_as
-from engine.rules import check_number, elementwise, roomy
+from engine.rules import FUNCTIONAL, check_number, elementwise, roomy
 from engine.special_functions import by_blocks, normal_share
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)

@@ -10,11 +10,11 @@ from engine.op import op
 from engine.ops.activations import SELU_ALPHA, SELU_SCALE, as_double
 from engine.ops.activations import celu_ as celu_into
 from engine.ops.activations import elu_ as elu_into
-from engine.ops.nn import FUNCTIONAL
 from engine.ops.thresholds import hardtanh_ as hardtanh_into
 from engine.ops.thresholds import leaky_relu_ as leaky_relu_into
 from engine.ops.thresholds import relu_ as relu_into
 from engine.ops.thresholds import threshold_ as threshold_into
+from engine.rules import FUNCTIONAL
 
 
 @op(composed, namespace=FUNCTIONAL, composite=True, inplace_only=True)

@@ -15,11 +15,11 @@ from engine.kinds import Array, Dims, Index, Truth
 from engine.op import Op, op
 from engine.ops.creation import zeros_like
 from engine.ops.maxima import PAIR, plane_scatter
-from engine.ops.pooling import FUNCTIONAL, check_line, one_int
+from engine.ops.pooling import check_line, one_int
 from engine.ops.reduction import mean_dim
 from engine.ops.taps import check_float, map_forth, mapped, mapped_bytes, taps_of
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import INT64, Shape
+from engine.rules import FUNCTIONAL, INT64, Shape
 from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES

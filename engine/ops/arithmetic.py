@@ -15,20 +15,7 @@ from engine.kinds import Array, Number, Operand
 from engine.op import Op, Rule, alias, is_number, op
 from engine.ops.creation import zeros_like
 from engine.ops.parts import real
-from engine.rules import (
-    broadcast,
-    check_number,
-    elementwise,
-    operands,
-    same_as_input,
-    shape_of,
-    weak,
-)
-
-
-def is_complex(x: Any) -> bool:
-    """True for complex arrays, tensors and numbers."""
-    return isinstance(x, complex) if is_number(x) else x.dtype.kind == "c"
+from engine.rules import broadcast, check_number, elementwise, is_complex, operands, same_as_input, shape_of, weak
 
 
 @op(same_as_input, hidden=True)
@@ -213,12 +200,12 @@ scale.vjp(input=lambda g, factor: scale(g, factor.conjugate()))
 
 
 @op(elementwise("float"), hidden=True, node="DivBackward1")
-def shrink(input: Array, divisor: Number) -> Any:
+def div_number(input: Array, number: Number) -> Any:
     """The quotient by a number of a formula (torch's node for that differs)."""
-    return xp.true_divide(input, divisor)
+    return xp.true_divide(input, number)
 
 
-shrink.vjp(input=lambda g, divisor: shrink(g, divisor.conjugate()))
+div_number.vjp(input=lambda g, number: div_number(g, number.conjugate()))
 
 
 @op(elementwise(), hidden=True, node="AddBackward1")

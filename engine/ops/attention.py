@@ -14,9 +14,10 @@ from engine.ops.arithmetic import add
 from engine.ops.arithmetic import scale as times
 from engine.ops.dropout import dropped
 from engine.ops.linalg import matmul
-from engine.ops.nn import FUNCTIONAL, softmax_backward
-from engine.ops.views import expand, reshape, transpose, unsqueeze
-from engine.rules import softmax_like
+from engine.ops.matrices import transposed
+from engine.ops.nn import softmax_backward
+from engine.ops.views import expand, reshape, unsqueeze
+from engine.rules import FUNCTIONAL, softmax_like
 
 HALF = dtypes.HALF_TYPES
 
@@ -106,12 +107,6 @@ def shared_heads(query: Any, x: Any) -> Any:
     return reshape(wide, (*shape[:-3], heads, *shape[-2:]))
 
 
-def swapped(x: Any) -> Any:
-    """The last two dims exchanged."""
-    ndim = len(x.shape)
-    return transpose(x, ndim - 2, ndim - 1)
-
-
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def scaled_dot_product_attention(
     query: Array,
@@ -134,7 +129,7 @@ def scaled_dot_product_attention(
     width = tuple(query.shape)[-1]
     number = 1 / math.sqrt(max(width, 1)) if scale is None else scale
     factor = math.sqrt(abs(number))
-    scores = matmul(times(query, factor), times(swapped(key), -factor if number < 0 else factor))
+    scores = matmul(times(query, factor), times(transposed(key), -factor if number < 0 else factor))
     rows, columns = tuple(scores.shape)[-2:]
     if is_causal:
         scores = add(scores, causal_bias(query, rows, columns))

@@ -8,7 +8,7 @@ from engine import dtypes, errors
 from engine.infer import Estimate, Meta, composed
 from engine.kinds import Array, Data, Dims, Number
 from engine.op import Op, is_number, op
-from engine.ops.arithmetic import add, div, mul, sub
+from engine.ops.arithmetic import add, div, div_number, mul, sub
 from engine.ops.compare import ne
 from engine.ops.copies import copy_
 from engine.ops.creation import zeros_like
@@ -16,14 +16,8 @@ from engine.ops.joining import cat
 from engine.ops.reduction import sum_dim
 from engine.ops.scans import cumsum
 from engine.ops.views import narrow, select, view
-from engine.rules import cast_bytes, default_dtype, elementwise, normal_dims
+from engine.rules import cast_bytes, default_dtype, normal_dims
 from engine.tensor import check_dim
-
-
-@op(elementwise("float"), hidden=True, node="DivBackward1")
-def div_number(input: Array, number: Number) -> Any:
-    """The quotient by a number of a formula (torch's node for that differs)."""
-    return input / number
 
 
 def numbered(op: Op, values: list[Any]) -> Estimate:
@@ -40,7 +34,6 @@ def scale(input: Array, number: Number) -> Any:
 
 
 scale.vjp(input=lambda g, number: scale(g, number.conjugate()))
-div_number.vjp(input=lambda g, number: div_number(g, number.conjugate()))
 
 
 def before(x: Any, dim: int) -> Any:

@@ -15,7 +15,6 @@ from engine.ops.arithmetic import add, mul, shift, sub
 from engine.ops.copies import clone
 from engine.ops.losses import refuse_grad
 from engine.ops.normalization import (
-    FUNCTIONAL,
     STATISTICS,
     check_floating,
     like,
@@ -30,7 +29,7 @@ from engine.ops.reduction import sum_dim
 from engine.ops.repeating import repeat
 from engine.ops.unary import rsqrt
 from engine.ops.views import reshape, select, view
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 from engine.tensor import counted_dim
 
 BOTH = "running_mean and running_var must either both be None or neither be None"

@@ -10,9 +10,10 @@ from engine.kinds import Array
 from engine.modes import state
 from engine.op import op
 from engine.ops.arithmetic import conj as conj_copy
-from engine.ops.arithmetic import conj_of, is_complex, neg
+from engine.ops.arithmetic import conj_of, neg
 from engine.ops.copies import clone
 from engine.ops.parts import conj_shared, neg_shared
+from engine.rules import is_complex
 from engine.tensor import Tensor
 
 conj_shared.vjp(input=lambda g: conj_copy(g))

@@ -34,7 +34,6 @@ from engine.rules import Shape
 
 HALF = dtypes.HALF_TYPES
 COLUMN_BYTES = 1 << 18  # the columns laid out at a time: they should stay in cache
-FUNCTIONAL = "nn.functional"
 
 
 # -- geometry -------------------------------------------------------------------------------------------------------

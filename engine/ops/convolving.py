@@ -12,10 +12,10 @@ from engine.kinds import Array, Dims, Index
 from engine.modes import warn_once
 from engine.op import Op, alias, op
 from engine.ops.conv_shapes import check_other_bias, misfit, mixed_bias, of_each_dim, of_numpy, refused_kernel
-from engine.ops.convolution import FUNCTIONAL, convolution, inner
+from engine.ops.convolution import convolution, inner
 from engine.ops.copies import to_copy
 from engine.ops.views import slice_, squeeze_dim, unsqueeze
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
 UNEVEN = (
     "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be "

@@ -13,9 +13,9 @@ from engine.ops.arithmetic import conj_of, div, mul, sub
 from engine.ops.bounds import clamp_numbers
 from engine.ops.diagonals import diag
 from engine.ops.linalg import mm
-from engine.ops.norms import dtype_of
 from engine.ops.parts import imag, real
 from engine.ops.phases import complex_of
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum, sum_dim
 from engine.ops.unary import sqrt
 from engine.ops.views import squeeze, t, unsqueeze, view

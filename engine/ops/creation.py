@@ -16,9 +16,7 @@ from engine.infer import Estimate
 from engine.kinds import INT64_MAX, Array, DeviceLike, Dtype, Number, Operand, Random, Size
 from engine.modes import state
 from engine.op import Op, is_number, op
-from engine.rules import check_number, default_dtype, stored
-
-Shape = tuple[int, ...]
+from engine.rules import Shape, check_number, default_dtype, is_complex, stored
 
 
 def checked_size(size: Any) -> Shape:
@@ -283,7 +281,7 @@ def linspace_rule(op: Op, values: list[Any]) -> Estimate:
     dtype = values[op.index["dtype"]]
     if dtype is dtypes.bool_ and steps > 1:
         raise errors.not_implemented_for("linspace_cpu", "Bool")
-    if is_complex_end(start) or is_complex_end(end):
+    if is_complex(start) or is_complex(end):
         check_inferred("linspace", dtype)
         return factory(op, values, (steps,), default_dtype().to_complex())
     kind = dtype or default_dtype()
@@ -301,11 +299,6 @@ def check_inferred(name: str, dtype: dtypes.DType | None) -> None:
             f"torch.{name}(): inferred dtype {default_dtype().to_complex().cpp_name} can't be safely cast to passed "
             f"dtype {dtype.type_name}"
         )
-
-
-def is_complex_end(value: Any) -> bool:
-    """Whether an end of a range is complex: a number or a 0-d tensor."""
-    return isinstance(value, complex) if is_number(value) else value.dtype.kind == "c"
 
 
 def evenly(start: Any, end: Any, steps: int, dtype: dtypes.DType) -> Any:

@@ -12,15 +12,16 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Index, Size
 from engine.op import Op, op
-from engine.ops.arithmetic import div
+from engine.ops.arithmetic import NOT_THERE, div
 from engine.ops.compare import eq
 from engine.ops.copies import to_copy
 from engine.ops.creation import zeros_like
-from engine.ops.losses import FUNCTIONAL, checked_reduction
+from engine.ops.losses import checked_reduction
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.views import reshape, squeeze_dim, unsqueeze
+from engine.rules import FUNCTIONAL
 
 Lengths = tuple[int, ...]
 
@@ -182,7 +183,7 @@ ctc.vjp(
 )
 
 
-@op(ctc_rule, hidden=True, node="torch::autograd::NotImplemented")
+@op(ctc_rule, hidden=True, node=NOT_THERE)
 def ctc_backward(
     log_probs: Array,
     targets: Array,

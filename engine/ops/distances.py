@@ -16,7 +16,7 @@ from engine.ops.compare import eq, le, ne
 from engine.ops.copies import to_copy
 from engine.ops.creation import full_like, zeros_like
 from engine.ops.extremes import minimum
-from engine.ops.losses import FUNCTIONAL, checked_reduction, legacy, reduced
+from engine.ops.losses import checked_reduction, legacy, reduced
 from engine.ops.powers import pow_number
 from engine.ops.properties import dtype_of
 from engine.ops.ranges import scalar_tensor
@@ -24,7 +24,7 @@ from engine.ops.reduction import norm_backward, norm_kernel, norm_width, refuse_
 from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp, sqrt
 from engine.ops.views import expand, unsqueeze
-from engine.rules import broadcast, default_dtype, elementwise, reduction, same_as_input
+from engine.rules import FUNCTIONAL, broadcast, default_dtype, elementwise, reduction, same_as_input
 from engine.tensor import check_dim
 
 HALF = dtypes.HALF_TYPES

@@ -15,9 +15,8 @@ from engine.ops.arithmetic import add, mul
 from engine.ops.creation import stream
 from engine.ops.properties import dtype_of
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
-FUNCTIONAL = "nn.functional"
 mul_: Any = mul.twin
 add_: Any = add.twin
 TEXT = "dropout probability has to be between 0 and 1, but got "

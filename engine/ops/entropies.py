@@ -15,7 +15,7 @@ from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.arithmetic import add, div, mul, neg, scale, shift, sub
 from engine.ops.bounds import clamp_min_number
-from engine.ops.losses import FUNCTIONAL, legacy, loss_estimate, reduced, refuse_grad, share, total_of
+from engine.ops.losses import legacy, loss_estimate, reduced, refuse_grad, share, total_of
 from engine.ops.powers import pow_number
 from engine.ops.properties import dtype_of
 from engine.ops.reduction import sum_dim
@@ -23,7 +23,7 @@ from engine.ops.special import logit, xlogy
 from engine.ops.unary import exp, sigmoid
 from engine.ops.views import expand
 from engine.queries import broadcast_shapes
-from engine.rules import broadcast, default_dtype, elementwise, roomy
+from engine.rules import FUNCTIONAL, broadcast, default_dtype, elementwise, roomy
 
 # -- probabilities --------------------------------------------------------------------------------------------------
 

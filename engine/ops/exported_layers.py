@@ -24,9 +24,8 @@ from engine.ops.reduction import sum_dim
 from engine.ops.sampling import affine_points, base_grid, grid_sampler_2d, grid_sampler_3d
 from engine.ops.shuffles import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from engine.ops.views import transpose
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
-FUNCTIONAL = "nn.functional"
 PAIR = ("out", "indices")
 NORMALIZED = {
     "input": [[[1.0, 2.0, 4.0]]],

@@ -9,7 +9,7 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, is_number, op
-from engine.ops.arithmetic import shrink
+from engine.ops.arithmetic import div_number
 from engine.ops.compare import eq, lt
 from engine.ops.selection import masked_fill, where
 from engine.rules import (
@@ -40,7 +40,7 @@ maximum.vjp(
 
 def shared(g: Any, loses: Any, tie: Any) -> Any:
     """The gradient one side of an extremum gets: none where it loses, half at a tie (NaN is neither)."""
-    return masked_fill(where(tie, shrink(g, 2), g), loses, 0)
+    return masked_fill(where(tie, div_number(g, 2), g), loses, 0)
 
 
 @op(extremum)

@@ -17,13 +17,13 @@ from engine.op import Op, op
 from engine.ops.arithmetic import conj, mul
 from engine.ops.convolving import zero_pad
 from engine.ops.copies import to_copy
+from engine.ops.properties import dtype_of
 from engine.ops.views import slice_
-from engine.rules import default_dtype, same_as_input
+from engine.rules import Shape, default_dtype, same_as_input
 from engine.tensor import check_dim
 
 FORWARD = ("backward", "ortho", "forward")  # NumPy's names of the scalings of a transform
 BACKWARD = ("forward", "ortho", "backward")
-Shape = tuple[int, ...]
 
 
 # -- kernels ----------------------------------------------------------------------------------------------------------
@@ -150,11 +150,6 @@ def twice(input: Array, dim: int, count: int) -> Any:
 
 
 # -- arguments --------------------------------------------------------------------------------------------------------
-
-
-def dtype_of(x: Any) -> dtypes.DType:
-    """The dtype of a tensor or of what stands for one."""
-    return x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.BY_NUMPY[x.dtype]
 
 
 def promoted(x: Any, as_complex: bool) -> Any:

@@ -13,8 +13,7 @@ from engine.op import Op, op
 from engine.ops.creation import rand
 from engine.ops.losses import refuse_grad
 from engine.ops.maxima import PAIR, lowest, pair, plane_scatter
-from engine.ops.pooling import FUNCTIONAL
-from engine.rules import INT64, Shape
+from engine.rules import FUNCTIONAL, INT64, Shape
 from engine.tensor import counted_dim
 
 AXES = {2: ("height", "width"), 3: ("time", "height", "width")}

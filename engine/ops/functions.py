@@ -11,11 +11,11 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
 from engine.ops import arithmetic, unary
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, scale, shift
+from engine.ops.arithmetic import conj_of, div, mul, neg, scale, shift
 from engine.ops.creation import zeros_like
 from engine.ops.pairs import ldexp, pow_number_into
 from engine.ops.unary import FLOAT, rsqrt
-from engine.rules import elementwise, refusing, roomy, weak
+from engine.rules import elementwise, is_complex, refusing, roomy, weak
 
 WHOLE = (dtypes.BOOL, dtypes.INTEGRAL)
 COMPLEX = (dtypes.COMPLEX,)

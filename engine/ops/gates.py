@@ -13,10 +13,9 @@ from engine.ops.activations import logistic, smooth
 from engine.ops.arithmetic import add, mul, neg, scale, shift
 from engine.ops.copies import copied
 from engine.ops.joining import cat
-from engine.ops.nn import FUNCTIONAL
 from engine.ops.unary import sigmoid
 from engine.ops.views import slice_
-from engine.rules import roomy
+from engine.rules import FUNCTIONAL, roomy
 from engine.tensor import check_dim
 
 

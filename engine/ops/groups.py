@@ -13,7 +13,6 @@ from engine.op import Op, op
 from engine.ops.arithmetic import add, mul, shift, sub
 from engine.ops.channels import channel_dims, column, wide
 from engine.ops.normalization import (
-    FUNCTIONAL,
     STATISTICS,
     check_floating,
     moments,
@@ -27,6 +26,7 @@ from engine.ops.reduction import mean_dim, sum_dim
 from engine.ops.row_norms import planes, pull_back_groups, standard_groups
 from engine.ops.unary import rsqrt
 from engine.ops.views import reshape, unsqueeze
+from engine.rules import FUNCTIONAL
 
 
 def group_rule(op: Op, values: list[Any]) -> Estimate:

@@ -15,7 +15,8 @@ from engine.op import Op, op
 from engine.ops.arithmetic import NOT_THERE, add, div
 from engine.ops.creation import stream
 from engine.ops.distributions import no_exponential
-from engine.ops.nn import FUNCTIONAL, softmax
+from engine.ops.nn import softmax
+from engine.rules import FUNCTIONAL
 from engine.tensor import check_dim
 
 

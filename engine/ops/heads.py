@@ -13,17 +13,18 @@ from engine.op import op
 from engine.ops.added_products import baddbmm
 from engine.ops.arithmetic import add, mul
 from engine.ops.arithmetic import scale as times
-from engine.ops.attention import mask_bias, scaled_dot_product_attention, swapped
+from engine.ops.attention import mask_bias, scaled_dot_product_attention
 from engine.ops.convolving import zero_pad
 from engine.ops.creation import zeros_like
 from engine.ops.dropout import dropped
 from engine.ops.joining import cat
 from engine.ops.linalg import bmm
-from engine.ops.nn import FUNCTIONAL, linear, softmax
+from engine.ops.matrices import transposed
+from engine.ops.nn import linear, softmax
 from engine.ops.reduction import mean_dim
 from engine.ops.repeating import repeat
 from engine.ops.views import expand, permute, reshape, slice_, squeeze_dim, transpose, unsqueeze
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 from engine.tensor import counted_dim
 
 Looked = Annotated[Any, Kind.NUMBER, lambda value: value]  # what torch's Python code looks at itself
@@ -296,7 +297,7 @@ def merged(mask: Any, padding: Any, batch: int, heads: int, source: int) -> Any:
 def weighed_heads(q: Any, k: Any, v: Any, mask: Any, dropout_p: float) -> Any:
     """The attention of each head, and its weights."""
     scaled = (mul if q.dtype.kind in "biu" else times)(q, math.sqrt(1 / tuple(q.shape)[2]))
-    scores = bmm(scaled, swapped(k)) if mask is None else baddbmm(mask, scaled, swapped(k))
+    scores = bmm(scaled, transposed(k)) if mask is None else baddbmm(mask, scaled, transposed(k))
     weights = softmax(scores, 2)
     if dropout_p > 0:
         weights = dropped(weights, dropout_p, False, False)

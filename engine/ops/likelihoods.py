@@ -12,18 +12,18 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Truth
 from engine.op import Op, op
-from engine.ops.arithmetic import add, div, mul, neg, scale, shift
-from engine.ops.calculus import div_number
+from engine.ops.arithmetic import add, div, div_number, mul, neg, scale, shift
 from engine.ops.compare import bitwise_not, eq
 from engine.ops.copies import contiguous
 from engine.ops.creation import zeros_like
 from engine.ops.gathering import first_outside
-from engine.ops.losses import FUNCTIONAL, HALF, checked_reduction, legacy, refuse_grad
+from engine.ops.losses import HALF, checked_reduction, legacy, refuse_grad
 from engine.ops.nn import log_softmax
 from engine.ops.picking import take
 from engine.ops.reduction import sum, sum_dim
 from engine.ops.selection import masked_fill
 from engine.ops.views import view
+from engine.rules import FUNCTIONAL
 
 CLASSES = (dtypes.int64.numpy, dtypes.uint8.numpy)  # the dtypes of class indices
 

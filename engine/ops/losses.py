@@ -20,10 +20,9 @@ from engine.ops.reduction import mean, sum
 from engine.ops.selection import where
 from engine.ops.unary import abs, sign
 from engine.ops.views import expand
-from engine.rules import Shape, broadcast, default_dtype, elementwise, roomy, shape_of
+from engine.rules import FUNCTIONAL, Shape, broadcast, default_dtype, elementwise, roomy, shape_of
 
 HALF = dtypes.HALF_TYPES
-FUNCTIONAL = "nn.functional"
 
 
 # -- reductions -----------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from engine.op import Op, op
 from engine.ops.activations import as_double
 from engine.ops.arithmetic import mul, scale, sub
 from engine.ops.gathering import gather, gather_backward
-from engine.ops.losses import FUNCTIONAL, legacy, loss_estimate, refuse_grad, total_of
+from engine.ops.losses import legacy, loss_estimate, refuse_grad, total_of
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, unsqueeze
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
 
 def rows_of(x: Any) -> Any:

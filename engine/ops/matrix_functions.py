@@ -16,7 +16,7 @@ from engine.ops.einsum import einsum
 from engine.ops.flipping import flip
 from engine.ops.joining import cat, piece
 from engine.ops.matrices import HALF, adjoint, check_square
-from engine.ops.norms import dtype_of
+from engine.ops.properties import dtype_of
 from engine.ops.scans import cumprod
 from engine.ops.views import expand, reshape, slice_, unsqueeze, view
 from engine.tensor import counted_dim

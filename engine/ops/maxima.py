@@ -14,7 +14,6 @@ from engine.op import Op, op
 from engine.ops.convolution import places
 from engine.ops.creation import zeros_like
 from engine.ops.pooling import (
-    FUNCTIONAL,
     HALF,
     check_kind,
     check_line,
@@ -30,7 +29,7 @@ from engine.ops.pooling import (
 )
 from engine.ops.taps import check_float
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import INT64, Shape
+from engine.rules import FUNCTIONAL, INT64, Shape
 
 # -- maxima ---------------------------------------------------------------------------------------------------------
 

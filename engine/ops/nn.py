@@ -17,9 +17,8 @@ from engine.ops.reduction import sum_dim
 from engine.ops.unary import exp, relu, sigmoid, tanh
 from engine.ops.views import t, view
 from engine.rowwise import by_rows, dots, moderate, room_along, totals
-from engine.rules import elementwise, moved_bytes, softmax_like
+from engine.rules import FUNCTIONAL, elementwise, moved_bytes, softmax_like
 
-FUNCTIONAL = "nn.functional"
 add_: Any = add.twin
 TO_CHANGE = "Change the call to include dim=X as an argument."
 

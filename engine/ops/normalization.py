@@ -25,10 +25,9 @@ from engine.ops.reduction import mean_dim
 from engine.ops.row_norms import last, pull_back_rows, standard_rows
 from engine.ops.unary import rsqrt
 from engine.ops.views import squeeze_dim, unsqueeze, view
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
 HALF = dtypes.HALF_TYPES
-FUNCTIONAL = "nn.functional"
 MIXED = "mixed dtype (CPU): all inputs must share same datatype."
 MIXED_FLOAT = "mixed dtype (CPU): expect parameter to have scalar type of Float"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine import dtypes, errors
+from engine import errors
 from engine.arguments import refuse
 from engine.arrays import xp
 from engine.infer import Estimate, composed
@@ -16,6 +16,7 @@ from engine.ops.bounds import nan_to_num
 from engine.ops.compare import ne
 from engine.ops.copies import to_copy
 from engine.ops.matrices import HALF, check_square, real_dtype
+from engine.ops.properties import dtype_of
 from engine.ops.reduction import amax, amin, check_norm_dtype, sum_dim, vector_norm
 from engine.ops.selection import masked_fill
 from engine.ops.solving import inv_ex
@@ -24,15 +25,7 @@ from engine.ops.views import permute, slice_, squeeze_dim, unsqueeze
 from engine.rules import reduced_shape
 from engine.tensor import check_dim
 
-Shape = tuple[int, ...]
-
-
 # -- norms ------------------------------------------------------------------------------------------------------------
-
-
-def dtype_of(x: Any) -> dtypes.DType:
-    """The dtype of a tensor or of what stands for one."""
-    return x.dtype if isinstance(x.dtype, dtypes.DType) else dtypes.BY_NUMPY[x.dtype]
 
 
 def check_norm(a: Any, dims: Any, dtype: Any, low: bool) -> tuple[int, int]:

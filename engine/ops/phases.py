@@ -10,12 +10,12 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, real_of
+from engine.ops.arithmetic import conj_of, div, mul, real_of
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.ops.selection import where
 from engine.ops.unary import abs, sgn
-from engine.rules import as_float, broadcast, cast_bytes, same_as_input
+from engine.rules import as_float, broadcast, cast_bytes, is_complex, same_as_input
 
 
 def two_parts_rule(op: Op, values: list[Any]) -> Estimate:

@@ -13,11 +13,10 @@ from engine.op import Op, op
 from engine.ops.convolution import inner, places
 from engine.ops.creation import zeros_like
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import Shape, with_values
+from engine.rules import FUNCTIONAL, Shape, with_values
 from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
-FUNCTIONAL = "nn.functional"
 WORDS = {1: "one", 2: "two", 3: "three"}
 AXES = {1: ("W",), 2: ("H", "W"), 3: ("T", "H", "W")}
 

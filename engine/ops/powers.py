@@ -9,18 +9,12 @@ from engine.arrays import xp
 from engine.infer import Estimate
 from engine.kinds import Array, Number
 from engine.op import Op, op
-from engine.ops.arithmetic import conj_of, is_complex, log, mul, scale, sub
+from engine.ops.arithmetic import conj_of, log, mul, scale, sub
 from engine.ops.compare import eq, ge, logical_and
 from engine.ops.creation import zeros_like
 from engine.ops.parts import imag, real
 from engine.ops.selection import where
-from engine.rules import (
-    cast_bytes,
-    default_dtype,
-    elementwise,
-    refuse_dtype,
-    stored,
-)
+from engine.rules import cast_bytes, default_dtype, elementwise, is_complex, refuse_dtype, stored
 
 POW = elementwise(refuse=(dtypes.BOOL,), kernel="pow")
 

@@ -13,8 +13,7 @@ from engine.op import Op, op
 from engine.ops.activations import as_double, smooth
 from engine.ops.arithmetic import mul
 from engine.ops.creation import stream, zeros_like
-from engine.ops.nn import FUNCTIONAL
-from engine.rules import elementwise
+from engine.rules import FUNCTIONAL, elementwise
 
 KERNEL = "rrelu_with_noise_out_cpu", "leaky_relu_cpu"  # in training, and else
 

@@ -11,17 +11,8 @@ from engine.infer import Estimate
 from engine.kinds import Array, DeviceLike, Dtype, Number, Operand, Size
 from engine.modes import warn
 from engine.op import Op, is_number, op
-from engine.ops.creation import (
-    check_ends,
-    check_inferred,
-    checked_size,
-    evenly,
-    factory,
-    is_complex_end,
-    number_of,
-    ramp_of,
-)
-from engine.rules import default_dtype
+from engine.ops.creation import check_ends, check_inferred, checked_size, evenly, factory, number_of, ramp_of
+from engine.rules import default_dtype, is_complex
 
 
 def logspace_rule(op: Op, values: list[Any]) -> Estimate:
@@ -30,7 +21,7 @@ def logspace_rule(op: Op, values: list[Any]) -> Estimate:
     check_ends("logspace", start, end)
     if steps < 0:
         raise errors.bad_argument("number of steps must be non-negative")
-    wide = is_complex_end(start) or is_complex_end(end)
+    wide = is_complex(start) or is_complex(end)
     fallback = default_dtype().to_complex() if wide else default_dtype()
     estimate = factory(op, values, (steps,), fallback)
     if estimate.values[op.index["dtype"]].category == dtypes.BOOL and steps > 1:

@@ -12,7 +12,7 @@ from engine.arrays import unsqueezed, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Dtype, Number, Size
 from engine.op import Op, op, overload
-from engine.ops.arithmetic import div, mul, shrink
+from engine.ops.arithmetic import div, div_number, mul
 from engine.ops.compare import eq, logical_and, logical_or
 from engine.ops.creation import zeros_like
 from engine.ops.extremes import maximum, minimum
@@ -109,7 +109,7 @@ def mean(input: Array, *, dtype: Dtype = None) -> Any:
     return total / input.size if input.size else total * xp.nan
 
 
-mean.vjp(input=lambda g, input_shape, input_numel: shrink(expand(g, input_shape), max_int(input_numel, 1)))
+mean.vjp(input=lambda g, input_shape, input_numel: div_number(expand(g, input_shape), max_int(input_numel, 1)))
 mean.fused(input=lambda g, input_shape, input_numel: spread_evenly(g, input_shape, input_numel))
 max_int = max
 
@@ -135,7 +135,7 @@ def mean_dim(input: Array, dim: Dims | None, keepdim: bool = False, *, dtype: Dt
 
 
 mean_dim.vjp(
-    input=lambda g, input_shape, dim, keepdim: shrink(
+    input=lambda g, input_shape, dim, keepdim: div_number(
         spread(g, input_shape, dim, keepdim), max_int(count_of(input_shape, dim), 1)
     )
 )

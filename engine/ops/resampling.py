@@ -13,9 +13,8 @@ from engine.kinds import INT64_MAX, INT64_MIN, INT_OVERFLOW, Array, Dims, Flag, 
 from engine.modes import warn
 from engine.op import Op, op
 from engine.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from engine.ops.pooling import FUNCTIONAL
 from engine.ops.taps import Setting, map_back, mapped, mapped_bytes
-from engine.rules import Shape
+from engine.rules import FUNCTIONAL, Shape
 
 MODES = {
     "nearest": {3: "UpsampleNearest1D", 4: "UpsampleNearest2D", 5: "UpsampleNearest3D"},

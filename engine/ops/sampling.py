@@ -21,11 +21,10 @@ from engine.ops.joining import stack
 from engine.ops.linalg import bmm
 from engine.ops.reduction import sum_dim
 from engine.ops.views import reshape, transpose, unsqueeze
-from engine.rules import INT64, Shape
+from engine.rules import FUNCTIONAL, INT64, Shape
 from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
-FUNCTIONAL = "nn.functional"
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
 A = -0.75  # Keys' parameter, torch's choice

@@ -13,9 +13,10 @@ from engine.op import Op, op
 from engine.ops.arithmetic import div, mul
 from engine.ops.convolving import zero_pad
 from engine.ops.copies import copied
-from engine.ops.fourier import dtype_of, fft_c2c, fft_c2r, fft_r2c
+from engine.ops.fourier import fft_c2c, fft_c2r, fft_r2c
 from engine.ops.padding import pad
 from engine.ops.parts import view_as_real
+from engine.ops.properties import dtype_of
 from engine.ops.superseded import warn_of
 from engine.ops.views import expand, slice_, squeeze_dim, squeeze_product, unsqueeze, view, viewed
 from engine.tensor import counted_dim

@@ -17,12 +17,11 @@ from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import ge, gt, logical_and, logical_not, lt
 from engine.ops.creation import zeros_like
-from engine.ops.nn import FUNCTIONAL
 from engine.ops.properties import dtype_of
 from engine.ops.selection import where
 from engine.ops.unary import relu as relu_of
 from engine.ops.views import reshape
-from engine.rules import INT64, check_number, elementwise, refusing, roomy, same_as_input, stored
+from engine.rules import FUNCTIONAL, INT64, check_number, elementwise, refusing, roomy, same_as_input, stored
 
 relu_: Any = relu_of.twin
 SIXTH = float(np.float32(1 / 6))  # of this precision in torch, whatever the dtype

@@ -10,13 +10,13 @@ from engine.arrays import xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array
 from engine.op import Op, alias, op
-from engine.ops.arithmetic import conj_of, div, is_complex, mul, neg, real_of, scale, shift, sub
+from engine.ops.arithmetic import conj_of, div, mul, neg, real_of, scale, shift, sub
 from engine.ops.compare import eq
 from engine.ops.creation import zeros_like
 from engine.ops.powers import pow_number
 from engine.ops.selection import where
 from engine.rowwise import rectified
-from engine.rules import elementwise, roomy, same_as_input
+from engine.rules import elementwise, is_complex, roomy, same_as_input
 
 FLOAT = elementwise("float", cost=10)
 FLOAT_HELD = elementwise("float", cost=10, extra=1)  # the kernel holds one more array

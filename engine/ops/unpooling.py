@@ -14,9 +14,8 @@ from engine.infer import Estimate, composed
 from engine.kinds import Array, Dims, Given, Index
 from engine.op import Op, op
 from engine.ops.maxima import plane_gather
-from engine.ops.pooling import FUNCTIONAL
 from engine.ops.views import squeeze_dim, unsqueeze
-from engine.rules import INT64, Shape, refuse_dtype
+from engine.rules import FUNCTIONAL, INT64, Shape, refuse_dtype
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
 

@@ -11,9 +11,10 @@ from engine.kinds import Array, Dims, Number
 from engine.op import op
 from engine.ops.arithmetic import mul, neg
 from engine.ops.maxima import max_pool1d, max_pool2d, max_pool3d
-from engine.ops.pooling import FUNCTIONAL, avg_pool1d, avg_pool2d, avg_pool3d
+from engine.ops.pooling import avg_pool1d, avg_pool2d, avg_pool3d
 from engine.ops.powers import pow_number
 from engine.ops.unary import abs, relu, sign
+from engine.rules import FUNCTIONAL
 
 
 def norms(count: int, input: Any, norm_type: Any, kernel: Any, stride: Any, ceil: bool) -> Any:
