@@ -399,6 +399,7 @@ KIND_SCHEMAS: dict[Kind | Extra, Schema] = {
     Extra.OPTIONS: {"type": "object"},
     Extra.STEPS: listed(ref("Step")),
     Extra.PLACES: listed(any_of(ref("TensorArgument"), NULL)),
+    Extra.TWO: ref("Ints"),
     Extra.SPACING: any_of(ref("TensorArgument"), listed(ref("TensorArgument"))),
 }
 

@@ -116,6 +116,11 @@ def _ints(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
     return tuple(values)
 
 
+def _two(value: Any, scope: Scope, weak: bool) -> tuple[int, ...]:
+    values = _ints(value, scope, weak)
+    return values if type(value) is list else values * 2
+
+
 def _dtype(value: Any, scope: Scope, weak: bool) -> dtypes.DType:
     known = dtypes.parse(value) if type(value) is str else None
     if known is None:
@@ -217,4 +222,5 @@ _CONVERT: dict[Kind | Extra, Callable[[Any, Scope, bool], Any]] = {
     Extra.STEPS: _exactly(list),
     Extra.PLACES: _places,
     Extra.SPACING: _spacing,
+    Extra.TWO: _two,
 }

@@ -7,7 +7,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from engine.kinds import REQUIRED, Kind
+from engine.kinds import REQUIRED, Kind, Two
 from engine.op import Op, Param
 
 _INDICES = frozenset(("index", "indices"))  # other parameters of kind INDEX are sizes and factors an op reads itself
@@ -30,6 +30,7 @@ class Extra(enum.Enum):
     STEPS = "list of steps"
     PLACES = "list of tensors or null"
     SPACING = "number, tensor or list of these"
+    TWO = "tuple of ints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +64,6 @@ def _kind(param: Param) -> Kind | Extra:
         return Extra.PLACES
     if param.kind is Kind.DATA and param.name == "spacing":
         return Extra.SPACING
+    if param.accept is Two.__metadata__[1]:
+        return Extra.TWO
     return Extra.SETTING if param.kind is Kind.INDEX and param.name not in _INDICES else param.kind

@@ -235,7 +235,7 @@ def nansum_rule(op: Op, values: list[Any]) -> Estimate:
     if values[0].dtype.kind == "c":
         raise errors.dtype_mismatch("nansum on CPU does not support complex inputs")
     estimate = reduction("sum")(op, values)
-    if estimate.outputs[0][1].kind == "c":
+    if estimate.outputs[0][1].kind == "c" and values[0].dtype.kind in "fV" and values[0].size:
         raise errors.not_implemented_for("nansum_cpu", dtypes.BY_NUMPY[estimate.outputs[0][1]].type_name)
     size = values[0].size
     estimate.temporaries += size * (max(4, estimate.outputs[0][1].itemsize) + 1)
