@@ -22,8 +22,6 @@ UNEVEN = (
     "created"
 )
 
-# -- the functions --------------------------------------------------------------------------------------------------
-
 
 def batched(name: str, input: Any, count: int) -> bool:
     """Whether an input has a batch dim.

@@ -1,7 +1,7 @@
 """Factories: tensors from sizes and numbers.
 
-They are leaves; `requires_grad=True` makes one that gradients flow to. Kernels give host arrays, which `made` puts on
-the device asked for.
+They are leaves; `requires_grad=True` makes one that gradients flow to. Kernels give host arrays, which
+`engine.apply` puts on the device asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random numbers: drawn in place, by tensors of parameters, as indices and orders."""
+"""Random numbers: drawn in place, or by tensors of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a table by number: embeddings, sums of them in bags, and one-hot rows."""
+"""Rows of a table by number: embeddings, rows brought to a largest norm, and one-hot rows."""
 
 from __future__ import annotations
 

@@ -16,8 +16,6 @@ from engine.ops.creation import checked_size, factory, like, stream
 from engine.ops.distributions import MANTISSA, check_range, refuse
 from engine.rules import INT64
 
-# -- indices and orders ---------------------------------------------------------------------------------------------
-
 
 def multinomial_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of multinomial: rows of weights, not all zero."""

@@ -1,4 +1,4 @@
-"""Products and decompositions of matrices."""
+"""Products of matrices and vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of single elements: absolute, smooth, of probabilities and logits, of labels."""
+"""Losses of single elements by their distance: squared, absolute, smooth; and what all losses share."""
 
 from __future__ import annotations
 

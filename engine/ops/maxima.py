@@ -31,8 +31,6 @@ from engine.ops.taps import check_float
 from engine.ops.views import squeeze_dim, unsqueeze
 from engine.rules import FUNCTIONAL, INT64, Shape
 
-# -- maxima ---------------------------------------------------------------------------------------------------------
-
 
 def maximum_rule(count: int) -> Any:
     """The rule of maxima over windows: values and their places."""

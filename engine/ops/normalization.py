@@ -1,7 +1,8 @@
-"""Normalisation: by the statistics of a layer, a batch, groups of channels, or single channels.
+"""Normalisation by the statistics of a layer, by its root mean square, and by neighbouring channels.
 
-All of them standardise over some dims and scale by weights. `pull_back` is the standardisation's gradient: self-adjoint
-in the gradient it gets, so its own derivatives are written with itself and hold in every order.
+Those of batches and groups (`channels`, `groups`) too standardise over some dims and scale by weights. `pull_back` is
+the standardisation's gradient: self-adjoint in the gradient it gets, so its own derivatives are written with itself and
+hold in every order.
 """
 
 from __future__ import annotations

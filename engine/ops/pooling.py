@@ -1,4 +1,4 @@
-"""Pooling: means and maxima over windows that slide along the last dims."""
+"""Pooling: means over windows that slide along the last dims, and the geometry of all such windows."""
 
 from __future__ import annotations
 

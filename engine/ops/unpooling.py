@@ -19,8 +19,6 @@ from engine.rules import FUNCTIONAL, INT64, Shape, refuse_dtype
 
 NOT_FLOATING = (dtypes.BOOL, dtypes.INTEGRAL, dtypes.COMPLEX)
 
-# -- back from maxima -----------------------------------------------------------------------------------------------
-
 
 def check_planes(count: int, input: Any, indices: Any, size: Shape) -> None:
     """Raise RuntimeError unless there is an index for each element, planes to fill, and none without elements."""
