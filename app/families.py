@@ -16,7 +16,7 @@ _MODULES: dict[str, str] = {
     "random numbers": "distributions indices random_counts",
     "arithmetic": "arithmetic blends bounds extremes pairs powers",
     "elementary functions": "functions parts phases unary",
-    "special functions": "bessel polynomials special",
+    "special functions": "bessel gammas polynomials special",
     "comparison and logic": "compare",
     "reductions": "covariance quantiles reduction statistics",
     "reductions where a mask says so": "masked",
