@@ -41,6 +41,7 @@ def add_rows(target: Array, index: Array, rows: Array) -> None:
         where = index[part, None] * width + places
         values = xp.ascontiguousarray(rows[part], target.dtype).reshape(-1)
         xp.add.at(flat, where.reshape(-1), values if pair is None else values.view(pair))
+        del where, values  # before the next part's are made
 
 
 def add_runs(target: Array, index: Array, rows: Array) -> None:

@@ -53,7 +53,8 @@ class Bill:
         crowd = self.ledger.held((len(grads), 2 * ARRAY), np.uint8) if len(grads) > 1 else None  # arrays one by one
         if max(sizes, default=0) >= LARGE and node.ordinary:
             try:
-                for at, made in self._played(node, grads, wanted):
+                played = self._played(node, grads, wanted)
+                for at, made in played if node.plan.simple and node.compute is None else _all(played):
                     if at in left:
                         del left[at]
                         self._send(node.edges[at], made, bool(left) and any(made is each for each in grads))
@@ -129,6 +130,13 @@ class Bill:
     def staying(self) -> int:
         """The bytes of gradients that stay."""
         return sum(each.nbytes for each in (*self._kept, *self._leaves.values()))
+
+
+def _all(played: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """The same where the walk makes all gradients before it sends the first."""
+    made = list(played)[::-1]
+    while made:
+        yield made.pop()
 
 
 def bill_of(

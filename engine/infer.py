@@ -191,6 +191,23 @@ class Estimate:
         """The bytes the kernel allocates at most: results that are not views, and temporaries."""
         return self.temporaries + (0 if self.shared else self.output_bytes)
 
+    def storage_bytes(self, nr: int) -> int:
+        """The bytes of the memory in which a result lies."""
+        shape, dtype = self.outputs[nr]
+        return math.prod(shape) * int(dtype.itemsize)
+
+
+class Padded(Estimate):
+    """The estimate of an op whose first result lies in memory with `padding` more bytes."""
+
+    __slots__ = ("padding",)
+
+    padding: int
+
+    def storage_bytes(self, nr: int) -> int:
+        """The bytes of the memory in which a result lies."""
+        return super().storage_bytes(nr) + (0 if nr else self.padding)
+
 
 def infer(op: Op, values: list[Any]) -> list[Meta]:
     """The shapes and dtypes of an op's results for arrays or Metas in the place of tensors.
@@ -226,8 +243,7 @@ def saved_bytes(op: Op, values: list[Any], needs: tuple[bool, ...]) -> int:
         elif op.inplace_only or op.view or op.multi_view:
             _add_storages(storages, values[0])
         else:
-            shape, dtype = estimate.outputs[-1 - source]
-            storages[name] = Meta(shape, dtype).nbytes
+            storages[name] = estimate.storage_bytes(-1 - source)
     for name in plan.attributes:
         if name in op.index:
             _add_storages(storages, estimate.values[op.index[name]])

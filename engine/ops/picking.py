@@ -45,7 +45,9 @@ def index_select_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.shape_mismatch(text)
     check_selected(array, dim, index)
     shape = (*array.shape[:dim], index.size, *array.shape[dim + 1 :]) if array.ndim else ()
-    return Estimate([array, dim, index], [(shape, array.dtype)], None, moved_bytes(array, None), math.prod(shape))
+    held = moved_bytes(array, None)
+    held += 8 * index.size if index.dtype != INT64 or moved_bytes(index, None) else 0
+    return Estimate([array, dim, index], [(shape, array.dtype)], None, held, math.prod(shape))
 
 
 def check_selected(array: Any, dim: int, index: Any) -> None:
@@ -114,11 +116,11 @@ def added_bytes(array: Any, dim: int, source: Any, alpha: Any) -> int:
     scaled = 0 if alpha == 1 else size * itemsize
     if array.ndim < 2:
         return scaled
-    width = size // max(source.shape[dim], 1)
+    width = size // max(int(source.shape[dim]), 1)
     if math.prod(array.shape[:dim]) > 1 or array.dtype.char not in adding.QUICK:
         return scaled + 2 * size * itemsize + 16 * width
     part = max(min(size, adding.PART), width)
-    return scaled + 8 * width + part * (8 + (itemsize if moved_bytes(source, None) else 0))
+    return scaled + 8 * (width + part // max(width, 1)) + part * (8 + (itemsize if moved_bytes(source, None) else 0))
 
 
 def check_entries(said: str, array: Any, dim: int, index: Any, source: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import dtypes, errors
 from engine.arrays import xp
-from engine.infer import Estimate, composed
+from engine.infer import Estimate, Padded, composed
 from engine.kinds import Array
 from engine.op import Op, is_number, op
 from engine.ops.arithmetic import add, mul, neg, sub
@@ -314,7 +314,10 @@ def lstsq_rule(op: Op, values: list[Any]) -> Estimate:
     count = math.prod(batch)
     solutions = count * (min(m, n) + n + max(m, n)) * right[-1] + (3 * count * m * right[-1] if residuals[-1] else 0)
     work = max(spectrum_bytes(a), adjoint_bytes(a) + solutions * a.dtype.itemsize)
-    return Estimate([a, b, rcond, driver], outputs, None, work, 20 * a.size * min(m, n))
+    padding = 0 if vector else max(m - n, 0) * right[-1] * count * a.dtype.itemsize
+    estimate = Padded([a, b, rcond, driver], outputs, None, work + padding, 20 * a.size * min(m, n))
+    estimate.padding = padding
+    return estimate
 
 
 @op(

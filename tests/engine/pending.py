@@ -9,7 +9,6 @@ AT_ZERO = "PyTorch's second gradient at a singular point is another convention"
 UNUSED = "PyTorch hangs the gradient of nothing elsewhere in the graph"
 UNDERIVED = "PyTorch has no derivative of it by this name"
 KERNEL = "PyTorch's kernel differs at -0.0 from the formula that it records"
-WIDER = "the solution lies, as in PyTorch, in an array of as many rows as the right side has"
 
 PENDING: list[tuple[str, str, str]] = [
     *(
@@ -26,7 +25,6 @@ PENDING: list[tuple[str, str, str]] = [
         for space in ("", "nn.functional.")
         for sample in ("plain", "four")
     ),
-    *(("saved", f"linalg.lstsq-{name}", WIDER) for name in ("tall", "gels", "gelsd", "complex")),
     *(("recorded", f"logit{mark}-odd-values", KERNEL) for mark in ("", "_")),
     *(("torch-gradients", sample, UNUSED) for sample in ("cummax-empty", "cummin-empty")),
 ]

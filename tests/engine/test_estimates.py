@@ -18,6 +18,7 @@ import pytest
 
 from engine.guard import OBJECT
 from tests.engine.estimating import RULED, may_grow, measured
+from tests.engine.odd_forms import measured_odd
 from tests.engine.resident import ENVIRONMENT, REFS
 
 SMALL, LARGE = 24_576, 65_536  # elements: below NumPy's threshold in every dtype but complex128, and not below it
@@ -55,6 +56,21 @@ def test_temporaries_are_never_too_low_and_seldom_twice_too_high(elements: int) 
     assert count > 3000
     within = 1 - len(high) / count
     assert within >= ENOUGH, f"{within:.1%} of {count}\n" + "\n".join(high)
+
+
+def test_temporaries_are_not_too_low_in_odd_forms() -> None:
+    """Half and single precision, complex, column-major, gapped, expanded, long in one dim: some samples in one each."""
+    count, low = 0, []
+    for nr, sample in enumerate(GROWING[::4]):
+        found = measured_odd(sample, nr, 2 * LARGE)
+        if found is None:
+            continue
+        estimate, held = found
+        count += 1
+        if held > estimate.temporaries + 2 * SLACK + OBJECT * len(estimate.outputs):
+            low.append(f"{sample.id} in form {nr}: {estimate.temporaries} told, {held} held")
+    assert not low, "\n".join(low)
+    assert count > 500
 
 
 @pytest.mark.skipif(not REFS.exists(), reason="resident memory is watched by Linux's /proc/self/clear_refs")
