@@ -50,8 +50,8 @@ def normal_share(x: Array) -> Array:
 def _by_blocks(x: Array, kernel: Callable[[Array], Array], dtype: Any) -> Array:
     made = np.empty_like(x)
     step = BLOCK_BYTES // np.dtype(dtype).itemsize
-    flags, each = ["external_loop", "buffered"], [["readonly"], ["writeonly"]]
-    with np.nditer([x, made], flags, each, order="K", buffersize=step) as blocks:  # whatever the layout, without copies
+    flags: Any = {"flags": ["external_loop", "buffered"], "op_flags": [["readonly"], ["writeonly"]]}
+    with np.nditer([x, made], **flags, order="K", buffersize=step) as blocks:  # whatever the layout, without copies
         for source, target in blocks:
             target[...] = kernel(source.astype(dtype))
     return made
