@@ -312,6 +312,8 @@ floor_divide.vjp(input=no_derivative, other=no_derivative)
 def remainder_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of remainder."""
     estimate = elementwise(refuse=(dtypes.BOOL, dtypes.COMPLEX), kernel="remainder_cpu")(op, values)
+    if estimate.compute.kind in "fV":
+        estimate.temporaries += 2 * estimate.output_bytes + math.prod(estimate.outputs[0][0])
     refuse_zero_division(estimate, values)
     return estimate
 
@@ -325,7 +327,15 @@ def remainder_rule(op: Op, values: list[Any]) -> Estimate:
 )
 def remainder(input: Array, other: Operand) -> Any:
     """Python's modulus: the result has the sign of `other`."""
-    return xp.remainder(input, other)
+    return modulus(input, other)
+
+
+def modulus(a: Any, b: Any) -> Any:
+    """The remainder with the sign of `b`; a zero has that of `a`, other than NumPy's."""
+    made = xp.asarray(xp.remainder(a, b))
+    if made.dtype.kind in "fV" and not made.all():
+        return xp.where(made == 0, xp.copysign(made, a), made)
+    return made
 
 
 remainder.vjp(

@@ -54,10 +54,12 @@ def lerp_number(input: Array, end: Array, weight: Number) -> Any:
     """input + weight * (end - input) for a number as weight."""
     start, end = widened(input), widened(end)
     gap = end - start
-    near = abs(weight) < 0.5
-    gap *= weight if near else weight - 1
-    gap += start if near else end
-    return gap
+    if abs(weight) < 0.5:
+        gap *= weight
+        gap += start
+        return gap
+    gap *= 1 - weight
+    return xp.subtract(end, gap, out=gap) if gap.ndim else end - gap
 
 
 lerp_number.vjp(

@@ -17,6 +17,7 @@ from engine.ops.arithmetic import (
     conj_of,
     div,
     div_rounded,
+    modulus,
     mul,
     neg,
     refuse_zero_division,
@@ -143,7 +144,9 @@ def number_first_rule(op: Op, values: list[Any]) -> Estimate:
     refuse_dtype(op, dtype, REFUSED.get(op.name, WHOLE), f"{KERNELS.get(op.name, op.name)}_cpu")
     compute, size = dtype.numpy, array.size
     held = cast_bytes([array], compute)
-    if op.name != "remainder":
+    if op.name == "remainder":
+        held += (2 * compute.itemsize + 1) * size * (compute.kind in "fV")
+    else:
         held += (compute.itemsize + 3) * size
     estimate = Estimate(values, [(array.shape, compute)], compute, held, 10 * size)
     if op.name == "remainder":
@@ -158,7 +161,7 @@ REFUSED = {"remainder": (dtypes.BOOL, dtypes.COMPLEX)}  # else WHOLE
 @op(number_first_rule, name="remainder", method=False, node=NOT_THERE)
 def number_remainder(self: Number, other: Array) -> Any:
     """Python's modulus of a number by a tensor."""
-    return xp.remainder(limit(other, self), other)
+    return modulus(limit(other, self), other)
 
 
 def no_remainder_derivative(g: Any) -> Any:
