@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes, errors
+from engine.arguments import kind_of
 from engine.construct import COPY, MISSING, made_of, tensor
+from engine.kinds import ACCEPT, Kind, Mismatch
 from engine.modes import state, warn
 from engine.op import registry
 from engine.size import Size
@@ -138,7 +140,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
         raise errors.bad_argument("cannot resize variables that require grad")
     if not sizes:
         raise errors.bad_type('resize_() missing 1 required positional arguments: "size"')
-    shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    shape = _sizes("resize_", sizes[0] if len(sizes) == 1 else sizes)
     if [each for each in shape if each < 0]:
         raise errors.shape_mismatch("numel: integer multiplication overflow")
     memory = arrays.owner(self._array).reshape(-1)
@@ -147,6 +149,16 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
         memory = np.concatenate([memory, np.zeros(wanted - memory.size, memory.dtype)])
     self._set_array(memory[:wanted].reshape(shape), 1)
     return self
+
+
+def _sizes(said: str, value: Any) -> tuple[int, ...]:
+    """Sizes as a tuple of ints; raises TypeError in torch's words for anything else."""
+    try:
+        return tuple(ACCEPT[Kind.DIMS](value))
+    except Mismatch as mismatch:
+        detail = str(mismatch) or f", not {kind_of(value)}"
+        place = "" if detail.startswith("failed") else "(position 1) must be tuple of ints"
+        raise errors.bad_type(f"{said}(): argument 'size' {place}{detail}") from None
 
 
 def set_(self: Tensor, source: Tensor) -> Tensor:

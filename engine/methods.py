@@ -90,11 +90,11 @@ def operator_door(function: Function) -> Any:
     if function.ops[0].operands < 2:
         return _named(lambda self: function(self), function)
 
-    def door(self: Any, *others: Any, **named: Any) -> Any:
+    def door(self: Any, *others: Any) -> Any:
         if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
             return NotImplemented
         try:
-            return function(self, *others, **named)
+            return function(self, *others)
         except TypeError:
             return NotImplemented
 

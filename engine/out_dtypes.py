@@ -33,15 +33,19 @@ SEARCHED = (
 )
 FACTORY = "dtype {0.type_name} does not match dtype of out parameter ({1.type_name})"
 
+_COPIES = (
+    "alias_copy as_strided_copy diagonal_copy expand_copy permute_copy squeeze_copy t_copy transpose_copy unfold_copy "
+    "unsqueeze_copy view_copy"
+)
 _EXACT = (
     "aminmax argmax argmin avg_pool2d avg_pool3d linear addmm addmv baddbmm bmm cross diag gather index_add index_copy "
     "inverse isin linalg_cholesky linalg_cholesky_ex linalg_cross linalg_det linalg_eigh linalg_eigvalsh linalg_inv "
     "linalg_inv_ex linalg_ldl_factor linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_power "
     "linalg_qr linalg_slogdet linalg_solve linalg_solve_ex linalg_svd linalg_svdvals linalg_vector_norm lu_solve "
     "matmul mm log_softmax msort norm qr renorm scatter scatter_add scatter_reduce softmax svd take_along_dim "
-    "triangular_solve tril triu"
+    "triangular_solve tril triu index_reduce "
 )
-_FOUND = "abs bitwise_not ceil floor frac gelu hardshrink neg round sgn sign softplus softshrink trunc"
+_FOUND = "abs bitwise_not ceil conj_physical floor frac gelu hardshrink neg round sgn sign softplus softshrink trunc"
 MATCH = (
     "Expected the dtype for input and out to match, but got {0.type_name} for input's dtype and {1.type_name} for "
     "out's dtype."
@@ -49,7 +53,7 @@ MATCH = (
 OBJECT = "Expected object of scalar type {0.type_name} but got scalar type {1.type_name} for argument 'out'"
 # What must be equal.
 SAME = {
-    **dict.fromkeys(_EXACT.split(), EXACT),
+    **dict.fromkeys((_EXACT + _COPIES).split(), EXACT),
     **dict.fromkeys(("linalg_multi_dot", "chain_matmul"), CHAIN),
     **dict.fromkeys(("dot", "vdot"), DOT),
     **dict.fromkeys(_FOUND.split(), FOUND),
@@ -128,11 +132,18 @@ TRUTHS = {
     },
     **{name: (f"{name} does not support non-boolean outputs.", None) for name in ("isneginf", "isposinf", "signbit")},
 }
-_FFTS = {"ifftn": "fftn", "fft2": "fftn", "ifft2": "fftn", "rfft2": "rfftn", "irfft2": "irfftn"}  # as torch's say
+_FFTS = {
+    "ifftn": "fftn",
+    "fft2": "fftn",
+    "ifft2": "fftn",
+    "rfft2": "rfftn",
+    "irfft2": "irfftn",
+    "hfft2": "hfftn",
+}  # as torch's say
 # Of which kind it must be.
 KINDS = {
     f"fft_{name}": (kind, text.replace("{name}", name))
-    for kind, text, names in (("c", COMPLEX, "fft ifft rfft ihfft fftn rfftn"), ("f", REAL, "irfft hfft irfftn"))
+    for kind, text, names in (("c", COMPLEX, "fft ifft rfft ihfft fftn rfftn"), ("f", REAL, "irfft hfft hfftn irfftn"))
     for name in names.split()
 }
 KINDS |= {f"fft_{name}": KINDS[f"fft_{other}"] for name, other in _FFTS.items()}
@@ -179,6 +190,8 @@ def check_out_dtype(said: str, made: dtypes.DType, out: dtypes.DType, asked: boo
         text = SEARCHED + str(made is dtypes.int32)
     elif asked and said in FACTORIES:
         text = FACTORY
+    elif asked and said in ("cumprod", "cumsum"):
+        text = EXACT
     elif said in IN_ITS_DTYPE:
         kernel, categories = IN_ITS_DTYPE[said]
         if out.category in categories:

@@ -77,7 +77,7 @@ OF_TWO = {"max": "maximum", "min": "minimum"}  # of two tensors, that is
 # What looks at the memory of `out` before anything else, beside elementwise ops.
 _FIRST = (
     "abs addcdiv addcmul addr angle ceil complex fft_ifft fft_ihfft float_power floor gelu hardshrink heaviside "
-    "index_select lerp masked_select maximum minimum nan_to_num neg nonzero normalize outer polar polygamma round "
+    "index_select lerp masked_select maximum minimum nan_to_num neg nonzero normalize outer polar polygamma pow round "
     "scatter scatter_add scatter_reduce sgn sign sinc softplus softshrink special_polygamma square take trunc"
 )
 MEMORY_FIRST = frozenset(_FIRST.split())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.python_functions import in_python
+
 Range = tuple[int, int]
 
 
@@ -158,7 +160,8 @@ DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
 def keywords_of(function: str, index: Mapping[str, int], takes_tensor: bool) -> dict[str, int]:
     """The places of parameters by all names that they go by; what is documented as A or x1 goes by `input` too."""
     known = {"input": 0, **index} if takes_tensor else index
-    found = {alias: known[name] for name, others in NUMPYS.items() if name in known for alias in others}
+    numpys = {} if in_python(function) else NUMPYS
+    found = {alias: known[name] for name, others in numpys.items() if name in known for alias in others}
     for alias, names in DOCUMENTED.get(function, {}).items():
         found.update((alias, known[name]) for name in names if name in known)
     found.update((name, known[own]) for own, name in PARSED.get(function, {}).items())

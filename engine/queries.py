@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from engine import dtypes, errors
@@ -186,10 +186,15 @@ def broadcast_shapes(*shapes: Any) -> Size:
     """
     result: list[int] = []  # from the last dim on
     for at, each in enumerate(shapes):
+        if each is None:
+            continue  # as in torch
+        if not isinstance(each, (int, Sequence)):
+            text = f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {each}"
+            raise errors.bad_argument(text)
         shape = (each,) if isinstance(each, int) else tuple(each)
-        if any(isinstance(length, str) for length in shape):
-            raise errors.bad_type("'<' not supported between instances of 'str' and 'int'")
-        if any(length < 0 for length in shape):
+        with errors.of_python():
+            negative = any(length < 0 for length in shape)
+        if negative:
             raise errors.bad_value("Attempting to broadcast a dimension with negative length!")
         result += [1] * (len(shape) - len(result))
         for back, length in enumerate(reversed(shape)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine import dtypes, errors
 from engine.infer import composed
-from engine.kinds import Array, Dims, Dtype, Number
+from engine.kinds import Array, Dims, Dtype, Number, Truth
 from engine.op import op
 from engine.ops.activations import softmin
 from engine.ops.arithmetic import conj_of, div, mul, sub
@@ -117,7 +117,7 @@ def count_of(input: Any, dim: Any, keepdim: bool, mask: Any) -> Any:
 
 @op(composed, name="sum", **MASKED)
 def masked_sum(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The sum of the elements that the mask lets in."""
     return summed(input, dim, keepdim, dtype, mask)
@@ -125,7 +125,7 @@ def masked_sum(
 
 @op(composed, name="prod", **MASKED)
 def masked_prod(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The product of the elements that the mask lets in."""
     if dtype is None and dtype_of(input) in SMALL:
@@ -138,7 +138,7 @@ def masked_prod(
 
 @op(composed, name="amax", **MASKED)
 def masked_amax(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The largest element that the mask lets in."""
     shown = input if mask is None else masked(input, mask, bottom(input, "amax"))
@@ -147,7 +147,7 @@ def masked_amax(
 
 @op(composed, name="amin", **MASKED)
 def masked_amin(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The smallest element that the mask lets in."""
     shown = input if mask is None else masked(input, mask, bottom(input, "amin", -1))
@@ -156,7 +156,7 @@ def masked_amin(
 
 @op(composed, name="argmax", **MASKED)
 def masked_argmax(
-    input: Array, dim: int | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: int | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The place of the largest element that the mask lets in, in the input's dtype unless one is asked for."""
     shown = input if mask is None else masked(input, mask, bottom(input, "argmax"))
@@ -165,7 +165,7 @@ def masked_argmax(
 
 @op(composed, name="argmin", **MASKED)
 def masked_argmin(
-    input: Array, dim: int | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: int | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The place of the smallest element that the mask lets in, in the input's dtype unless one is asked for."""
     shown = input if mask is None else masked(input, mask, bottom(input, "argmin", -1))
@@ -174,7 +174,7 @@ def masked_argmin(
 
 @op(composed, name="mean", **MASKED)
 def masked_mean(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The mean of the elements that the mask lets in; NaN where there is none."""
     chosen, source = (dtype_of(input), "Input") if dtype is None else (dtype, "Optional")
@@ -188,7 +188,7 @@ def masked_mean(
 
 @op(composed, name="median", **MASKED)
 def masked_median(
-    input: Array, dim: int = -1, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: int = -1, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The lower median of the elements that the mask lets in; NaN where there is none.
 
@@ -206,7 +206,7 @@ def masked_median(
 
 @op(composed, name="logsumexp", **MASKED)
 def masked_logsumexp(
-    input: Array, dim: Dims | None = None, *, keepdim: bool = False, dtype: Dtype = None, mask: Array | None = None
+    input: Array, dim: Dims | None = None, *, keepdim: Truth = False, dtype: Dtype = None, mask: Array | None = None
 ) -> Any:
     """The logarithm of the sum of exponentials of the elements that the mask lets in."""
     low = -math.inf if dtype_of(input).is_complex else None if mask is None else bottom(input, "logsumexp")
@@ -220,7 +220,7 @@ def masked_norm(
     ord: Number | None = 2.0,
     dim: Dims | None = None,
     *,
-    keepdim: bool = False,
+    keepdim: Truth = False,
     dtype: Dtype = None,
     mask: Array | None = None,
 ) -> Any:
@@ -237,7 +237,7 @@ def masked_var(
     unbiased: bool | None = None,
     *,
     correction: Number | None = None,
-    keepdim: bool = False,
+    keepdim: Truth = False,
     dtype: Dtype = None,
     mask: Array | None = None,
 ) -> Any:
@@ -252,7 +252,7 @@ def masked_std(
     unbiased: bool | None = None,
     *,
     correction: Number | None = None,
-    keepdim: bool = False,
+    keepdim: Truth = False,
     dtype: Dtype = None,
     mask: Array | None = None,
 ) -> Any:

@@ -10,7 +10,7 @@ import engine.signal  # noqa: F401  # makes `torch.signal` known
 from engine import dtypes, errors
 from engine.arrays import xp
 from engine.infer import Estimate
-from engine.kinds import DeviceLike, Dtype, Index
+from engine.kinds import DeviceLike, Dtype, Index, Truth
 from engine.op import Op, op
 from engine.ops.creation import factory
 from engine.rules import default_dtype
@@ -98,7 +98,7 @@ def general_cosine(
     M: int,
     *,
     a: Index,
-    sym: bool = True,
+    sym: Truth = True,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -112,7 +112,7 @@ def general_hamming(
     M: int,
     *,
     alpha: float = 0.54,
-    sym: bool = True,
+    sym: Truth = True,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -125,7 +125,7 @@ def of_cosines(name: str, *factors: float) -> Op:
     """A window that is a sum of cosines with fixed coefficients."""
 
     def window(
-        M: int, *, sym: bool = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
+        M: int, *, sym: Truth = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
     ) -> Any:
         """A sum of cosines with fixed coefficients."""
         return cosines(M, sym, dtype, factors)
@@ -142,7 +142,7 @@ nuttall = of_cosines("nuttall", 0.3635819, 0.4891775, 0.1365995, 0.0106411)
 
 @op(window_rule(), namespace=SPACE, leaf=True)
 def bartlett(
-    M: int, *, sym: bool = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
+    M: int, *, sym: Truth = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """A triangle that is 0 at its ends."""
     return triangle(M, sym, dtype)
@@ -150,7 +150,7 @@ def bartlett(
 
 @op(window_rule(), namespace=SPACE, leaf=True)
 def cosine(
-    M: int, *, sym: bool = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
+    M: int, *, sym: Truth = True, dtype: Dtype = None, device: DeviceLike = None, requires_grad: bool = False
 ) -> Any:
     """Half a wave of the sine."""
     return xp.sin((xp.arange(M) + 0.5) * (math.pi / max(span(M, sym) + 1, 1))).astype(dtype.numpy)
@@ -162,7 +162,7 @@ def exponential(
     *,
     center: float | None = None,
     tau: float = 1.0,
-    sym: bool = True,
+    sym: Truth = True,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -177,7 +177,7 @@ def gaussian(
     M: int,
     *,
     std: float = 1.0,
-    sym: bool = True,
+    sym: Truth = True,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,
@@ -192,7 +192,7 @@ def kaiser(
     M: int,
     *,
     beta: float = 12.0,
-    sym: bool = True,
+    sym: Truth = True,
     dtype: Dtype = None,
     device: DeviceLike = None,
     requires_grad: bool = False,

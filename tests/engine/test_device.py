@@ -313,7 +313,7 @@ def test_a_device_that_is_not_there() -> None:
 def test_a_bare_number_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.zeros(2, device=1).device == torch.device("cuda:1")
     monkeypatch.setattr(arrays, "cupy", lambda: None)
-    with pytest.raises(RuntimeError, match="^Cannot access accelerator device when none is available.$") as raised:
+    with pytest.raises(RuntimeError, match="Cannot access accelerator device when none") as raised:
         torch.zeros(2, device=1)
     assert raised.value.code == "device_unavailable"
 
