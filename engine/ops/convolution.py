@@ -354,3 +354,9 @@ convolution.vjp(
     ),
     bias=lambda g: sum_dim(g, (0, *range(2, len(g.shape)))),
 )
+
+# torch adds real convolutions up, so the last node of a complex one is of a sum.
+complex_convolution = op(convolution_rule, hidden=True, name="complex_convolution", node="AddBackward0")(
+    convolution.kernel
+)
+complex_convolution.vjp(**convolution.formulas)

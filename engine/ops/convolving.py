@@ -12,7 +12,7 @@ from engine.kinds import Array, Dims, Index
 from engine.modes import warn_once
 from engine.op import Op, alias, op
 from engine.ops.conv_shapes import check_other_bias, misfit, mixed_bias, of_each_dim, of_numpy, refused_kernel
-from engine.ops.convolution import convolution, inner
+from engine.ops.convolution import complex_convolution, convolution, inner
 from engine.ops.copies import to_copy
 from engine.ops.views import slice_, squeeze_dim, unsqueeze
 from engine.rules import FUNCTIONAL, Shape
@@ -21,6 +21,11 @@ UNEVEN = (
     "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be "
     "created"
 )
+
+
+def of_batch(x: Any, *arguments: Any) -> Any:
+    """The convolution of a batch."""
+    return (complex_convolution if x.dtype.kind == "c" else convolution)(x, *arguments)
 
 
 def batched(name: str, input: Any, count: int) -> bool:
@@ -53,7 +58,7 @@ def convolved(name: str, count: int, transposed: bool, input: Any, *rest: Any) -
         for key, each in (("stride", stride), ("padding", padding), ("dilation", dilation))
     ]
     extra = of_each_dim("output_padding", output_padding, count)
-    out = convolution(x, weight, bias, *settings, transposed, extra, groups)
+    out = of_batch(x, weight, bias, *settings, transposed, extra, groups)
     return out if whole else squeeze_dim(out, 0)
 
 
@@ -86,7 +91,7 @@ def by_name(name: str, count: int, input: Any, *rest: Any) -> Any:
     half = tuple(each // 2 for each in total)
     if bias is not None and bias.dtype != input.dtype:
         bias = other_bias(x, weight, bias, groups)
-    out = convolution(x, weight, bias, (1,) * count, half, dilation, False, (0,) * count, groups)
+    out = of_batch(x, weight, bias, (1,) * count, half, dilation, False, (0,) * count, groups)
     return out if whole else squeeze_dim(out, 0)
 
 

@@ -27,7 +27,7 @@ from engine.ops.reduction import (
 from engine.ops.selection import where
 from engine.ops.unary import abs as magnitude
 from engine.ops.unary import reciprocal, sgn
-from engine.ops.views import unsqueeze
+from engine.ops.views import unsqueeze, view
 from engine.rules import Shape, broadcast, cast_bytes, default_dtype
 from engine.tensor import check_dim
 
@@ -173,7 +173,8 @@ def cdist(x1: Array, x2: Array, p: float = 2.0, compute_mode: Word = "use_mm_for
         raise errors.bad_value(f"{compute_mode!s:.64} is not a valid value for compute_mode")
     rows = max(tuple(each.shape)[-2] if len(each.shape) > 1 else 0 for each in (x1, x2))
     if p == 2 and (compute_mode == MODES[1] or (compute_mode == MODES[0] and rows > 25)):
-        return euclidean_distances(x1, x2, p)
+        made = euclidean_distances(x1, x2, p)
+        return view(made, tuple(made.shape))
     return row_distances(x1, x2, p)
 
 

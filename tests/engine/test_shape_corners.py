@@ -12,7 +12,7 @@ import pytest
 
 import engine as torch
 
-F, F64 = torch.nn.functional, torch.float64
+F, F64, C128 = torch.nn.functional, torch.float64, torch.complex128
 NAN = math.nan
 M = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 NONE = torch.zeros(0)
@@ -150,6 +150,11 @@ NODES: dict[str, tuple[Callable[[], Any], str]] = {
     "istft": (
         lambda: torch.istft(torch.ones(3, 5, dtype=torch.complex64, requires_grad=True), 4, window=torch.ones(4)),
         "SqueezeBackward1",
+    ),
+    "a convolution of complex numbers": (lambda: torch.conv1d(*[leaf().to(C128)[:, None]] * 2), "AddBackward0"),
+    "distances by products": (
+        lambda: torch.cdist(leaf(), leaf(), compute_mode="use_mm_for_euclid_dist"),
+        "ViewBackward0",
     ),
     "rms_norm": (lambda: F.rms_norm(leaf().t(), (2,)), "CloneBackward0"),
     "a slice that ends before its end": (lambda: written(slice(-2, None)), "CopySlices"),
