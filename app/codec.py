@@ -45,7 +45,7 @@ _FOLDED = bytes(ord("0") if chr(each) in "0123456789" else each if chr(each) == 
 _MANY_DIGITS = b" " + b"0" * 19
 _SUSPECT = re.compile(rb"[\s,:\[](-?(?:\d{20,}|9[2-9]\d{17}))(?![\d.eE])")
 _TOO_LARGE = "number is infinity when parsed as double"  # the parser's words for a number like 1e400
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)  # one that does not end goes to the end
 _NO_BRACKET = bytes(each for each in range(256) if chr(each) not in '[]{}"')
 
 

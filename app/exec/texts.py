@@ -38,7 +38,7 @@ DESCRIPTIONS = (memory_format, layout, finfo, iinfo)
 MAX_WIDTH = 1000  # of a format such as `{x:10.4f}`
 THRESHOLD, EDGE, CELL = 1000, 3, 14  # how torch prints large tensors
 SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d*)[_,]?(?:\.(\d+))?[a-zA-Z%]?\Z", re.DOTALL)
-PERCENT = re.compile(r"%(?:%|[-+ #0]*(\d*)(?:\.(\d*))?([a-zA-Z]))")
+PERCENT = re.compile(r"%(?:%|[-+ #0]*+(\d*+)(?:\.(\d*+))?+([a-zA-Z]))")
 
 
 def shown(run: Run, value: Any, depth: int = 0) -> str:

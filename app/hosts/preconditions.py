@@ -7,7 +7,7 @@ import re
 from app.problems import Problem
 
 TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-TAGS = re.compile(rf"[ \t]*(?:{TAG})?(?:[ \t]*,[ \t]*(?:{TAG})?)*[ \t]*\Z")
+TAGS = re.compile(rf"[ \t,]*+(?:{TAG}(?:[ \t]*+,[ \t,]*+{TAG})*+[ \t,]*+)?\Z")
 ANY = "*"
 
 

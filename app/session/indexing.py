@@ -13,7 +13,8 @@ from app.session.literals import make_tensor
 from engine import dtypes
 from engine.tensor import Tensor
 
-_SLICE = re.compile(r"\s*(-?\d{1,19})?\s*:\s*(-?\d{1,19})?\s*(?::\s*(-?\d{1,19})?\s*)?\Z")
+_BOUND = r"\s*+(?:(-?\d{1,19})\s*+)?+"
+_SLICE = re.compile(rf"{_BOUND}:{_BOUND}(?::{_BOUND})?+\Z")
 
 
 def index_of(value: Any, named: Callable[[str], Tensor]) -> tuple[Any, ...]:
