@@ -271,13 +271,14 @@ def distinct_runs(input: Array, dim: int | None) -> Any:
     return values, inverse.reshape(input.shape) if dim is None else inverse, counts
 
 
-def refused(g: Any) -> Any:
-    """torch has no derivative of unique."""
-    raise errors.not_differentiable("the derivative for 'unique' is not implemented.")
+def refused(name: str) -> Any:
+    """torch has no derivative of unique, by any of its names."""
+    raise errors.not_differentiable(f"the derivative for '{name}' is not implemented.")
 
 
-for _distinct in (distinct_values, distinct_entries, distinct_runs):
-    _distinct.vjp(input=refused)
+distinct_values.vjp(input=lambda g: refused("_unique2"))
+distinct_entries.vjp(input=lambda g: refused("unique_dim"))
+distinct_runs.vjp(input=lambda g: refused("unique_consecutive"))
 
 
 def chosen(parts: Any, inverse: bool, counts: bool) -> Any:

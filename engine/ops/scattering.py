@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine import adding, arrays, dtypes, errors
@@ -136,7 +137,7 @@ scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 
 def gathered(g: Any, dim: int, index: Any, shape: Any) -> Any:
     """The gradient of a scattered source; zeros where the index does not reach."""
-    if math_size(index) == 0:
+    if math_size(index) == 0 and math.prod(shape):
         return zeros_of(g, tuple(shape))
     taken = gather(g, dim, index)
     return taken if tuple(taken.shape) == tuple(shape) else corner(taken, tuple(shape))
