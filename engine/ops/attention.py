@@ -8,15 +8,15 @@ from typing import Any
 from engine import dtypes, errors
 from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
-from engine.kinds import Array
+from engine.kinds import Array, Size
 from engine.op import Op, op
 from engine.ops.arithmetic import add
 from engine.ops.arithmetic import scale as times
 from engine.ops.dropout import dropped
-from engine.ops.linalg import matmul
+from engine.ops.linalg import bmm, matmul
 from engine.ops.matrices import transposed
 from engine.ops.nn import softmax_backward
-from engine.ops.views import expand, reshape, unsqueeze
+from engine.ops.views import expand, reshape, unsqueeze, view_rule
 from engine.rules import FUNCTIONAL, softmax_like
 
 HALF = dtypes.HALF_TYPES
@@ -107,6 +107,36 @@ def shared_heads(query: Any, x: Any) -> Any:
     return reshape(wide, (*shape[:-3], heads, *shape[-2:]))
 
 
+def is_fused(query: Any, key: Any, value: Any, mask: Any, dropout_p: float, shared: bool) -> bool:
+    """Whether PyTorch has a kernel of its own for such operands, whose node it shows."""
+    operands = (query, key, value)
+    if dropout_p or query.dtype.kind == "c" or not all(hasattr(x, "_array") and len(x.shape) == 4 for x in operands):
+        return False
+    if mask is not None and (len(mask.shape) not in (2, 4) or mask.requires_grad):
+        return False
+    heads = [tuple(x.shape)[:2] for x in operands]
+    alike = heads[1] == heads[2] and (heads[0] == heads[1] or (shared and heads[0][0] == heads[1][0]))
+    whole = all(0 not in x.shape and x.stride()[-1] == 1 for x in operands)
+    return alike and whole and len({tuple(x.shape)[-1] for x in operands}) == 1
+
+
+@op(view_rule, hidden=True, node="ScaledDotProductFlashAttentionForCpuBackward0")
+def attended(input: Array, size: Size) -> Any:
+    """What fused attention gives, from a batch of matrices in the form of several heads."""
+    return input.reshape(size)
+
+
+attended.vjp(input=lambda g, input_shape: reshape(g, input_shape))
+
+
+def by_heads(weights: Any, value: Any) -> Any:
+    """The product of matrices of several heads, with the node of fused attention."""
+    left, right = tuple(weights.shape), tuple(value.shape)
+    count = left[0] * left[1]
+    made = bmm(reshape(weights, (count, *left[2:])), reshape(value, (count, *right[2:])))
+    return attended(made, (*left[:3], right[3]))
+
+
 @op(composed, namespace=FUNCTIONAL, composite=True)
 def scaled_dot_product_attention(
     query: Array,
@@ -124,6 +154,7 @@ def scaled_dot_product_attention(
     if is_causal and attn_mask is not None and len(query.shape) != 4:
         text = "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
         raise errors.bad_argument(text)
+    fused = is_fused(query, key, value, attn_mask, dropout_p, enable_gqa)
     if enable_gqa:
         key, value = shared_heads(query, key), shared_heads(query, value)
     width = tuple(query.shape)[-1]
@@ -138,4 +169,4 @@ def scaled_dot_product_attention(
     weights = safe_softmax(scores, len(scores.shape) - 1)
     if dropout_p > 0:
         weights = dropped(weights, dropout_p, False, False)
-    return matmul(weights, value)
+    return by_heads(weights, value) if fused else matmul(weights, value)

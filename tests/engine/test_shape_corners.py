@@ -144,6 +144,12 @@ def written(key: Any) -> Any:
     return made
 
 
+def heads(mask: Any) -> Any:
+    """Attention of one head in two batches."""
+    x = leaf().expand(2, 1, 2, 3)
+    return F.scaled_dot_product_attention(x, torch.cat([x, x[:, :, :1]], 2), torch.cat([x, x[:, :, :1]], 2), mask)
+
+
 NODES: dict[str, tuple[Callable[[], Any], str]] = {
     "lu": (lambda: torch.linalg.lu(leaf() @ leaf().t())[2], "LinalgLuBackward0"),
     "quantile": (lambda: torch.quantile(leaf(), 0.3, keepdim=True), "SqueezeBackward4"),
@@ -156,6 +162,8 @@ NODES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: torch.cdist(leaf(), leaf(), compute_mode="use_mm_for_euclid_dist"),
         "ViewBackward0",
     ),
+    "attention of several heads": (lambda: heads(None), "ScaledDotProductFlashAttentionForCpuBackward0"),
+    "attention with a mask that learns": (lambda: heads(leaf()[:1]), "UnsafeViewBackward0"),
     "rms_norm": (lambda: F.rms_norm(leaf().t(), (2,)), "CloneBackward0"),
     "a slice that ends before its end": (lambda: written(slice(-2, None)), "CopySlices"),
     "linear": (lambda: F.linear(leaf()[0], torch.ones(2, 3, dtype=F64), torch.ones(3, dtype=F64)[::2]), "AddBackward0"),
