@@ -93,7 +93,9 @@ def _refused(
     if passed is not None:
         said, name, place = passed
         said += "_" * (kwargs.get("inplace") is True)
-        said += "_with_indices" * (said.startswith("max_pool") and kwargs.get("return_indices") is True)
+        said += "_with_indices" * (
+            said.startswith("max_pool") and said[-1] == "d" and kwargs.get("return_indices") is True
+        )
         position = f" (position {place})" if place else ""
     if detail.startswith("failed"):
         return errors.bad_type(f"{said}(): argument '{name}' {detail}")

@@ -136,6 +136,14 @@ FIRST: dict[str, Uses] = {
 
 
 SHAPE = attrgetter("shape")
+DIMS: Use = lambda value: [each >= 1 for each in value]  # noqa: E731  # as above
+WINDOWS = " ".join(
+    f"signal.windows.{name}"
+    for name in (
+        *("bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming"),
+        *("hamming", "hann", "kaiser", "nuttall"),
+    )
+)
 LAYOUT: Use = attrgetter("layout")
 UNDER_MASK: Uses = {
     "input": attrgetter("dtype"),
@@ -149,12 +157,17 @@ OF_TORCH: dict[str, Uses] = {
     **_each("unique unique_consecutive", return_inverse=bool, return_counts=bool),
     **_each("tensordot", a=DIM, b=DIM),
     **_each(
-        "masked.amax masked.amin masked.argmax masked.argmin masked.cumprod masked.cumsum masked.log_softmax "
-        "masked.logaddexp masked.logsumexp masked.mean masked.median masked.norm masked.normalize masked.softmax "
-        "masked.softmin masked.std masked.var",
+        "masked.argmax masked.argmin masked.logaddexp masked.mean masked.std masked.var",
         **UNDER_MASK,
     ),
-    **_each("masked.prod masked.sum", **(UNDER_MASK | {"input": LAYOUT})),
+    **_each(
+        "masked.amax masked.amin masked.cumprod masked.cumsum masked.log_softmax masked.logsumexp masked.median "
+        "masked.norm masked.normalize masked.softmax masked.softmin",
+        **(UNDER_MASK | {"dim": DIMS}),
+    ),
+    **_each("masked.sum", **(UNDER_MASK | {"input": LAYOUT})),
+    **_each("masked.prod", **(UNDER_MASK | {"input": LAYOUT, "dim": DIMS})),
+    **_each(WINDOWS, M=lambda value: bool(value < 0)),
     **_each("stft", input=DIM, n_fft=lambda value: value // 2),
 }
 

@@ -33,7 +33,7 @@ SEARCHED = (
 )
 FACTORY = "dtype {0.type_name} does not match dtype of out parameter ({1.type_name})"
 
-_COPIES = (
+COPIES = (
     "alias_copy as_strided_copy diagonal_copy expand_copy permute_copy squeeze_copy t_copy transpose_copy unfold_copy "
     "unsqueeze_copy view_copy"
 )
@@ -53,7 +53,7 @@ MATCH = (
 OBJECT = "Expected object of scalar type {0.type_name} but got scalar type {1.type_name} for argument 'out'"
 # What must be equal.
 SAME = {
-    **dict.fromkeys((_EXACT + _COPIES).split(), EXACT),
+    **dict.fromkeys((_EXACT + COPIES).split(), EXACT),
     **dict.fromkeys(("linalg_multi_dot", "chain_matmul"), CHAIN),
     **dict.fromkeys(("dot", "vdot"), DOT),
     **dict.fromkeys(_FOUND.split(), FOUND),
@@ -139,11 +139,15 @@ _FFTS = {
     "rfft2": "rfftn",
     "irfft2": "irfftn",
     "hfft2": "hfftn",
+    "ihfft2": "ihfftn",
 }  # as torch's say
 # Of which kind it must be.
 KINDS = {
     f"fft_{name}": (kind, text.replace("{name}", name))
-    for kind, text, names in (("c", COMPLEX, "fft ifft rfft ihfft fftn rfftn"), ("f", REAL, "irfft hfft hfftn irfftn"))
+    for kind, text, names in (
+        ("c", COMPLEX, "fft ifft rfft ihfft fftn rfftn ihfftn"),
+        ("f", REAL, "irfft hfft hfftn irfftn"),
+    )
     for name in names.split()
 }
 KINDS |= {f"fft_{name}": KINDS[f"fft_{other}"] for name, other in _FFTS.items()}

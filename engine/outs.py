@@ -12,7 +12,7 @@ from typing import Any
 from engine import arrays, errors
 from engine.arguments import kind_of, refuse
 from engine.modes import state
-from engine.out_dtypes import check_out_dtype
+from engine.out_dtypes import COPIES, check_out_dtype
 from engine.overloads import OVERLOADS
 
 # Functions of torch that have no `out`, beside those of torch.nn.functional and torch.signal.
@@ -66,8 +66,8 @@ sort msort
 vdot linalg_vecdot
 """
 WRITERS = {name: writer for writer, *names in map(str.split, _WRITERS.strip().splitlines()) for name in names}
-_WHOLE = "arange eye floor_divide full heaviside linspace log_softmax logspace normal ones softmax zeros"
-WRITERS |= {name: f"aten::{name}" for name in _WHOLE.split()}
+_WHOLE = "arange conj_physical eye floor_divide full heaviside linspace log_softmax logspace normal ones softmax zeros"
+WRITERS |= {name: f"aten::{name}" for name in (*_WHOLE.split(), *COPIES.split())}
 _COPIED = (
     "diff linalg_cond linalg_matrix_norm linalg_matrix_power linalg_norm linalg_tensorinv linalg_tensorsolve "
     "nanquantile quantile special_ndtr tensordot"

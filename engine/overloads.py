@@ -72,6 +72,8 @@ OVERLOADS: dict[str, tuple[Range, ...]] = {
     **_named("movedim moveaxis", (3, 3), (3, 3)),
     **_named("gradient", (1, 4), (2, 4)),
     **_named("argsort", (1, 3), (2, 4)),
+    **_named("view_copy", (2, 3), (2, 3)),
+    **_named("randint_like", (2, 8), (2, 8), (3, 9)),
     **_named("narrow", (4, 4), (4, 4)),
     # with a dtype for the result, a generator, or a tolerance of another kind
     **_named("mm bmm", (2, 3), (3, 4)),
@@ -119,6 +121,7 @@ PARSED: dict[str, dict[str, str]] = {
     "cholesky_solve": {"B": "input", "L": "input2"},
     "linalg.lstsq": {"B": "b"},
     "linalg.tensorsolve": {"B": "other"},
+    "split_with_sizes_copy": {"split_size_or_sections": "split_sizes"},
     "ormqr": {"tau": "input2", "other": "input3"},
     "special.airy_ai": {"input": "x"},
     "special.scaled_modified_bessel_k0": {"input": "x"},

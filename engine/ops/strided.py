@@ -24,12 +24,16 @@ def as_strided_rule(op: Op, values: list[Any]) -> Estimate:
     memory, own = (arrays.owner(array), arrays.offset_of(array)) if hasattr(array, "base") else (array, 0)
     if len(size) != len(stride):
         raise errors.bad_argument("mismatch in length of strides and shape")
-    if [each for each in (*size, *stride) if each < 0]:
+    if [each for each in stride if each < 0]:
         raise errors.bad_argument(
             f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
         )
     if offset is None:
         offset = own
+    if offset >= 0 and [each for each in size if each < 0]:
+        raise errors.bad_argument(
+            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}"
+        )
     reach = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if 0 not in size and reach > memory.size:
         raise errors.outside_storage(size, stride, offset, array.dtype.itemsize, reach, memory.size)

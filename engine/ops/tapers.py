@@ -18,15 +18,19 @@ from engine.rules import default_dtype
 SPACE = "signal.windows"
 
 
+COSINES = ("general_hamming", "hamming", "hann", "nuttall")  # which PyTorch makes by `general_cosine`
+
+
 def window_rule(check: Callable[..., None] | None = None) -> Any:
     """The rule of windows: a length, float32 or float64; `check` gets the further arguments by name."""
 
     def rule(op: Op, values: list[Any]) -> Estimate:
         length, dtype = values[0], values[op.index["dtype"]] or default_dtype()
+        name = "general_cosine" if op.name in COSINES else op.name
         if length < 0:
-            raise errors.bad_value(f"{op.name} requires non-negative window length, got M={length}")
+            raise errors.bad_value(f"{name} requires non-negative window length, got M={length}")
         if dtype not in (dtypes.float32, dtypes.float64):
-            raise errors.bad_value(f"{op.name} expects float32 or float64 dtypes, got: {dtype}")
+            raise errors.bad_value(f"{name} expects float32 or float64 dtypes, got: {dtype}")
         if check is not None:
             check({name: values[at] for name, at in op.index.items()})
         estimate = factory(op, values, (length,), default_dtype())
