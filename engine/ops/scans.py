@@ -12,7 +12,7 @@ from engine.infer import Estimate, Meta
 from engine.kinds import Array, Dtype
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, div, mul, sub
-from engine.ops.compare import eq
+from engine.ops.compare import eq, logical_or
 from engine.ops.creation import ones_like
 from engine.ops.flipping import flip
 from engine.ops.gathering import gather_backward
@@ -212,7 +212,8 @@ def logcumsumexp_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
         return mul(g, own)
     rest = input.shape[dim] - 1
     before, after = narrow(out, dim, 0, rest), narrow(out, dim, 1, rest)
-    ratio = conj_of(masked_fill(exp(sub(before, after)), eq(before, float("-inf")), 0))
+    none = logical_or(eq(before, float("-inf")), eq(after, float("inf")))  # what is infinite gives nothing back
+    ratio = conj_of(masked_fill(exp(sub(before, after)), none, 0))
     factor = cat([ratio, ones_like(narrow(out, dim, 0, 1))], dim)
     return mul(own, recurrence(g, factor, dim, True))
 
