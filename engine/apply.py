@@ -401,6 +401,8 @@ def _apply_inplace(op: Op, values: list[Any], raw: list[Any], estimate: Estimate
     dual = ctx.dual_level if ctx.dual_level is not None and ctx.dual_level.reaches(values) else None
     tangent = None if dual is None else dual.ahead(op, values)
     if recording and "input" in plan_of(op, needs).tensors:
+        if ctx.guard is not None:
+            ctx.guard.allocate(op.wire_name, array.nbytes)  # of the copy that backward needs
         values = [wrap(array.copy()), *values[1:]]
     stamps = {id(each._counter): each._counter[0] for each in values if isinstance(each, Tensor)}
     result = _compute(op, raw, estimate)

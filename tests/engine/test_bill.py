@@ -141,3 +141,13 @@ def test_a_pass_over_the_limit_is_refused_before_it_begins() -> None:
         y.backward(torch.ones(1000))
     assert raised.value.code == "too_large"
     assert x.grad is None
+
+
+def test_the_copy_that_an_inplace_op_saves_is_asked_for() -> None:
+    x = torch.ones(1000, requires_grad=True).clone()
+    ctx = Context()
+    ctx.guard = Guard(total_bytes=6000)  # the sines are computed first, in 4000
+    with activate(ctx), pytest.raises(MemoryError, match=r"^sin_\(\): 4000 more bytes would pass"):
+        x.sin_()
+    assert x.tolist() == [1.0] * 1000
+    assert x._version == 0
