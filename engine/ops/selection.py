@@ -17,6 +17,9 @@ from engine.ops.creation import zeros_like
 from engine.rules import broadcast, cast_bytes, check_number, default_dtype, shape_of, stored, weak
 
 
+NUMBERS = (int, float, complex)
+
+
 @weak
 def where_rule(op: Op, values: list[Any]) -> Estimate:
     """The rule of where: a bool condition, and two operands that promote."""
@@ -35,7 +38,7 @@ def where_rule(op: Op, values: list[Any]) -> Estimate:
     pair = values[1:]
     compute = dtypes.result_type(pair, default_dtype()).numpy
     for each in pair:
-        if is_number(each) and compute not in dtypes.HALF_TYPES:
+        if each.__class__ in NUMBERS and compute not in dtypes.HALF_TYPES:
             check_number(each, compute)
     shape = broadcast(*[shape_of(each) for each in values])
     return Estimate(values, [(shape, compute)], compute, cast_bytes(pair, compute), condition.size)
