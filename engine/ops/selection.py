@@ -16,7 +16,6 @@ from engine.op import Op, is_number, op
 from engine.ops.creation import zeros_like
 from engine.rules import broadcast, cast_bytes, check_number, default_dtype, shape_of, stored, weak
 
-
 NUMBERS = (int, float, complex)
 
 
