@@ -16,6 +16,7 @@ the type of the value, never on Python objects. Rooms, in the order of their lay
     signatures      how builtins take arguments, and the ops of the registry
     containers      what stands behind the dot of lists, dicts, texts
     namespaces      tables of names: torch_names, autograd_names, optim_names, query_names, math_names, functools_names
+    tensor_names    what stands behind the dot of tensors
     attributes      what stands behind the dot of everything else
     builtins        Python's builtins
     imports         what `import` binds
