@@ -133,6 +133,9 @@ class Values:
             raise errors.bad_type("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Any:
+        return self.flip(0) if self._array.ndim else self
+
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (Values, bool, int, float, complex, np.generic)):
             raise errors.bad_argument(

@@ -168,7 +168,7 @@ def _of_one(symbol: str, compute: Callable[[Any], Any]) -> Callable[[Run, Any], 
 
 UNARY: dict[type[ast.unaryop], Callable[[Run, Any], Any]] = {
     ast.USub: _of_one("-", operator.neg),
-    ast.UAdd: _of_one("+", lambda a: a if type(a) is Tensor else +a),
+    ast.UAdd: _of_one("+", operator.pos),
     ast.Invert: _of_one("~", lambda a: ~int(a) if type(a) is bool else ~a),
     ast.Not: lambda run, a: not truth(a),
 }

@@ -117,7 +117,7 @@ def frac(input: Array) -> Any:
 frac.vjp(input=lambda g: g)
 
 
-@op(composed, composite=True)
+@op(composed, composite=True, operators=("__pos__",))
 def positive(input: Array) -> Any:
     """The tensor itself.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -123,6 +124,19 @@ def test_dims_dropped_in_falling_order_come_back_in_a_gradient() -> None:
     x = torch.ones(1, 3, 1, requires_grad=True)
     (made,) = torch.autograd.grad(x.squeeze((2, 0)).sum(), x, create_graph=True)
     assert made.shape == (1, 3, 1)
+
+
+def test_plus_is_the_tensor_itself_but_for_bools() -> None:
+    x = leaf()
+    assert +x is x
+    with pytest.raises(RuntimeError, match="on a bool tensor is not supported"):
+        operator.pos(x > 1)
+
+
+def test_a_reversed_tensor_is_a_flipped_one() -> None:
+    made = reversed(leaf())
+    assert made.tolist() == [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]
+    assert made.grad_fn.name() == "FlipBackward0"
 
 
 def test_a_list_of_one_tensor_makes_a_tuple_of_one() -> None:
