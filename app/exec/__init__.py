@@ -20,6 +20,6 @@ the type of the value, never on Python objects. Rooms, in the order of their lay
     attributes      what stands behind the dot of everything else
     builtins        Python's builtins
     imports         what `import` binds
-    expressions, displays, statements, definitions: from the tree to closures; `translation` has them all
+    expressions, displays, statements, raising, definitions: from the tree to closures; `translation` has them all
     program         functions without a session; `cell` one text in a session
 """
