@@ -55,6 +55,7 @@ PROBABILITY: Use = lambda value: bool(value < 0.0)  # noqa: E731  # one of many 
 NOT_POSITIVE: Use = lambda value: bool(value <= 0)  # noqa: E731
 ONES: Use = lambda value: value + " is not valid"  # noqa: E731
 
+OF_ITS_OWN: dict[str, Use] = {"use_separate_proj_weight": attrgetter("shape")}
 _FACTORS = {  # of local_response_norm: what is said by the functions of tensors that get them
     "alpha": _saying("mul(): argument 'other' (position 1) must be Tensor, not {}"),
     "beta": _saying("pow() received an invalid combination of arguments - got ({})"),
@@ -129,6 +130,9 @@ FIRST: dict[str, Uses] = {
         in_proj_bias=attrgetter("chunk"),
         bias_k=attrgetter("repeat"),
         bias_v=attrgetter("repeat"),
+        q_proj_weight=OF_ITS_OWN,
+        k_proj_weight=OF_ITS_OWN,
+        v_proj_weight=OF_ITS_OWN,
         static_k=SIZE,
         static_v=SIZE,
     ),

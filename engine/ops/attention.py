@@ -17,7 +17,8 @@ from engine.ops.linalg import bmm, matmul
 from engine.ops.matrices import transposed
 from engine.ops.nn import softmax_backward
 from engine.ops.views import expand, reshape, unsqueeze, view_rule
-from engine.rules import FUNCTIONAL, softmax_like
+from engine.rules import FUNCTIONAL, Shape, broadcast, softmax_like
+from engine.tensor import counted_dim
 
 HALF = dtypes.HALF_TYPES
 
@@ -93,6 +94,28 @@ def check_operands(query: Any, key: Any, value: Any, mask: Any, dropout_p: float
         raise errors.bad_argument(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
 
 
+def check_by_heads(query: Any, key: Any, value: Any, mask: Any, dropout_p: float) -> None:
+    """What PyTorch asks while it looks whether its kernel for batches of heads fits.
+
+    Raises IndexError for a mask without rows, RuntimeError for a probability below 0 or NaN.
+    """
+    if dropout_p > 0 or not all(len(x.shape) == 4 for x in (query, key, value)):
+        return
+    if mask is not None:
+        counted_dim(-2, len(mask.shape))
+    if dropout_p and is_fused(query, key, value, mask, 0.0, False):
+        kernel = "scaled_dot_product_attention_flash_attention"
+        raise errors.bad_argument(f"{kernel}: Currently do not support dropout > 0")
+
+
+def check_mask(scores: Shape, mask: Shape) -> None:
+    """Raise RuntimeError for a mask that has more elements than there are scores: it is added in place."""
+    shape = broadcast(scores, mask)
+    if shape != scores:
+        text = f"output with shape {list(scores)} doesn't match the broadcast shape {list(shape)}"
+        raise errors.shape_mismatch(text)
+
+
 def shared_heads(query: Any, x: Any) -> Any:
     """Keys or values with each head repeated for the queries that share it."""
     if min(len(query.shape), len(x.shape)) < 3:
@@ -154,6 +177,7 @@ def scaled_dot_product_attention(
     if is_causal and attn_mask is not None and len(query.shape) != 4:
         text = "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
         raise errors.bad_argument(text)
+    check_by_heads(query, key, value, attn_mask, dropout_p)
     fused = is_fused(query, key, value, attn_mask, dropout_p, enable_gqa)
     if enable_gqa:
         key, value = shared_heads(query, key), shared_heads(query, value)
@@ -165,6 +189,7 @@ def scaled_dot_product_attention(
     if is_causal:
         scores = add(scores, causal_bias(query, rows, columns))
     if attn_mask is not None:
+        check_mask(tuple(scores.shape), tuple(attn_mask.shape))
         scores = add(scores, mask_bias(attn_mask, query, True) if attn_mask.dtype.kind == "b" else attn_mask)
     weights = safe_softmax(scores, len(scores.shape) - 1)
     if dropout_p > 0:

@@ -133,9 +133,22 @@ def fixed(static: Any, x: Any, heads: int, rows: int, name: str) -> Any:
     return static
 
 
-def projected(inputs: tuple[Any, ...], weights: tuple[Any, ...], bias: Any) -> tuple[Any, ...]:
+def check_separate(inputs: tuple[Any, ...], weights: tuple[Any, ...], biases: tuple[Any, ...]) -> None:
+    """Raise AssertionError where the own weights of queries, keys and values, or thirds of the bias, do not fit."""
+    names, width = ("query", "key", "value"), tuple(inputs[0].shape)[-1]
+    for name, x, weight in zip(names, inputs, weights, strict=True):
+        size, have = (width, tuple(x.shape)[-1]), tuple(weight.shape)
+        claim(have == size, f"expecting {name} weights shape of {size}, but got torch.Size({list(have)})")
+    for name, each in zip(names, biases, strict=True):
+        have = (width,) if each is None else tuple(each.shape)
+        claim(have == (width,), f"expecting {name} bias shape of {(width,)}, but got torch.Size({list(have)})")
+
+
+def projected(inputs: tuple[Any, ...], weights: tuple[Any, ...], bias: Any, separate: bool) -> tuple[Any, ...]:
     """Queries, keys and values, each by its own weights and a third of the bias."""
     biases = thirds(bias)
+    if separate:
+        check_separate(inputs, weights, biases)
     for each in weights:
         ndim = len(each.shape)
         claim(ndim < 3, f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D", RuntimeError)
@@ -191,7 +204,7 @@ def multi_head_attention_forward(
     check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     own = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     check_weights(own, in_proj_weight)
-    q, k, v = projected((query, key, value), own or thirds(in_proj_weight), in_proj_bias)
+    q, k, v = projected((query, key, value), own or thirds(in_proj_weight), in_proj_bias, own is not None)
     length, batch, width = tuple(q.shape)
     source, rows = next(iter(key.shape)), batch * num_heads
     if mask is not None:

@@ -12,7 +12,7 @@ from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.kinds import Array, Number, Truth
 from engine.op import Op, alias, op
-from engine.ops.activations import as_double, backward_of, numbered, smooth
+from engine.ops.activations import as_double, backward_of, numbered, refuse_turned, smooth
 from engine.ops.arithmetic import mul, scale
 from engine.ops.bounds import COMPLEX_TEXT, kept, limit
 from engine.ops.compare import ge, gt, logical_and, logical_not, lt
@@ -47,6 +47,19 @@ def leaky_relu_of(input: Array, negative_slope: Number) -> Any:
 leaky_relu_of.vjp(input=lambda g, input, negative_slope: leaky_relu_backward(g, input, negative_slope))
 leaky_relu_: Any = leaky_relu_of.twin
 leaky_relu_.node_name = "LeakyReluBackward1"
+leaky_relu_.formulas = {}  # of its result: what was there before is gone
+leaky_relu_.vjp(input=lambda g, out, negative_slope: leaky_relu_grad_from(g, out, negative_slope))
+
+
+def leaky_relu_grad_from(g: Any, out: Any, slope: Any) -> Any:
+    """The gradient of leaky_relu in place, told from its result."""
+    refuse_turned(
+        "leakyReLu",
+        slope,
+        " File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place leakRelu backward "
+        "calculation with negative slope",
+    )
+    return leaky_relu_backward(g, out, slope)
 
 
 @op(backward_of(1, 1), hidden=True, node="LeakyReluBackwardBackward0")
@@ -159,7 +172,7 @@ def hardtanh_rule(op: Op, values: list[Any]) -> Estimate:
         raise errors.dtype_mismatch("cannot do hardtanh on an unsigned type with negative limits")
     estimate = roomy(refusing(same_as_input, (dtypes.COMPLEX,), COMPLEX_TEXT, NotImplementedError), 1)(op, values)
     for each in (low, high):
-        stored(each, array.dtype)
+        stored(each if dtype.is_floating_point else int(each), array.dtype)
     return estimate
 
 
