@@ -105,6 +105,8 @@ def _reflected_door(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same for an operator whose first operand is the other one."""
 
     def door(self: Any, *others: Any, **named: Any) -> Any:
+        if "other" in named:  # which is the first operand here
+            others = (*others, named.pop("other"))
         try:
             return function(*others, self, **named)
         except TypeError:

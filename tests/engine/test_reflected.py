@@ -31,6 +31,10 @@ def test_reflected_operator(name: str, wanted: Callable[..., Any], other: Any) -
     np.testing.assert_allclose(got.numpy(), wanted(Y if isinstance(other, torch.Tensor) else other, X), rtol=1e-15)
 
 
+def test_an_operand_by_name_is_the_left_one() -> None:
+    np.testing.assert_allclose(torch.from_numpy(X).__rmod__(other=2.5).numpy(), np.remainder(2.5, X), rtol=1e-15)
+
+
 def test_reflected_matmul() -> None:
     got = torch.from_numpy(X).__rmatmul__(torch.from_numpy(Y))
     np.testing.assert_allclose(got.numpy(), Y @ X, rtol=1e-15)
