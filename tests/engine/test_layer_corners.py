@@ -5,24 +5,17 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import engine as torch
 
+pytestmark = pytest.mark.usefixtures("warnings_anew")
+
 F, F64 = torch.nn.functional, torch.float64
 INF = math.inf
-
-
-@pytest.fixture(autouse=True)
-def _warnings_anew() -> Iterator[None]:
-    """What is said once is said again."""
-    before = torch.is_warn_always_enabled()
-    torch.set_warn_always(True)
-    yield
-    torch.set_warn_always(before)
 
 
 def line(*values: float, dtype: Any = F64) -> Any:

@@ -6,12 +6,14 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import engine as torch
+
+pytestmark = pytest.mark.usefixtures("warnings_anew")
 
 F, F64, C128 = torch.nn.functional, torch.float64, torch.complex128
 NAN = math.nan
@@ -19,15 +21,6 @@ M = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 NONE = torch.zeros(0)
 CUBE = torch.arange(24.0).reshape(2, 3, 2, 2)
 BYTES = torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8)
-
-
-@pytest.fixture(autouse=True)
-def _warnings_anew() -> Iterator[None]:
-    """What is said once is said again."""
-    before = torch.is_warn_always_enabled()
-    torch.set_warn_always(True)
-    yield
-    torch.set_warn_always(before)
 
 
 def ints(*values: int) -> Any:

@@ -153,6 +153,11 @@ def step(op: str, *args, **fields) -> dict:
     return {"op": op, **({"args": list(args)} if args else {}), **fields}
 
 
+def leaf(name: str, data, **fields) -> dict:
+    """The step that makes a leaf."""
+    return step("tensor", data=data, requires_grad=True, out=name, **fields)
+
+
 def pages(client: httpx.Client, path: str, key: str, limit: int = 7) -> list[dict]:
     found, cursor = [], None
     while True:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import problem, step, unchanged
+from .conftest import leaf, problem, step, unchanged
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -15,10 +15,6 @@ MISMATCH = (
     "Mismatch in shape: grad_output[0] has a shape of torch.Size({}) and output[0] has a shape of torch.Size([2])."
 )
 MODIFIED = "one of the variables needed for gradient computation has been modified by an inplace operation: "
-
-
-def leaf(name: str, data, **fields) -> dict:
-    return step("tensor", data=data, requires_grad=True, out=name, **fields)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import open_session, problem, step, unchanged
+from .conftest import leaf, open_session, problem, step, unchanged
 
 UNUSED = (
     "The differentiated Tensor at index 1 appears to not have been used in the graph. "
@@ -15,10 +15,6 @@ MISMATCH = (
     "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2])."
 )
 COMPLEX = "grad can be implicitly created only for real scalar outputs but got torch.complex64"
-
-
-def leaf(name: str, data, **fields) -> dict:
-    return step("tensor", data=data, requires_grad=True, out=name, **fields)
 
 
 @pytest.fixture

@@ -6,11 +6,7 @@ import subprocess
 
 import pytest
 
-from .conftest import open_session, problem, step, unchanged
-
-
-def leaf(name: str, data, **fields) -> dict:
-    return step("tensor", data=data, requires_grad=True, out=name, **fields)
+from .conftest import leaf, open_session, problem, step, unchanged
 
 
 def graph_of(session, **query) -> dict:

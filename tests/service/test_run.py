@@ -2,12 +2,7 @@
 
 import pytest
 
-from .conftest import problem, step, unchanged
-
-
-def leaf(name: str, data, **fields) -> dict:
-    return step("tensor", data=data, requires_grad=True, out=name, **fields)
-
+from .conftest import leaf, problem, step, unchanged
 
 FORWARD = [leaf("x", [1.0, 2.0]), step("mul", "x", "x", out="y"), step("sum", "y", out="s")]
 
