@@ -23,8 +23,13 @@ def _function(backend: str, name: str) -> Any:
     module = importlib.import_module(_MODULES[backend])
     if name == "airy_ai":
         airy = getattr(module, "airy", None)
-        return airy and (lambda x: airy(x)[0])
+        return airy and (lambda x: vanishing(x, airy(x)[0]))
     return getattr(module, name, None)
+
+
+def vanishing(x: Array, values: Array) -> Array:
+    """Values of a function that falls to 0, also where SciPy gives up."""
+    return arrays.backend_of(x).xp.where((x > 1000) & (x < math.inf), x.dtype.type(0), values)
 
 
 def special(name: str, x: Array, *others: Array) -> Array:

@@ -63,6 +63,11 @@ def filled_in(compute: Any, argument: Any, n: Any) -> Any:
     x, degree = xp.asarray(argument, xp.float64), xp.trunc(n).astype(xp.float64)
     below = ~(degree >= 0)
     made = compute(x, xp.where(below, 0.0, degree))
+    lost = xp.isnan(made)
+    if lost.any():  # a constant at NaN and infinity, and what is linear or quadratic at infinity
+        x, powers = (xp.broadcast_to(each, made.shape)[lost] for each in (x, degree))
+        known = (powers == 0) | (xp.isinf(x) & (powers <= 2))
+        made[lost] = xp.where(known, x**powers, math.nan)
     return xp.where(below, 0.0, made).astype(argument.dtype)
 
 
