@@ -122,14 +122,51 @@ celu_of.vjp(input=lambda g, input, alpha: celu_input(g, input, alpha))
 
 
 def celu_input(g: Any, input: Any, alpha: float) -> Any:
-    """The gradient of celu; PyTorch rounds alpha to float32 before it divides by it."""
-    rounded = float(dtypes.float32.numpy.type(alpha))
-    steepness = 1 / rounded if rounded else math.inf
+    """The gradient of celu."""
+    steepness = steepness_of(alpha)
     return elu_backward(g, input, alpha * steepness, 1.0, steepness)
+
+
+def steepness_of(alpha: float) -> float:
+    """1 / alpha of celu's gradient; PyTorch rounds alpha to float32 before it divides by it."""
+    rounded = float(dtypes.float32.numpy.type(alpha))
+    return 1 / rounded if rounded else math.inf
 
 
 elu_: Any = elu_of.twin
 celu_: Any = celu_of.twin
+elu_.formulas, celu_.formulas = {}, {}  # of their results: what was there before is gone
+elu_.vjp(input=lambda g, out, alpha, scale, input_scale: elu_grad_from(g, out, alpha, scale, input_scale))
+celu_.vjp(input=lambda g, out, alpha: elu_grad_from(g, out, alpha, 1.0, steepness_of(alpha)))
+
+
+def elu_grad_from(g: Any, out: Any, alpha: Any, factor: float, rate: float) -> Any:
+    """The gradient of elu in place, told from its result."""
+    refuse_turned("elu", alpha)
+    return elu_backward_from(g, out, alpha * factor, factor, rate)
+
+
+def refuse_turned(name: str, slope: Any, more: str = "") -> None:
+    """Raise RuntimeError for a slope below 0, of which results do not tell from which side they are."""
+    if slope < 0:
+        raise errors.bad_argument(
+            f"In-place {name} backward calculation is triggered with a negative slope which is not supported. This is "
+            f"caused by calling in-place forward function with a negative slope, please call out-of-place version "
+            f"instead.{more}"
+        )
+
+
+@op(backward_of(1, 1), hidden=True, node="EluBackwardBackward0")
+def elu_backward_from(grad_output: Array, result: Array, low: float, high: float, rate: float) -> Any:
+    """The gradient times `high` where the result is above 0, times rate * (result + low) elsewhere."""
+    y = widened(result)
+    return grad_output * xp.where(y <= 0, (y + low) * rate, y.dtype.type(high))
+
+
+elu_backward_from.vjp(
+    grad_output=lambda g, result, low, high, rate: elu_backward_from(g, result, low, high, rate),
+    result=lambda g, grad_output, result, rate: kept(scale(mul(g, grad_output), rate), lt(result, 0)),
+)
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 

@@ -69,7 +69,8 @@ def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -
     return taken(input, index if index.ndim else index.reshape(1), dim).reshape(index.shape)
 
 
-gather.vjp(input=lambda g, input_shape, dim, index: gather_backward(g, input_shape, dim, index))
+# torch saves the input for its size, and so guards it against changes
+gather.vjp(input=lambda g, input, dim, index: gather_backward(g, tuple(input.shape), dim, index))
 
 
 def taken(input: Any, index: Any, dim: int) -> Any:

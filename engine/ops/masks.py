@@ -64,7 +64,8 @@ def masked_select(input: Array, mask: Array) -> Any:
     return input[mask] if input.ndim else input.reshape(1)[mask.reshape(1)]
 
 
-masked_select.vjp(input=lambda g, input_shape, mask: masked_select_backward(g, input_shape, mask))
+# torch saves the input for its size, and so guards it against changes
+masked_select.vjp(input=lambda g, input, mask: masked_select_backward(g, tuple(input.shape), mask))
 
 
 def spread_rule(op: Op, values: list[Any]) -> Estimate:

@@ -168,9 +168,10 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: Num
     return out
 
 
+# torch saves the source for its size, and so guards it against changes
 index_add.vjp(
     input=lambda g: g,
-    source=lambda g, source_shape, dim, index, alpha: scaled(selected_like(g, dim, index, source_shape), alpha),
+    source=lambda g, source, dim, index, alpha: scaled(selected_like(g, dim, index, tuple(source.shape)), alpha),
 )
 
 
@@ -316,7 +317,8 @@ def take(input: Array, index: Array) -> Any:
     return input.reshape(-1)[index]
 
 
-take.vjp(input=lambda g, input_shape, index: take_backward(g, input_shape, index))
+# torch saves the input for its size, and so guards it against changes
+take.vjp(input=lambda g, input, index: take_backward(g, tuple(input.shape), index))
 
 
 @op(sized, hidden=True, node="PutBackward0")

@@ -56,3 +56,43 @@ def test_what_is_not_saved_may_be_changed(case: str) -> None:
     with torch.no_grad():
         other.add_(1)
     assert torch.autograd.grad(result.sum(), x)[0].equal(before)
+
+
+# What torch saves for its size alone, and so guards.
+GUARDED: dict[str, Callable[[Any], Any]] = {
+    "gather": lambda x: torch.gather(x, 1, torch.zeros(2, 1, dtype=torch.int64)),
+    "take": lambda x: torch.take(x, torch.tensor([1, 0])),
+    "masked_select": lambda x: torch.masked_select(x, torch.tensor([True, False])),
+    "index_add": lambda x: torch.zeros(2, 2).index_add(0, torch.tensor([0, 1]), x),
+}
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_what_is_saved_for_its_size_may_not_be_changed(name: str) -> None:
+    x = torch.tensor([[0.5, 0.25], [0.125, 0.0]], requires_grad=True) * 1
+    made = GUARDED[name](x)
+    x.detach().add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        made.sum().backward()
+
+
+SLOPES: dict[str, tuple[Callable[..., Any], float, list[float]]] = {
+    "elu": (torch.nn.functional.elu_, 2.0, [1.0, 1.2130613]),
+    "celu": (torch.nn.functional.celu_, 2.0, [1.0, 0.7788008]),
+    "leakyReLu": (torch.nn.functional.leaky_relu_, 0.25, [1.0, 0.25]),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_activations_in_place_save_their_result(name: str) -> None:
+    run, slope, wanted = SLOPES[name]
+    x = torch.tensor([0.25, -0.5], requires_grad=True)
+    seen: list[Any] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda each: (seen.append(each), each)[1], lambda each: each):
+        made = run(x.clone(), slope)
+    assert [each.tolist() for each in seen] == [made.tolist()]
+    made.sum().backward()
+    assert x.grad.tolist() == pytest.approx(wanted)
+    said = "elu" if name == "celu" else name  # celu's gradient is elu's
+    with pytest.raises(RuntimeError, match=f"^In-place {said} backward calculation is triggered with a negative slope"):
+        run(x.clone(), -slope).sum().backward()
