@@ -207,9 +207,17 @@ def last_dims(input: Any, shape: Shape) -> Shape:
 
 
 def layer_backward(
-    g: Any, needs: Any, input: Any, normalized_shape: Any, weight: Any, result1: Any, result2: Any, eps: float
+    g: Any,
+    needs: Any,
+    bias: Any,
+    input: Any,
+    normalized_shape: Any,
+    weight: Any,
+    result1: Any,
+    result2: Any,
+    eps: float,
 ) -> list[Any]:
-    """The gradients of layer_norm to input, weight and bias: of bare arrays in one go."""
+    """The gradients of layer_norm to input, weight and bias (which torch saves too): of bare arrays in one go."""
     dims, flow = last_dims(input, normalized_shape), g[0]
     if not hasattr(flow, "_array") and last(dims, flow, input):
         return pull_back_rows(flow, input, dims, result1, result2, weight, tuple(needs))
