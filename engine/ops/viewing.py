@@ -143,7 +143,9 @@ def unsafe_chunk(input: Array, chunks: int, dim: int = 0) -> Any:
     if chunks <= 0:
         raise errors.bad_argument(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     length = tuple(input.shape)[check_dim(dim, len(input.shape))]
-    return unsafe_split(input, max(-(-length // chunks), 1) if length else 0, dim)
+    if not length:
+        return unsafe_split_with_sizes(input, [0] * chunks, dim)
+    return unsafe_split(input, max(-(-length // chunks), 1), dim)
 
 
 # -- places of a flat tensor -----------------------------------------------------------------------------------------

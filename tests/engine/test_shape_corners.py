@@ -64,6 +64,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Any]] = {
     "nothing repeated less than never": (lambda: NONE.repeat(0, -1), []),
     "differences none times along a dim that is not there": (lambda: M.diff(0, 9), M.tolist()),
     "a running integral over nothing": (lambda: torch.cumulative_trapezoid(NONE), []),
+    "as many parts of nothing as asked for": (lambda: torch.stack(torch.unsafe_chunk(NONE, 2)), [[], []]),
     "parts of nothing": (lambda: torch.tensor(len(torch.unbind(leaf()[:0]))), 0),
     "NaN among the boundaries is below all": (
         lambda: torch.searchsorted(torch.tensor([1.0, NAN]), torch.tensor([NAN, 2.0, 0.5])),
