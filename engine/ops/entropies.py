@@ -60,7 +60,7 @@ def entropy_input(g: Any, input: Any, target: Any, weight: Any, reduction: str) 
     return gradient if weight is None else mul(gradient, weight)
 
 
-@op(roomy(elementwise(), 2, masks=1), hidden=True, node="BinaryCrossEntropyBackwardBackward0")
+@op(roomy(elementwise(), 2, masks=1, half=2), hidden=True, node="BinaryCrossEntropyBackwardBackward0")
 def entropy_backward(grad_output: Array, input: Array, target: Array) -> Any:
     """(x - t) / (x (1 - x)) times the gradient, the divisor not below 1e-12, which PyTorch has as a float32."""
     x = widened(input)

@@ -16,7 +16,7 @@ from engine.ops.arithmetic import NOT_THERE, add, div
 from engine.ops.creation import stream
 from engine.ops.distributions import no_exponential
 from engine.ops.nn import softmax
-from engine.rules import FUNCTIONAL
+from engine.rules import FUNCTIONAL, moved_bytes
 from engine.tensor import check_dim
 
 
@@ -40,7 +40,8 @@ def hardened_rule(op: Op, values: list[Any]) -> Estimate:
     dim = check_dim(values[1], array.ndim)
     if array.ndim and not array.shape[dim]:
         raise errors.bad_index(f"max(): Expected reduction dim {dim} to have non-zero size.")
-    held = (2 * array.dtype.itemsize + 8) * array.size
+    rows = array.size // array.shape[dim] if array.ndim else 1
+    held = (3 * array.dtype.itemsize + 8) * rows + 8 * sum(array.shape) + moved_bytes(array, dim)
     return Estimate([array, dim], [(array.shape, array.dtype)], None, held)
 
 

@@ -102,7 +102,8 @@ def mirrored_rule(op: Op, values: list[Any]) -> Estimate:
         kernel = "reflection" if mode == "reflect" else "replication"
         raise errors.not_implemented_for(f"{kernel}_pad{count}d", "Bool")
     estimate = copied([array, tuple(pad), *values[2:]], tuple(shape))
-    estimate.temporaries = 2 * math.prod(shape) * array.dtype.itemsize
+    line = 33 * max(shape[-count:])  # places along one dim, as they are worked out
+    estimate.temporaries = 2 * math.prod(shape) * array.dtype.itemsize + line
     return estimate
 
 
