@@ -11,6 +11,7 @@ import math
 import pkgutil
 from typing import Any
 
+from engine import apply as _apply  # noqa: F401  # the door of every op
 from engine import (
     autograd,
     facts,

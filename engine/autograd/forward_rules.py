@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from engine import arrays, dtypes
-from engine.apply import attribute
 from engine.infer import Estimate
 from engine.op import Op, formula_names, is_number, registry
 from engine.ops.arithmetic import add
 from engine.ops.views import expand
+from engine.recording import attribute
 from engine.tangents import Tangents
 from engine.tensor import Tensor, wrap
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine import arrays, dtypes
-from engine.apply import apply, attribute
+from engine.apply import apply
 from engine.compiled.lowering import call_kernel
 from engine.compiled.program import Kind as CallKind
 from engine.compiled.program import Program, flat
@@ -24,6 +24,7 @@ from engine.kinds import Kind
 from engine.modes import state
 from engine.op import Op, is_number
 from engine.plans import Plan, plan_of
+from engine.recording import attribute
 from engine.tensor import Tensor, wrap
 
 LIKE = frozenset(f"{name}_like" for name in ("zeros", "ones", "full"))  # factories that look at shape and dtype alone

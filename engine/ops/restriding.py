@@ -6,13 +6,13 @@ import functools
 from typing import Any
 
 from engine import errors
-from engine.apply import new_node, save
 from engine.infer import Meta, composed
 from engine.kinds import Array, Size
 from engine.modes import state
 from engine.op import Op, alias, op
 from engine.ops.strided import as_strided
 from engine.ops.views import squeeze, squeeze_dim, squeeze_dims, t, transpose, unsqueeze
+from engine.recording import new_node, save
 from engine.views import check_inplace, edge_of, follow_retained
 
 

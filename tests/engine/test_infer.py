@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import engine as torch
-from engine import apply
+from engine import recording
 from engine.infer import Estimate, Meta, infer, saved_bytes
 from engine.op import registry
 from tests.engine.estimating import COUNTS, PLAIN, RULED, as_meta, bound, estimate_of, kept_bytes
@@ -73,10 +73,10 @@ def check_saved(sample: Sample) -> None:
         kept(node, values, raw, tensors, estimate, *more)
         nodes.append((node, told))
 
-    kept = apply.save
+    kept = recording.save
     inputs = tensors(sample, track=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(apply, "save", save)
+        patch.setattr(recording, "save", save)
         made = [each for each in results(sample, inputs) if isinstance(each, torch.Tensor)]
     assert [told for _, told in nodes] == [kept_bytes(node) for node, _ in nodes]
     node = next((each.grad_fn for each in made if each.grad_fn is not None), None)
