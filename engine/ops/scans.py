@@ -12,12 +12,12 @@ from engine.infer import Estimate, Meta
 from engine.kinds import Array, Dtype
 from engine.op import Op, op
 from engine.ops.arithmetic import conj_of, div, mul, sub
-from engine.ops.compare import eq, logical_or
+from engine.ops.compare import eq, gt, logical_not, logical_or
 from engine.ops.creation import ones_like
 from engine.ops.flipping import flip
 from engine.ops.gathering import gather_backward
 from engine.ops.joining import cat
-from engine.ops.selection import masked_fill
+from engine.ops.selection import masked_fill, where
 from engine.ops.unary import exp
 from engine.ops.views import narrow
 from engine.rules import INT64, argument, cast_bytes, refuse_dtype, with_values
@@ -107,8 +107,25 @@ def cumprod_backward(g: Any, input: Any, out: Any, dim: int) -> Any:
     if not has_zero(input):
         return div(sums_from(mul(g, conj_of(out)), dim), conj_of(input))
     factors = conj_of(input)
+    if not hasattr(g, "_array"):
+        return around_zeros(g, factors, conj_of(out), dim)
     later = shifted_back(factors, dim)
     return mul(products_before(factors, dim), recurrence(g, later, dim, True))
+
+
+def around_zeros(g: Any, factors: Any, out: Any, dim: int) -> Any:
+    """The gradient as torch has it where it records nothing: by quotients up to the first zero, nothing behind it.
+
+    With finite factors it is the same; NaN and infinities reach as far as torch lets them.
+    """
+    zero = eq(factors, 0)
+    count = cumsum(where(zero, 1, 0), dim)
+    before = div(sums_from(masked_fill(mul(g, out), gt(count, 0), 0), dim), factors)
+    passed = gt(count, 1)
+    later = shifted_back(masked_fill(factors, passed, 0), dim)
+    at_first = mul(products_before(factors, dim), recurrence(masked_fill(g, passed, 0), later, dim, True))
+    at_first = masked_fill(at_first, logical_or(passed, logical_not(zero)), 0)
+    return where(eq(count, 0), before, at_first)
 
 
 def has_zero(x: Any) -> bool:
