@@ -139,10 +139,40 @@ def _all(played: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
         yield made.pop()
 
 
-def bill_of(
-    order: list[Node], arrived: dict[Node, Any], targets: Collection[tuple[Node, int]] | None, wants: Any
-) -> tuple[int, int]:
-    """The most bytes that a pass holds at once, and how many of them stay."""
-    bill = Bill(targets or ())
-    bill.play(order, arrived, wants)
-    return bill.ledger.peak, bill.staying
+def ask(
+    guard: Any,
+    order: list[Node],
+    arrived: dict[Node, Any],
+    targets: Collection[tuple[Node, int]] | None,
+    wants: Any,
+    plain: bool,
+) -> None:
+    """Ask a guard for the most that a pass may hold at once, beside what leaves keep; what they keep stays counted.
+
+    Results are counted; where they are large, a `plain` pass is played: in others ops ask by themselves. Raises what
+    the guard raises.
+    """
+    sizes: dict[Node, int] = {}
+    live = peak = kept = 0
+    for node in order:
+        for edge in node.edges:
+            if edge is None or edge[0] in sizes:
+                continue
+            size = edge[3].itemsize * math.prod(edge[2])
+            sizes[edge[0]] = size
+            if type(edge[0]) is AccumulateGrad:
+                kept += size
+            else:
+                live += size
+                peak = max(peak, live)
+        live -= sizes.get(node, 0)
+    widest = max(sizes.values(), default=0)
+    if plain and widest >= LARGE:
+        bill = Bill(targets or ())
+        bill.play(order, arrived, wants)
+        kept = bill.staying
+        peak = bill.ledger.peak - kept
+    else:
+        peak += ROOM * widest
+    guard.allocate("backward", kept + peak)
+    guard.release(peak)

@@ -45,9 +45,7 @@ _EXACT = (
     "matmul mm log_softmax msort norm qr renorm scatter scatter_add scatter_reduce softmax svd take_along_dim "
     "triangular_solve tril triu index_reduce "
 )
-_FOUND = (
-    "abs bitwise_not ceil conj_physical floor frac gelu hardshrink neg round sgn sign softplus softshrink trunc"
-)
+_FOUND = "abs bitwise_not ceil conj_physical floor frac gelu hardshrink neg round sgn sign softplus softshrink trunc"
 MATCH = (
     "Expected the dtype for input and out to match, but got {0.type_name} for input's dtype and {1.type_name} for "
     "out's dtype."

@@ -6,7 +6,6 @@ runs. An AccumulateGrad runs as soon as its last use has. Gradients are bare arr
 
 from __future__ import annotations
 
-import math
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +80,7 @@ class Walk:
             for at, (edge, gradient) in enumerate(roots):
                 self._send(edge, gradient, None, at)
             if not plain and ctx.guard is not None:
-                self._ask(ctx.guard, order)
+                bill.ask(ctx.guard, order, self.grads, self.targets, self._wants, not self.record)
             self._loop(order)
         finally:
             ctx.walk = outer
@@ -124,31 +123,6 @@ class Walk:
                 passing.add(node)
         self.reachable = wanted | passing
         return [node for node in nodes if node in passing or node in wanted]
-
-    def _ask(self, guard: Any, order: list[Node]) -> None:
-        """The bill before any gradient is made: the most that can be alive at once, beside what leaves keep."""
-        sizes: dict[Node, int] = {}
-        live = peak = kept = 0
-        for node in order:
-            for edge in node.edges:
-                if edge is None or edge[0] in sizes:
-                    continue
-                size = edge[3].itemsize * math.prod(edge[2])
-                sizes[edge[0]] = size
-                if type(edge[0]) is AccumulateGrad:
-                    kept += size
-                else:
-                    live += size
-                    peak = max(peak, live)
-            live -= sizes.get(node, 0)
-        widest = max(sizes.values(), default=0)
-        if widest >= bill.LARGE and not self.record:  # else ops ask by themselves
-            most, kept = bill.bill_of(order, self.grads, self.targets, self._wants)
-            peak = most - kept
-        else:
-            peak += bill.ROOM * widest
-        guard.allocate("backward", kept + peak)
-        guard.release(peak)
 
     def _loop(self, order: list[Node]) -> None:
         ctx = state.ctx
