@@ -44,13 +44,15 @@ def check_numbers(op: Op, values: list[Any], dtype: Any) -> None:
             )
 
 
-def joined(input: Any, made: Any, beta: Any, alpha: Any) -> Any:
-    """`beta * input + alpha * made`; `input` is not looked at for beta 0."""
+def joined(input: Any, made: Any, beta: Any, alpha: Any, strict: bool = True) -> Any:
+    """`beta * input + alpha * made`; `input` is not looked at for beta 0, nor `made` for alpha 0 if not `strict`."""
     dtype = made.dtype
     wide = xp.float32 if dtype in HALF else dtype
     out = made.astype(wide, copy=False)
     del made  # it has been widened
-    if alpha != 1:
+    if not alpha and not strict:
+        out.fill(0)
+    elif alpha != 1:
         out *= arrays.operand(alpha, out)
     if beta != 0:
         out += input if beta == 1 else input.astype(wide, copy=False) * arrays.operand(beta, out)
@@ -153,7 +155,7 @@ def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alph
     """`beta * input + alpha * sum of batch1 @ batch2 over the batch`."""
     made = product(batch1, batch2)
     total = xp.add.reduce(made, axis=0, dtype=xp.float32 if made.dtype in HALF else None).astype(made.dtype, copy=False)
-    return joined(input, total, beta, alpha)
+    return joined(input, total, beta, alpha, strict=False)
 
 
 addbmm.vjp(
@@ -194,7 +196,7 @@ def addmv_rule(op: Op, values: list[Any]) -> Estimate:
 @op(addmv_rule, inplace=True)
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
     """`beta * input + alpha * (mat @ vec)`."""
-    return joined(input, product(mat, vec), beta, alpha)
+    return joined(input, product(mat, vec), beta, alpha, strict=mat.dtype.kind == "c")
 
 
 addmv.vjp(

@@ -358,7 +358,9 @@ def _mm_shape_named(a: Any, b: Any) -> tuple[int, ...]:
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Number = 1) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)`."""
     out = product(mat1, mat2)
-    if alpha != 1:
+    if not alpha:
+        out.fill(0)  # also of NaN, as the BLAS
+    elif alpha != 1:
         out *= arrays.operand(alpha, out)
     if beta == 0:
         return out
