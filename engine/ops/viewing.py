@@ -82,6 +82,11 @@ def narrow_rule(op: Op, values: list[Any]) -> Estimate:
     array, dim, start, length = values
     if not array.ndim:
         raise errors.bad_argument("narrow() cannot be applied to a 0-dim tensor.")
+    if dim >= array.ndim:
+        raise errors.bad_argument(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error "
+            "message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
     dim = check_dim(dim, array.ndim)
     size = array.shape[dim]
     if length < 0:

@@ -113,8 +113,9 @@ def function(theirs: Callable[..., Any]) -> Callable[..., Any]:
         return functools.partial(function(theirs.func), *theirs.args, **theirs.keywords)
     if isinstance(theirs, FunctionType) and (theirs.__module__ or "").startswith(DATABASE):
         return _rebound(theirs)
-    if isinstance(theirs, torch.nn.Module):
-        return getattr(engine.nn, type(theirs).__name__)()  # type: ignore[no-any-return]
+    if isinstance(theirs, torch.nn.PairwiseDistance):
+        settings = {"p": theirs.norm, "eps": theirs.eps, "keepdim": theirs.keepdim}
+        return functools.partial(engine.nn.functional.pairwise_distance, **settings)
     module = (getattr(theirs, "__module__", None) or "torch").replace("torch._C._", "").replace("torch._C", "")
     owner = getattr(theirs, "__objclass__", None)
     place = "Tensor" if owner is not None else module.removeprefix("torch").strip(".")
