@@ -55,7 +55,9 @@ OBJECT = "Expected object of scalar type {0.type_name} but got scalar type {1.ty
 SAME = {
     **dict.fromkeys((_EXACT + COPIES).split(), EXACT),
     **dict.fromkeys(("linalg_multi_dot", "chain_matmul"), CHAIN),
-    **dict.fromkeys(("dot", "vdot"), DOT),
+    **dict.fromkeys(("dot", "vdot", "product of vectors"), DOT),
+    "diag_embed": EXACT,
+    "lerp by weights": FOUND,
     **dict.fromkeys(_FOUND.split(), FOUND),
     **dict.fromkeys(("amax", "amin"), MATCH),
     **dict.fromkeys(("complex", "polar"), OBJECT),
@@ -110,6 +112,7 @@ SAFE = {
 } | {
     **dict.fromkeys(_CATS.split(), CAT),
     **dict.fromkeys(("max", "min"), CAN_CAST),
+    "power of 0": CASTABLE.replace("{name}", "matrix_power").replace("{what}", "result"),
     "ldexp": "ldexp can't be cast to the desired output type {1.type_name}",
     "logsumexp": "logsumexp(): Expected floating point type for result tensor, but got: {1.type_name}",
     "mean": "mean.dtype_out(): input types can't be cast to the desired output type {1.type_name}",
@@ -179,11 +182,11 @@ def check_out_dtype(said: str, made: dtypes.DType, out: dtypes.DType, asked: boo
         return
     text = None
     if said in SAME:
-        text = (
-            "heaviside is not yet implemented for complex tensors."
-            if said == "heaviside" and out.is_complex
-            else SAME[said]
-        )
+        text = SAME[said]
+        if said == "heaviside" and out.is_complex:
+            text = "heaviside is not yet implemented for complex tensors."
+        elif said == "diag_embed" and made.category > out.category:
+            text = "diag: result type {0.type_name} can't be cast to the desired out= type {1.type_name}"
     elif said in TRUTHS:
         told, other = TRUTHS[said]
         text = None if out is other else told

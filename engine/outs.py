@@ -59,7 +59,7 @@ linalg_vector_norm norm
 log_sigmoid_forward log_sigmoid
 div normalize
 mm linalg_multi_dot
-mul inner kron outer
+mul kron outer
 nansum nanmean
 pow float_power square
 sort msort
@@ -69,10 +69,11 @@ WRITERS = {name: writer for writer, *names in map(str.split, _WRITERS.strip().sp
 _WHOLE = "arange conj_physical eye floor_divide full heaviside linspace log_softmax logspace normal ones softmax zeros"
 WRITERS |= {name: f"aten::{name}" for name in (*_WHOLE.split(), *COPIES.split())}
 _COPIED = (
-    "diff linalg_cond linalg_matrix_norm linalg_matrix_power linalg_norm linalg_tensorinv linalg_tensorsolve "
+    "diff inner linalg_cond linalg_matrix_norm linalg_matrix_power linalg_norm linalg_tensorinv linalg_tensorsolve "
     "nanquantile quantile special_ndtr tensordot"
 )
-WRITERS |= dict.fromkeys(_COPIED.split(), "")
+WRITERS |= dict.fromkeys([*_COPIED.split(), "power of 0"], "")
+WRITERS |= {"diag_embed": "aten::diag_embed", "product of vectors": "matmul", "lerp by weights": "lerp"}
 OF_TWO = {"max": "maximum", "min": "minimum"}  # of two tensors, that is
 # What looks at the memory of `out` before anything else, beside elementwise ops.
 _FIRST = (
@@ -99,7 +100,7 @@ def write(run: Callable[[], Any], function: Any, args: Sequence[Any], kwargs: di
     if not targets or not all(hasattr(each, "_array") for each in targets):
         raise _misfit(function, args, kwargs, out, "Tensor")
     sources = [each for each in (*args, *kwargs.values()) if hasattr(each, "_array")]
-    said = OF_TWO.get(op.said, op.said) if len(sources) > 1 else op.said
+    said = _case(op.said, args, kwargs, sources)
     if ctx.grad_enabled and any(each.requires_grad for each in (*sources, *targets)):
         raise _differentiable(said)
     if ctx.dual_level is not None and ctx.dual_level.reaches(sources):
@@ -126,6 +127,22 @@ def write(run: Callable[[], Any], function: Any, args: Sequence[Any], kwargs: di
     if not pair:
         return out
     return result._make(targets) if hasattr(result, "_make") else tuple(targets)
+
+
+def _case(said: str, args: Sequence[Any], kwargs: dict[str, Any], sources: Sequence[Any]) -> str:
+    """What PyTorch writes by a function of its own, depending on the operands; else the function itself."""
+    ndims = [len(each.shape) for each in sources]
+    if said == "norm":
+        return "linalg_matrix_norm" if "nuc" in (*args[1:2], kwargs.get("p")) else said
+    if said == "diag":
+        return "diag_embed" if ndims == [1] else "diagonal_copy"
+    if said == "linalg_matrix_power":
+        return "power of 0" if 0 in (*args[1:2], kwargs.get("n")) else said
+    cases = {"inner": ("mul", 0 in ndims), "matmul": ("product of vectors", ndims == [1, 1])}
+    cases |= {name: (other, len(sources) > 1) for name, other in OF_TWO.items()}
+    cases["lerp"] = ("lerp by weights", len(sources) > 2)
+    other, holds = cases.get(said, (said, False))
+    return other if holds else said
 
 
 def _misfit(function: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any, wanted: str) -> Exception:
