@@ -56,10 +56,14 @@ class Writer:
         size = _written_size(array.shape)
         if data is None and size > min(self._inline, self._left):
             return None
+        self.count(size)
+        return codec.values(array)
+
+    def count(self, size: int) -> None:
+        """Take so many numbers or entries of lists from what the answer may have. Raises as `tensor` does."""
         if size > self._left:
             raise Problem("too_large", f"the answer would have more than {self._limit} numbers")
         self._left -= size
-        return codec.values(array)
 
 
 def _written_size(shape: tuple[int, ...]) -> int:

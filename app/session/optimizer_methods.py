@@ -47,7 +47,9 @@ def list_all(state: State, call: Call) -> Reply:
         raise wrong("cursor", "must be the `next` of the page before")
     page = list(islice(state.optimizers.after(int(cursor)), size + 1))
     following = str(page[size - 1][0]) if len(page) > size else None
-    return 200, {"optimizers": [describe(state, name, each) for _, name, each in page[:size]], "next": following}
+    writer = Writer(state.limits)
+    shown = [describe(state, name, each, writer) for _, name, each in page[:size]]
+    return 200, {"optimizers": shown, "next": following}
 
 
 def get(state: State, call: Call) -> Reply:
@@ -80,12 +82,16 @@ def _addressed(state: State, call: Call) -> tuple[str, Optimizer]:
 # -- the optimizer object -------------------------------------------------------------------------------------------
 
 
-def describe(state: State, name: str, optimizer: Optimizer) -> dict[str, Any]:
-    """The object without the state; a parameter goes by its earliest name, null where it has none any more."""
+def describe(state: State, name: str, optimizer: Optimizer, writer: Writer) -> dict[str, Any]:
+    """The object without the state; a parameter goes by its earliest name, null where it has none any more.
+
+    Raises Problem `too_large` where options are lists of more entries than one answer may have.
+    """
+    writer.count(len(optimizer.param_groups) * len(optimizer.defaults))
     groups = [
         {
             "params": [state.names.of(each) for each in _params(group)],
-            **{option: _plain(group.get(option), _number) for option in optimizer.defaults},
+            **{option: _plain(group.get(option), _number, writer) for option in optimizer.defaults},
         }
         for group in optimizer.param_groups
         if isinstance(group, dict)
@@ -95,14 +101,15 @@ def describe(state: State, name: str, optimizer: Optimizer) -> dict[str, Any]:
 
 def _shown(state: State, call: Call, name: str, optimizer: Optimizer) -> dict[str, Any]:
     """The object with the state as `state_dict` has it: by the numbers of the parameters, counted over the groups."""
-    write = partial(Writer(state.limits).gradient, name=None, data=asked_for_data(call.query))
+    writer = Writer(state.limits)
+    write = partial(writer.gradient, name=None, data=asked_for_data(call.query))
     params = [each for group in optimizer.param_groups for each in _params(group)]
     states = {
-        str(number): {str(key): _plain(value, write) for key, value in found.items()}
+        str(number): {str(key): _plain(value, write, writer) for key, value in found.items()}
         for number, param in enumerate(params)
         if isinstance(found := optimizer.state.get(param), dict)
     }
-    return {**describe(state, name, optimizer), "state": states}
+    return {**describe(state, name, optimizer, writer), "state": states}
 
 
 def _params(group: Any) -> list[Tensor]:
@@ -115,10 +122,11 @@ def _number(tensor: Tensor) -> Any:
     return codec.plain(tensor.item()) if tensor.numel() == 1 else list(tensor.shape)
 
 
-def _plain(value: Any, of_tensor: Callable[[Tensor], Any], depth: int = 0) -> Any:
+def _plain(value: Any, of_tensor: Callable[[Tensor], Any], writer: Writer, depth: int = 0) -> Any:
     """An option or a part of the state as JSON has it; of what code may have put there, the name of its type."""
     if isinstance(value, Tensor):
         return of_tensor(value)
     if isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
-        return [_plain(each, of_tensor, depth + 1) for each in value]
+        writer.count(len(value))
+        return [_plain(each, of_tensor, writer, depth + 1) for each in value]
     return codec.plain(value) if value is None or isinstance(value, (bool, int, float, str)) else type(value).__name__

@@ -10,6 +10,7 @@ import tracemalloc
 import pytest
 
 from app.calls import Call
+from app.problems import Problem
 from tests.service.conftest import open_session, problem, unchanged
 
 from .support import execute, new_session
@@ -391,3 +392,13 @@ def test_complex_numbers_are_no_keys(code: str) -> None:
     with pytest.raises(TypeError, match="keys are texts and real numbers, not complex"):
         execute(new_session(), code)
     assert execute(new_session(), "({1: 2}.get(1j, 3), 1j in {1: 2})")["result"] == [3, False]
+
+
+@pytest.mark.parametrize("call", [Call("optimizer.list"), Call("optimizer.get", "opt")], ids=lambda call: call.method)
+@pytest.mark.parametrize("code", ["groups[0]['lr'] = [[0.1] * 20] * 20", "groups += groups * 100"])
+def test_options_that_code_has_made_larger_than_an_answer_are_not_shown(code: str, call: Call) -> None:
+    """Lists of one list, 2,000 times each: few bytes, but 16 million million entries of JSON."""
+    session = new_session(response_elements=300)
+    execute(session, f"opt = torch.optim.SGD([torch.ones(2)], lr=0.1)\ngroups = opt.param_groups\n{code}")
+    with pytest.raises(Problem, match="the answer would have more than 300 numbers"):
+        session.handle(call)
