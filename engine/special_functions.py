@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from engine import arrays, error_function
-from engine.arrays import widened as widened
+from engine.arrays import widened
 
 Array = Any
 _MODULES = {"numpy": "scipy.special", "cupy": "cupyx.scipy.special"}

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine import dtypes, errors
-from engine.arrays import xp
+from engine.arrays import widened, xp
 from engine.infer import Estimate, composed
 from engine.inplace import check_cast, check_shape
 from engine.kinds import Array, Number, Operand
@@ -31,7 +31,7 @@ from engine.rules import (
     shape_of,
     weak,
 )
-from engine.special_functions import by_blocks, special, widened
+from engine.special_functions import by_blocks, special
 
 SPECIAL = "special"
 
