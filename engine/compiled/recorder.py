@@ -190,6 +190,8 @@ class Recorder:
         alone = sys.getrefcount(target._array) <= _ALONE and sys.getrefcount(target._counter) <= _ALONE
         if op.base is None or target._view is not None or not alone:
             raise Untraceable(f"{op.name} changes something in place that others may see")
+        if op.formulas != op.base.formulas and state.ctx.recording and any(_needs(values[at]) for at in op.diff_at):
+            raise Untraceable(f"{op.name} has a gradient of its own in place")
         made = apply(op.base, values)
         old, new = target._array, made._array
         if (new.shape, new.dtype) != (old.shape, old.dtype) or (new.ndim > 1 and new.strides != old.strides):

@@ -444,3 +444,14 @@ def test_a_plan_looks_at_the_clock() -> None:
 
     with pytest.raises(TimeoutError):
         plan.run(normal(0, (3,)), tick)
+
+
+def test_an_activation_in_place_is_left_to_the_engine() -> None:
+    """Its gradient is told from its result, that of the form out of place from its input."""
+
+    def run(tensors: list[Any]) -> Any:
+        return torch.nn.functional.elu_(tensors[0] * 1)
+
+    x = torch.tensor([0.5, -0.5], requires_grad=True)
+    with pytest.raises(Untraceable, match="a gradient of its own in place"):
+        compile_function(run, [x], [0], [np.ones(2, np.float32)])
