@@ -31,7 +31,10 @@ def apply(op: Op, values: list[Any]) -> Any:
     raises; nothing is computed or allocated before the rule has passed.
     """
     if op.composite:
-        return op.run(*values)
+        try:
+            return op.run(*values)
+        except MemoryError as error:
+            raise _refusal(error) from None
     if op.number_form is not None and is_number(values[op.number_at]):
         op = op.number_form
     ctx = state.ctx

@@ -19,14 +19,19 @@ from engine.graph import AccumulateGrad, Edge, Node
 from engine.infer import ARRAY, Held, Ledger, Meta, counting
 from engine.saved import Packed
 
-LARGE = 2**22  # bytes of an array from which on a node's formulas are played
+LARGE = 2**22  # bytes of an array from which on a node's formulas are played, however much room there is
+WORST = 128  # times the arrays of a node: more than what any formula holds beside them
 ROOM = 4  # times the arrays of a node that is not played, for its temporaries
 
 
 class Bill:
-    """One backward pass, played through with shapes; `targets` are the places whose gradients are asked for."""
+    """One backward pass, played through with shapes; `targets` are the places whose gradients are asked for.
 
-    def __init__(self, targets: Collection[tuple[Node, int]]) -> None:
+    `large` is the bytes of an array from which on the formulas of a node are played.
+    """
+
+    def __init__(self, targets: Collection[tuple[Node, int]], large: int) -> None:
+        self._large = large
         self.ledger = Ledger()
         self._kept: list[Meta] = []  # gradients that were asked for
         self._leaves: dict[AccumulateGrad, Meta] = {}
@@ -51,7 +56,7 @@ class Bill:
         sizes += [edge[3].itemsize * math.prod(edge[2]) for edge in edges]
         left = dict.fromkeys(at for at, want in enumerate(wanted) if want)
         crowd = self.ledger.held((len(grads), 2 * ARRAY), np.uint8) if len(grads) > 1 else None  # arrays one by one
-        if max(sizes, default=0) >= LARGE and node.ordinary:
+        if max(sizes, default=0) >= self._large and node.ordinary:
             try:
                 played = self._played(node, grads, wanted)
                 for at, made in played if node.plan.simple and node.compute is None else _all(played):
@@ -149,8 +154,8 @@ def ask(
 ) -> None:
     """Ask a guard for the most that a pass may hold at once, beside what leaves keep; what they keep stays counted.
 
-    Results are counted; where they are large, a `plain` pass is played: in others ops ask by themselves. Raises what
-    the guard raises.
+    Results are counted; where they are large, or the room that is left is not, a `plain` pass is played: in others ops
+    ask by themselves. Raises what the guard raises.
     """
     sizes: dict[Node, int] = {}
     live = peak = kept = 0
@@ -167,8 +172,11 @@ def ask(
                 peak = max(peak, live)
         live -= sizes.get(node, 0)
     widest = max(sizes.values(), default=0)
-    if plain and widest >= LARGE:
-        bill = Bill(targets or ())
+    large = LARGE
+    if guard.total_bytes is not None:
+        large = min(large, max(0, guard.total_bytes - guard.used) // WORST)
+    if plain and widest >= large:
+        bill = Bill(targets or (), large)
         bill.play(order, arrived, wants)
         kept = bill.staying
         peak = bill.ledger.peak - kept

@@ -193,7 +193,7 @@ def check_room(size: int, r: int) -> None:
 
 def chosen_mask(size: int, r: int, with_replacement: bool) -> Any:
     """Where in the grid of places these rise."""
-    places = xp.meshgrid(*[xp.arange(size)] * r, indexing="ij")
+    places = xp.meshgrid(*[xp.arange(size)] * r, indexing="ij", sparse=True)
     mask = xp.ones((size,) * r, bool)
     for one, other in itertools.pairwise(places):
         mask &= one <= other if with_replacement else one < other

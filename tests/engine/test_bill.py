@@ -151,3 +151,22 @@ def test_the_copy_that_an_inplace_op_saves_is_asked_for() -> None:
         x.sin_()
     assert x.tolist() == [1.0] * 1000
     assert x._version == 0
+
+
+def test_little_room_is_looked_at_closely_however_small_the_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bill, "LARGE", 2**22)
+    x = torch.eye(48, requires_grad=True)
+    y = torch.linalg.matrix_exp(x)
+    sent = torch.ones_like(y)
+    held = peak_of(lambda: y.backward(sent, retain_graph=True))
+    assert held > 6 * bill.ROOM * x.nbytes, "a formula that holds far more than its arrays"
+    x.grad = None
+    ctx = Context()
+    ctx.guard = Guard(total_bytes=held // 2)
+    with activate(ctx), pytest.raises(MemoryError, match=r"^backward\(\): \d+ more bytes would pass"):
+        y.backward(sent)
+    assert x.grad is None
+    ctx.guard = Guard(total_bytes=3 * held)
+    with activate(ctx):
+        y.backward(sent)
+    assert x.grad is not None
