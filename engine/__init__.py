@@ -16,6 +16,7 @@ from engine import (
     autograd,
     facts,
     fast,
+    fast_factories,
     fast_linear,
     fft,
     func,
@@ -238,6 +239,7 @@ for _name, _member in {**facts.METHODS, **facts.PROPERTIES}.items():
 Tensor.type, Tensor.new_tensor = tensor_type, tensor_new  # type: ignore[attr-defined]  # found as ops' methods are
 Generator.get_state, Generator.set_state = get_state, set_state  # type: ignore[attr-defined]  # tensors stand above it
 fast.open_doors(registry)
+fast_factories.open_factories(registry)
 fast_linear.open_linear()
 install(registry, fast.door, fast.operator_door)
 

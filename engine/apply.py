@@ -37,6 +37,10 @@ def apply(op: Op, values: list[Any]) -> Any:
             raise _refusal(error) from None
     if op.number_form is not None and is_number(values[op.number_at]):
         op = op.number_form
+    if op.small is not None:
+        made = op.small(*values)
+        if made is not None:
+            return made
     ctx = state.ctx
     if ctx.recorder is not None:
         return ctx.recorder.apply(op, values)

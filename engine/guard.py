@@ -56,9 +56,10 @@ class Guard:
                 f"{op.wire_name}(): about {estimate.flops} operations, over the limit of {self.op_flops} for one op"
             )
 
-    def spares(self, size: int) -> bool:
+    def spares(self, size: int, node: bool = True) -> bool:
         """Whether an op with a result of at most so many bytes may run unasked; who runs it adds its bytes to `used`.
 
+        `node`: it may be recorded.
         Every so often the answer is no, so that the clock is looked at.
         """
         self._spared += 1

@@ -71,15 +71,16 @@ def _where(self: Any, *args: Any, **kwargs: Any) -> Any:
 def function_door(function: Function) -> Any:
     """A plain function under the op's name, for `torch.name`."""
     run = function.call if function.ops[0].short is not None else function.bound
-    return _named(lambda *args, **kwargs: run(args, kwargs), function)
+    return named(lambda *args, **kwargs: run(args, kwargs), function)
 
 
 def method_door(function: Function) -> Any:
     """A plain function, so that Python binds it as a method; messages do not count the tensor itself."""
-    return _named(lambda *args, **kwargs: function.call(args, kwargs, 1), function)
+    return named(lambda *args, **kwargs: function.call(args, kwargs, 1), function)
 
 
-def _named(door: Any, function: Function) -> Any:
+def named(door: Any, function: Function) -> Any:
+    """The door under the name and with the docstring of its function."""
     door.__name__ = door.__qualname__ = function.name.rpartition(".")[2]
     door.__doc__ = function.ops[0].doc
     return door
@@ -88,7 +89,7 @@ def _named(door: Any, function: Function) -> Any:
 def operator_door(function: Function) -> Any:
     """A function for an operator: operands it does not take are left to Python, and so to the other side."""
     if function.ops[0].operands < 2:
-        return _named(lambda self: function(self), function)
+        return named(lambda self: function(self), function)
 
     def door(self: Any, *others: Any) -> Any:
         if others and not isinstance(others[0], (Tensor, bool, int, float, complex, np.generic)):
@@ -98,7 +99,7 @@ def operator_door(function: Function) -> Any:
         except TypeError:
             return NotImplemented
 
-    return _named(door, function)
+    return named(door, function)
 
 
 def _reflected_door(function: Callable[..., Any]) -> Callable[..., Any]:

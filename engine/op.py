@@ -142,6 +142,7 @@ class Op:
         self.real_grad: str = options.get("real_grad", "")
         self.device_at: int = self.index.get("device", -1)
         self.short: Callable[..., Any] | None = None  # `engine.fast`'s way for plain operands
+        self.small: Callable[..., Any] | None = None  # `engine.fast_factories`' way for bound arguments
         self.plans: dict[Any, Any] = {}
         self.bound: dict[str, Callable[..., Any]] = {}
         self.multiple = len(self.outputs) > 1 or self.returns_list

@@ -118,10 +118,10 @@ class Budget(Guard):
             self._count_node()
         super().check(op, estimate)
 
-    def spares(self, size: int) -> bool:
+    def spares(self, size: int, node: bool = True) -> bool:
         """Whether an op with a result of at most so many bytes may run unasked; counts its node."""
         spared = self.nodes < self._max_nodes and super().spares(size)
-        if spared and state.ctx.grad_enabled:
+        if spared and node and state.ctx.grad_enabled:
             self.nodes += 1
         return spared
 
