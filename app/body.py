@@ -133,7 +133,7 @@ def acceptable(headers: Mapping[str, str], offered: Sequence[str] = (JSON,)) -> 
     accept = headers.get("accept")
     if not accept or accept == "*/*":
         return offered[0]
-    ranges = dict(_range_of(part) for part in accept.lower().split(","))
+    ranges = dict(range_of(part) for part in accept.lower().split(","))
     liked = [_liking(each, ranges) for each in offered]
     best = max(liked)
     if not best[0]:
@@ -148,8 +148,8 @@ def _liking(media_type: str, ranges: Mapping[str, float]) -> tuple[float, int]:
     return next(((ranges[each], -at) for at, each in enumerate(fitting) if each in ranges), (0.0, 0))
 
 
-def _range_of(text: str) -> tuple[str, float]:
-    """One media range of an `Accept` header, and its quality: 1 unless it has a valid one."""
+def range_of(text: str) -> tuple[str, float]:
+    """One entry of an `Accept` or `Accept-Encoding` header, and its quality: 1 unless it has a valid one."""
     media_range, *parameters = (part.strip() for part in text.split(";"))
     found = [QUALITY.fullmatch(each) for each in parameters]
     return media_range, min((float(each[1]) for each in found if each), default=1.0)

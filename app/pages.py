@@ -14,6 +14,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.body import range_of
 from app.markup import code, inline
 from app.problems import KINDS, Problem
 
@@ -85,7 +86,8 @@ class File:
         headers = {"ETag": self.tag, "Cache-Control": KEEP, "Vary": "Accept-Encoding"}
         if self.tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        encodings = dict(range_of(part) for part in request.headers.get("accept-encoding", "").lower().split(","))
+        if encodings.get("gzip", encodings.get("*", 0)):
             return Response(self.packed, 200, {**headers, "Content-Encoding": "gzip"}, self.media_type)
         return Response(self.content, 200, headers, self.media_type)
 

@@ -133,3 +133,23 @@ def test_texts_of_the_document_are_no_markup() -> None:
         "<p>a &lt; b &amp; <code>&lt;x&gt;</code> <strong>c</strong> "
         '<a href="docs/errors">d</a></p>\n<p><code>**e**</code></p>'
     )
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br, gzip;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("identity", False),
+        ("gzip;q=0, *", False),
+    ],
+)
+def test_assets_are_packed_for_those_who_take_that(client: Client, accepted: str, packed: bool) -> None:
+    answer = client.get("/docs", {"Accept-Encoding": accepted})
+    assets = re.findall(r'src="([^"]+\.js)"', answer.text)
+    answer = client.get(urljoin(f"{BASE}/docs", assets[0]), {"Accept-Encoding": accepted})
+    assert answer.status_code == 200
+    assert (answer.headers.get("content-encoding") == "gzip") is packed
+    assert answer.headers["vary"] == "Accept-Encoding"
