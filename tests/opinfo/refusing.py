@@ -20,7 +20,7 @@ def check_refusals(entry: Entry, info: Any, form: Form, bounds: Bounds, result: 
     """Compare the refusals of one record, in its function's form."""
     for sample in [*wrong_inputs(info, bounds), *wrong_dtypes(entry, info)]:
         if "out" in sample.kwargs or unbound(entry, sample):
-            continue  # the engine has no `out=`, and says so with a TypeError
+            continue  # what `out=` refuses is for `tests.opinfo.wrong`
         try:
             values = Translator().value([sample.input, sample.args, sample.kwargs])
         except Untranslatable:
