@@ -40,7 +40,7 @@ def install(functions: dict[str, Function], fast: Callable[..., Any], fast_opera
             setattr(Tensor, operator, fast_operator(function, slow) or slow)
     for operator, name in REFLECTED.items():
         setattr(Tensor, operator, _reflected_door(functions[name]))
-    Tensor.__rdiv__ = Tensor.__rtruediv__ = _reflected_door(lambda other, self: self.reciprocal() * other)  # type: ignore[attr-defined]
+    Tensor.__rdiv__ = Tensor.__rtruediv__ = _reflected_door(lambda other, self: self.reciprocal() * other)  # type: ignore[attr-defined]  # the class declares no op
 
     for part in ("real", "imag"):
         setattr(Tensor, part, getattr(Tensor, part).setter(_part_setter(part)))

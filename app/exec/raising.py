@@ -8,7 +8,7 @@ from typing import Any
 
 from app.exec.budget import Run
 from app.exec.expressions import expression, target
-from app.exec.scopes import Code, Scope, distance
+from app.exec.scopes import Code, Scope, distance, unbind
 from app.exec.sequences import truth
 from app.exec.source import bad_code
 from app.exec.statements import STATEMENTS, block
@@ -74,12 +74,7 @@ def _forgetting(name: str, scope: Scope | None) -> Code:
 
     def forget(run: Run, env: Any) -> None:
         with contextlib.suppress(KeyError):
-            if steps is None:
-                run.variables.delete(name)
-            else:
-                for _ in range(steps):
-                    env = env.outer
-                del env.names[name]
+            unbind(run, env, name, steps)
 
     return forget
 

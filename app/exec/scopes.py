@@ -46,6 +46,19 @@ def distance(scope: Scope | None, name: str) -> int | None:
     return None
 
 
+def unbind(run: Run, env: Any, name: str, steps: int | None) -> None:
+    """Take away a name that lives so many functions out, as `distance` says.
+
+    Raises KeyError if it is not there.
+    """
+    if steps is None:
+        run.variables.delete(name)
+        return
+    for _ in range(steps):
+        env = env.outer
+    del env.names[name]
+
+
 def parameter_names(arguments: ast.arguments) -> list[str]:
     """All parameters of a function."""
     named = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]

@@ -10,7 +10,7 @@ from app.exec import attributes, imports, subscripts
 from app.exec.budget import Run
 from app.exec.expressions import expression, name_error, target
 from app.exec.operators import INPLACE
-from app.exec.scopes import Code, Env, Scope, distance
+from app.exec.scopes import Code, Env, Scope, distance, unbind
 from app.exec.sequences import iterate, truth
 from app.exec.source import bad_code
 from app.exec.values import PLAIN, Mode, type_name, wrong_type
@@ -133,18 +133,13 @@ def _delete_one(node: ast.expr, scope: Scope | None) -> Code:
         name = node.id
         steps = distance(scope, name)
 
-        def unbind(run: Run, env: Any) -> None:
+        def delete(run: Run, env: Any) -> None:
             try:
-                if steps is None:
-                    run.variables.delete(name)
-                else:
-                    for _ in range(steps):
-                        env = env.outer
-                    del env.names[name]
+                unbind(run, env, name, steps)
             except KeyError:
                 raise name_error(node, name) from None
 
-        return unbind
+        return delete
     if isinstance(node, ast.Attribute):
         owner, attr = expression(node.value, scope), node.attr
         return lambda run, env: attributes.erase(run, owner(run, env), attr)
